@@ -1,0 +1,1 @@
+"""Measurements of structgen and, where they are installed, of its peers, in the same run."""

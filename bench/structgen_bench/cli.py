@@ -1,0 +1,32 @@
+"""``structgen bench ...``: the benchmarks as one command with a subcommand each.
+
+Errors are left to the caller, `structgen.cli.main`, which shows them without a traceback.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from structgen_bench.cold import cold
+from structgen_bench.maskbench import maskbench
+from structgen_bench.plot import plot
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Measure structgen and, where they are installed, its peers.",
+)
+app.command()(maskbench)
+app.command()(cold)
+app.command()(plot)
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+)
+def apply(context: typer.Context) -> None:
+    """Applying bitmasks to logits: structgen, XGrammar and torch."""
+    from structgen_bench.apply import main
+
+    raise typer.Exit(main(list(context.args)))

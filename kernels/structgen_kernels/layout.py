@@ -1,0 +1,84 @@
+"""Where things stand in the flat arrays that the kernels share. Nothing else defines these numbers.
+
+``static`` int32: the compiled grammar, read-only. A header of section offsets, then the sections.
+``classes`` uint8: 256 bytes per terminal automaton, the column of each byte.
+``pool`` int32: run-time records, bump-allocated; a record's id is its offset. A header of counters.
+``interned`` int32: open-addressing table of the records that are unique by content.
+``steps`` int64: open-addressing memo (configuration, byte) -> configuration, packed in one word.
+``scratch`` int64: four equal sections of working room.
+"""
+
+from __future__ import annotations
+
+# --- static: header -------------------------------------------------------------------------------
+N_STATES = 0  # table states of all terminals; larger state numbers are counted states
+ROW = 1  # (N_STATES,) offset of the state's transition row in `static`
+CLASS_MAP = 2  # (N_STATES,) offset of the state's 256 classes in `classes`
+FLAGS = 3  # (N_STATES,) of TERMINAL_* bits
+ALIVE = 4  # (N_STATES, 8) bitset of the bytes that lead on
+N_BLOCKS = 5
+BLOCKS = 6  # (N_BLOCKS, BLOCK_SIZE) counted terminals
+RTN_BEGIN = 7  # (rtn states + 1,) first edge of each parser state
+RTN_EDGES = 8  # (edges, 2) (symbol, target); symbol > 0: terminal start state, < 0: -(called state)
+RTN_FINAL = 9  # (rtn states,) 1 where the rule may end
+RTN_START = 10  # the start state
+N_EOS = 11
+EOS = 12  # (N_EOS,) stop token ids
+HEADER_SIZE = 16
+
+# --- static: flags of a terminal state
+ACCEPTS = 1  # the terminal may end here
+LEADS_ON = 2  # the terminal may go on from here
+WIDE = 4  # so many bytes lead on that the state's tokens come from the mask store
+
+# --- static: a counted terminal
+BLOCK_BASE = 0  # first state number; state = base + count * units + unit state
+BLOCK_COUNTS = 1  # number of counts told apart
+BLOCK_UNITS = 2  # unit states, 0 being the boundary between two units
+BLOCK_MINIMUM = 3
+BLOCK_MAXIMUM = 4  # -1: none
+BLOCK_TABLE = 5  # (units, 256) in `static`: next unit state + 1, UNIT_DONE, or 0
+BLOCK_TAIL_BYTE = 6
+BLOCK_TAIL_STATE = 7  # state after the tail's first byte
+BLOCK_ALIVE = 8  # (units, 8) bitset of bytes within a unit
+BLOCK_FLAGS = 9  # (units,) WIDE or not
+BLOCK_SIZE = 10
+UNIT_DONE = -1
+
+# --- pool: header
+POOL_USED = 0  # next free offset
+POOL_EPOCH = 1  # stamps the parser states that one closure has visited
+POOL_INTERNED = 2  # how many records `interned` holds
+POOL_STEPS = 3  # how many entries `steps` holds
+POOL_WANTED = 4  # the terminal state that a status of NEED_ENTRY is about
+POOL_WALKED = 5  # trie nodes visited so far (work counter)
+POOL_COMPUTED = 6  # masks computed so far (work counter)
+POOL_HEADER = 16
+
+# --- pool: records; the first word is the tag
+TAG_NODE = 1  # [tag, n, (return state, parent node) * n] set of stacks by their top; (0, 0): bottom
+TAG_CONTINUATION = 2  # [tag, parser state, node, closure or 0, epoch]
+TAG_CLOSURE = 3  # [tag, n, accepting, (terminal state, continuation) * n]
+TAG_CONFIG = 4  # [tag, n, accepting, mask or 0, alive * 8, (terminal state, continuation) * n]
+TAG_MASK = 5  # [tag, n rows, n tokens, rows..., tokens...]
+TAG_ENTRY = 6  # [tag, terminal state, offset of its entry in the store]
+TAG_DENSE = 7  # [tag, words...] a whole mask
+CONTINUATION_SIZE = 5
+CONFIG_HEAD = 12
+
+# --- store: an entry of the mask store, in `entries` int32
+ENTRY_ROW = 0  # row of `rows` with the tokens that stay inside the terminal or end with it
+ENTRY_BEGIN = 1  # (257,) offsets, from the entry, of the crossing trie nodes by their byte
+ENTRY_HEAD = 258
+
+# --- statuses; results are positive, 0 is dead
+NEED_POOL = -1
+NEED_INTERNED = -2
+NEED_STEPS = -3
+NEED_SCRATCH = -4
+NEED_ENTRY = -5
+
+STEP_VALUE_BITS = 27  # pool offsets fit in these; a larger pool is refused
+MAX_POOL = 1 << STEP_VALUE_BITS
+SPARSE_TOKENS = 2048  # a mask with more loose tokens than this is kept dense
+NOT_KNOWN = -6  # a step that is not in the memo yet

@@ -1,0 +1,258 @@
+"""Masks: which tokens a configuration allows.
+
+The mask of a configuration is the union over its threads. A thread in a *wide* terminal state takes the
+tokens that stay inside the terminal from the mask store, and walks only the places of the vocabulary's
+trie where a token has just left the terminal. All other threads walk the trie together; it is cut
+where no thread goes on. What was found is kept in the pool as store rows and loose tokens.
+
+The trie comes as ``trie`` int32 (nodes + 1, 3): (byte | depth << 8, end, first token); see `structgen.trie`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from structgen_kernels.layout import (
+    CONFIG_HEAD,
+    ENTRY_BEGIN,
+    ENTRY_ROW,
+    EOS,
+    N_EOS,
+    NEED_ENTRY,
+    NEED_POOL,
+    NEED_SCRATCH,
+    POOL_COMPUTED,
+    POOL_USED,
+    POOL_WALKED,
+    POOL_WANTED,
+    SPARSE_TOKENS,
+    TAG_DENSE,
+    TAG_MASK,
+    WIDE,
+)
+from structgen_kernels.parser import closure, configuration, entry_configuration, step
+from structgen_kernels.records import entry_of
+from structgen_kernels.terminals import terminal_flags
+
+
+@njit(cache=True, nogil=True)
+def _walk(static, classes, pool, interned, steps, scratch, trie, root, config, n_found):
+    """Collect the trie nodes below ``root`` that ``config`` can reach, in the last scratch section.
+
+    ``scratch[3 * section :]`` holds found nodes (from the end downwards: the configurations by depth).
+    Returns the new number of found nodes, or a status.
+    """
+    section = scratch.shape[0] // 4
+    base = 3 * section
+    top = scratch.shape[0] - 1  # configuration at relative depth d: scratch[top - d]
+    root_depth = trie[root, 0] >> 8
+    scratch[top] = config
+    node = np.int64(root + 1)
+    end = np.int64(trie[root, 1])
+    walked = 0
+    while node < end:
+        label = trie[node, 0]
+        depth = np.int64((label >> 8) - root_depth)
+        byte = np.int64(label & 255)
+        parent = scratch[top - depth + 1]
+        walked += 1
+        if (pool[parent + 4 + (byte >> 5)] >> (byte & 31)) & 1 == 0:
+            node = np.int64(trie[node, 1])
+            continue
+        if base + n_found + depth + 2 >= top:
+            return np.int64(NEED_SCRATCH)
+        if trie[node + 1, 2] > trie[node, 2]:
+            scratch[base + n_found] = node
+            n_found += 1
+        if trie[node, 1] > node + 1:
+            after = step(static, classes, pool, interned, steps, scratch, parent, byte)
+            if after < 0:
+                return after
+            scratch[top - depth] = after
+        node += 1
+    pool[POOL_WALKED] += walked
+    return np.int64(n_found)
+
+
+@njit(cache=True, nogil=True)
+def _cross(static, classes, pool, interned, steps, scratch, trie, entries, entry, k, n_found):
+    """Collect the nodes where a token goes on from the end of a wide terminal into ``k``."""
+    begin = closure(static, pool, interned, scratch, k)
+    if begin < 0:
+        return begin
+    config = entry_configuration(static, pool, interned, scratch, k)
+    if config < 0:
+        return config
+    section = scratch.shape[0] // 4
+    base = 3 * section
+    for w in range(8):
+        word = np.uint32(pool[config + 4 + w])
+        bit = 0
+        while word != 0:
+            if word & np.uint32(1):
+                byte = w * 32 + bit
+                first = entries[entry + ENTRY_BEGIN + byte]
+                last = entries[entry + ENTRY_BEGIN + byte + 1]
+                if last > first:
+                    after = step(static, classes, pool, interned, steps, scratch, config, byte)
+                    if after < 0:
+                        return after
+                    for i in range(entry + first, entry + last):
+                        node = np.int64(entries[i])
+                        pool[POOL_WALKED] += 1
+                        if base + n_found + 2 >= scratch.shape[0]:
+                            return np.int64(NEED_SCRATCH)
+                        if trie[node + 1, 2] > trie[node, 2]:
+                            scratch[base + n_found] = node
+                            n_found += 1
+                        if trie[node, 1] > node + 1:
+                            n_found = _walk(
+                                static, classes, pool, interned, steps, scratch, trie, node, after, n_found
+                            )
+                            if n_found < 0:
+                                return n_found
+            word >>= np.uint32(1)
+            bit += 1
+    return np.int64(n_found)
+
+
+@njit(cache=True, nogil=True)
+def compute_mask(
+    static, classes, pool, interned, steps, scratch, trie, token_ids, entries, rows, config, n_words
+):
+    """Find the mask of a configuration and keep it in the pool. Returns its record, or a status.
+
+    NEED_ENTRY: the store has to give the entry of the terminal state ``pool[POOL_WANTED]`` first. Cost:
+    the trie nodes visited, counted in ``pool[POOL_WALKED]``.
+    """
+    n_threads = pool[config + 1]
+    section = scratch.shape[0] // 4
+    base = 3 * section
+    n_found = np.int64(0)
+    n_narrow = 0
+    n_rows = 0
+    for i in range(n_threads):
+        state = np.int64(pool[config + CONFIG_HEAD + 2 * i])
+        if terminal_flags(static, state) & WIDE:
+            entry = entry_of(pool, interned, state)
+            if entry < 0:
+                pool[POOL_WANTED] = state
+                return np.int64(NEED_ENTRY)
+            n_rows += 1
+        else:
+            n_narrow += 1
+    for i in range(n_threads):
+        state = np.int64(pool[config + CONFIG_HEAD + 2 * i])
+        if terminal_flags(static, state) & WIDE:
+            entry = entry_of(pool, interned, state)
+            k = np.int64(pool[config + CONFIG_HEAD + 2 * i + 1])
+            n_found = _cross(
+                static, classes, pool, interned, steps, scratch, trie, entries, entry, k, n_found
+            )
+            if n_found < 0:
+                return n_found
+    if n_narrow > 0:
+        narrow = config
+        if n_rows > 0:
+            n = 0
+            if n_narrow >= section:
+                return np.int64(NEED_SCRATCH)
+            for i in range(n_threads):
+                state = np.int64(pool[config + CONFIG_HEAD + 2 * i])
+                if terminal_flags(static, state) & WIDE == 0:
+                    scratch[n] = (state << 32) | np.int64(pool[config + CONFIG_HEAD + 2 * i + 1])
+                    n += 1
+            narrow = configuration(static, pool, interned, scratch, n, 0)
+            if narrow < 0:
+                return narrow
+        n_found = _walk(static, classes, pool, interned, steps, scratch, trie, 0, narrow, n_found)
+        if n_found < 0:
+            return n_found
+    n_eos = static[N_EOS] if pool[config + 2] != 0 else 0
+    n_tokens = np.int64(n_eos)
+    for i in range(n_found):
+        node = scratch[base + i]
+        n_tokens += trie[node + 1, 2] - trie[node, 2]
+    record = np.int64(pool[POOL_USED])
+    if n_tokens > SPARSE_TOKENS:
+        size = 1 + np.int64(n_words)
+        if record + size > pool.shape[0]:
+            return np.int64(NEED_POOL)
+        pool[record] = TAG_DENSE
+        for w in range(n_words):
+            pool[record + 1 + w] = 0
+        for i in range(n_threads):
+            state = np.int64(pool[config + CONFIG_HEAD + 2 * i])
+            if terminal_flags(static, state) & WIDE:
+                row = entries[entry_of(pool, interned, state) + ENTRY_ROW]
+                for w in range(n_words):
+                    pool[record + 1 + w] |= rows[row, w]
+        for i in range(n_found):
+            node = scratch[base + i]
+            for t in range(trie[node, 2], trie[node + 1, 2]):
+                token = token_ids[t]
+                pool[record + 1 + (token >> 5)] |= np.int32(np.uint32(1) << np.uint32(token & 31))
+        for i in range(n_eos):
+            token = static[static[EOS] + i]
+            pool[record + 1 + (token >> 5)] |= np.int32(np.uint32(1) << np.uint32(token & 31))
+    else:
+        size = 3 + n_rows + n_tokens
+        if record + size > pool.shape[0]:
+            return np.int64(NEED_POOL)
+        pool[record] = TAG_MASK
+        pool[record + 1] = n_rows
+        pool[record + 2] = n_tokens
+        at = record + 3
+        for i in range(n_threads):
+            state = np.int64(pool[config + CONFIG_HEAD + 2 * i])
+            if terminal_flags(static, state) & WIDE:
+                pool[at] = entries[entry_of(pool, interned, state) + ENTRY_ROW]
+                at += 1
+        for i in range(n_found):
+            node = scratch[base + i]
+            for t in range(trie[node, 2], trie[node + 1, 2]):
+                pool[at] = token_ids[t]
+                at += 1
+        for i in range(n_eos):
+            pool[at] = static[static[EOS] + i]
+            at += 1
+    pool[POOL_USED] = record + size
+    pool[config + 3] = record
+    pool[POOL_COMPUTED] += 1
+    return record
+
+
+@njit(cache=True, nogil=True)
+def fill_known(pool, rows, config, bitmask, row):
+    """Write the mask of ``config`` into ``bitmask[row]``; False when it has yet to be computed.
+
+    bitmask int32 (rows, words), C-contiguous; words past the mask are cleared. One copy of a row, plus
+    the loose tokens.
+    """
+    record = np.int64(pool[config + 3])
+    if record == 0:
+        return False
+    n_words = rows.shape[1]
+    out = bitmask[row]
+    if pool[record] == TAG_DENSE:
+        out[:n_words] = pool[record + 1 : record + 1 + n_words]
+        out[n_words:] = 0
+        return True
+    n_rows = pool[record + 1]
+    n_tokens = pool[record + 2]
+    at = record + 3
+    if n_rows == 0:
+        out[:] = 0
+    else:
+        out[:n_words] = rows[pool[at]]
+        out[n_words:] = 0
+        for i in range(1, n_rows):
+            other = rows[pool[at + i]]
+            for w in range(n_words):
+                out[w] |= other[w]
+    at += n_rows
+    for i in range(at, at + n_tokens):
+        token = np.uint32(pool[i])
+        out[np.int64(token >> np.uint32(5))] |= np.int32(np.uint32(1) << (token & np.uint32(31)))
+    return True

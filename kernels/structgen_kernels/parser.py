@@ -1,0 +1,349 @@
+"""The parser's step: configurations over bytes.
+
+A configuration is a set of threads (terminal state, continuation); a continuation is (parser state,
+stacks), the stacks being a hash-consed graph-structured stack (Tomita 1986), read from the top. Everything
+is interned, so a configuration met again is the same number, and what was once computed for it is kept.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from structgen_kernels.layout import (
+    ACCEPTS,
+    CONFIG_HEAD,
+    LEADS_ON,
+    NEED_POOL,
+    NEED_SCRATCH,
+    NEED_STEPS,
+    NOT_KNOWN,
+    POOL_EPOCH,
+    POOL_STEPS,
+    POOL_USED,
+    RTN_BEGIN,
+    RTN_EDGES,
+    RTN_FINAL,
+    RTN_START,
+    STEP_VALUE_BITS,
+    TAG_CLOSURE,
+    TAG_CONFIG,
+)
+from structgen_kernels.records import continuation, intern, merged_node, single_node
+from structgen_kernels.terminals import add_alive, terminal_flags, terminal_step
+
+
+@njit(cache=True, nogil=True)
+def closure(static, pool, interned, scratch, k):
+    """The threads that can begin in continuation ``k``, and whether the text may end there.
+
+    Follows calls (push), and ends of rules (pop) to the terminals. Left recursion was compiled away, so
+    this ends. Returns the id of the closure record, kept in ``k``, or a status. Uses the second and
+    third section of ``scratch``.
+    """
+    if pool[k + 3] != 0:
+        return np.int64(pool[k + 3])
+    section = scratch.shape[0] // 4
+    work = section
+    n_work = 1
+    threads = 2 * section
+    n_threads = 0
+    accepting = 0
+    pool[POOL_EPOCH] += 1
+    epoch = pool[POOL_EPOCH]
+    scratch[work] = k
+    pool[k + 4] = epoch
+    edges = np.int64(static[RTN_EDGES])
+    while n_work > 0:
+        n_work -= 1
+        current = scratch[work + n_work]
+        state = np.int64(pool[current + 1])
+        node = np.int64(pool[current + 2])
+        for e in range(static[static[RTN_BEGIN] + state], static[static[RTN_BEGIN] + state + 1]):
+            symbol = static[edges + 2 * e]
+            target = np.int64(static[edges + 2 * e + 1])
+            if symbol > 0:
+                after = continuation(pool, interned, target, node)
+                if after < 0:
+                    return after
+                if n_threads + 1 >= section:
+                    return np.int64(NEED_SCRATCH)
+                scratch[threads + n_threads] = (np.int64(symbol) << 32) | after
+                n_threads += 1
+                continue
+            if target == 0:  # the call ends the rule: nothing to come back to
+                inner = node
+            else:
+                inner = single_node(pool, interned, target, node)
+                if inner < 0:
+                    return inner
+            after = continuation(pool, interned, np.int64(-symbol), inner)
+            if after < 0:
+                return after
+            if pool[after + 4] != epoch:
+                pool[after + 4] = epoch
+                if n_work + 1 >= section:
+                    return np.int64(NEED_SCRATCH)
+                scratch[work + n_work] = after
+                n_work += 1
+        if static[static[RTN_FINAL] + state] != 0:
+            for i in range(pool[node + 1]):
+                back = np.int64(pool[node + 2 + 2 * i])
+                parent = np.int64(pool[node + 3 + 2 * i])
+                if back == 0:
+                    accepting = 1
+                    continue
+                after = continuation(pool, interned, back, parent)
+                if after < 0:
+                    return after
+                if pool[after + 4] != epoch:
+                    pool[after + 4] = epoch
+                    if n_work + 1 >= section:
+                        return np.int64(NEED_SCRATCH)
+                    scratch[work + n_work] = after
+                    n_work += 1
+    record = np.int64(pool[POOL_USED])
+    size = 3 + 2 * n_threads
+    if record + size > pool.shape[0]:
+        return np.int64(NEED_POOL)
+    pool[record] = TAG_CLOSURE
+    pool[record + 1] = n_threads
+    pool[record + 2] = accepting
+    for i in range(n_threads):
+        thread = scratch[threads + i]
+        pool[record + 3 + 2 * i] = thread >> 32
+        pool[record + 4 + 2 * i] = thread & 0xFFFFFFFF
+    pool[POOL_USED] = record + size
+    pool[k + 3] = record
+    return record
+
+
+@njit(cache=True, nogil=True)
+def _merge_threads(pool, interned, scratch, n):
+    """Threads of one terminal state and one parser state become one, with the union of their stacks.
+
+    Works on the sorted first ``n`` of ``scratch``; returns how many remain, or a status.
+    """
+    kept = 0
+    i = 0
+    while i < n:
+        state = scratch[i] >> 32
+        begin = kept
+        while i < n and scratch[i] >> 32 == state:
+            k = scratch[i] & 0xFFFFFFFF
+            i += 1
+            merged = False
+            for j in range(begin, kept):
+                other = scratch[j] & 0xFFFFFFFF
+                if other == k:
+                    merged = True
+                    break
+                if pool[other + 1] == pool[k + 1]:
+                    node = merged_node(pool, interned, pool[other + 2], pool[k + 2])
+                    if node < 0:
+                        return node
+                    both = continuation(pool, interned, pool[k + 1], node)
+                    if both < 0:
+                        return both
+                    scratch[j] = (state << 32) | both
+                    merged = True
+                    break
+            if not merged:
+                scratch[kept] = (state << 32) | k
+                kept += 1
+        if kept - begin > 1:  # merging may have changed the order
+            scratch[begin:kept].sort()
+    return np.int64(kept)
+
+
+@njit(cache=True, nogil=True)
+def configuration(static, pool, interned, scratch, n, accepting):
+    """The interned configuration of the first ``n`` threads in ``scratch``; 0 when there are none."""
+    if n == 0 and accepting == 0:
+        return np.int64(0)
+    if n > 1:
+        scratch[:n].sort()
+        n = _merge_threads(pool, interned, scratch, n)
+        if n < 0:
+            return n
+    record = np.int64(pool[POOL_USED])
+    size = CONFIG_HEAD + 2 * n
+    if record + size > pool.shape[0]:
+        return np.int64(NEED_POOL)
+    pool[record] = TAG_CONFIG
+    pool[record + 1] = n
+    pool[record + 2] = accepting
+    for i in range(3, CONFIG_HEAD):
+        pool[record + i] = 0
+    for i in range(n):
+        state = scratch[i] >> 32
+        pool[record + CONFIG_HEAD + 2 * i] = state
+        pool[record + CONFIG_HEAD + 2 * i + 1] = scratch[i] & 0xFFFFFFFF
+        add_alive(static, state, pool, record + 4)
+    return intern(pool, interned, record, size)
+
+
+@njit(cache=True, nogil=True)
+def _add_closure(static, pool, interned, scratch, k, n):
+    """Append the threads of ``k``'s closure at ``scratch[n:]``; returns (new n or status, accepting)."""
+    begin = closure(static, pool, interned, scratch, k)
+    if begin < 0:
+        return begin, 0
+    count = pool[begin + 1]
+    if n + count >= scratch.shape[0] // 4:
+        return np.int64(NEED_SCRATCH), 0
+    for i in range(count):
+        state = np.int64(pool[begin + 3 + 2 * i])
+        scratch[n + i] = (state << 32) | np.int64(pool[begin + 4 + 2 * i])
+    return np.int64(n + count), np.int64(pool[begin + 2])
+
+
+@njit(cache=True, nogil=True)
+def entry_configuration(static, pool, interned, scratch, k):
+    """The configuration at the beginning of continuation ``k``, or a status."""
+    n, accepting = _add_closure(static, pool, interned, scratch, k, 0)
+    if n < 0:
+        return n
+    return configuration(static, pool, interned, scratch, n, accepting)
+
+
+@njit(cache=True, nogil=True)
+def step(static, classes, pool, interned, steps, scratch, config, byte):
+    """The configuration after one more byte; 0 when no thread can take it; or a status.
+
+    Memoised: O(1) when met before, else O(threads + their closures).
+    """
+    if (pool[config + 4 + (byte >> 5)] >> (byte & 31)) & 1 == 0:
+        return np.int64(0)
+    key = np.int64(config) * 256 + np.int64(byte)
+    mask = np.uint64(steps.shape[0] - 1)
+    p = ((np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)) & mask
+    while True:
+        slot = steps[np.int64(p)]
+        if slot == 0:
+            break
+        if slot >> STEP_VALUE_BITS == key:
+            return slot & ((np.int64(1) << STEP_VALUE_BITS) - 1)
+        p = (p + np.uint64(1)) & mask
+    if (pool[POOL_STEPS] + 1) * 2 > steps.shape[0]:
+        return np.int64(NEED_STEPS)
+    n = np.int64(0)
+    accepting = np.int64(0)
+    section = scratch.shape[0] // 4
+    for i in range(pool[config + 1]):
+        state = np.int64(pool[config + CONFIG_HEAD + 2 * i])
+        k = np.int64(pool[config + CONFIG_HEAD + 2 * i + 1])
+        after = terminal_step(static, classes, state, byte)
+        if after == 0:
+            continue
+        flags = terminal_flags(static, after)
+        if flags & LEADS_ON:
+            if n + 1 >= section:
+                return np.int64(NEED_SCRATCH)
+            scratch[n] = (after << 32) | k
+            n += 1
+        if flags & ACCEPTS:
+            n, may_end = _add_closure(static, pool, interned, scratch, k, n)
+            if n < 0:
+                return n
+            accepting |= may_end
+    result = configuration(static, pool, interned, scratch, n, accepting)
+    if result <= 0:
+        return result
+    steps[np.int64(p)] = (key << STEP_VALUE_BITS) | result
+    pool[POOL_STEPS] += 1
+    return result
+
+
+@njit(cache=True, nogil=True)
+def rehash_steps(old, new):
+    """Move all entries of ``old`` into the empty, larger ``new``."""
+    mask = np.uint64(new.shape[0] - 1)
+    for i in range(old.shape[0]):
+        if old[i] != 0:
+            key = old[i] >> STEP_VALUE_BITS
+            p = ((np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)) & mask
+            while new[np.int64(p)] != 0:
+                p = (p + np.uint64(1)) & mask
+            new[np.int64(p)] = old[i]
+
+
+@njit(cache=True, nogil=True)
+def advance(static, classes, pool, interned, steps, scratch, config, data):
+    """The configuration after the bytes ``data`` uint8 (n,); 0 when refused; or a status."""
+    for i in range(data.shape[0]):
+        config = step(static, classes, pool, interned, steps, scratch, config, np.int64(data[i]))
+        if config <= 0:
+            return config
+    return np.int64(config)
+
+
+@njit(cache=True, nogil=True)
+def forced(static, classes, pool, interned, steps, scratch, config, out):
+    """Write the bytes that must follow into ``out`` uint8 (n,). Returns how many, or a status.
+
+    Stops where more than one byte may follow, where the text may end, or when ``out`` is full.
+    """
+    n = 0
+    while n < out.shape[0] and pool[config + 2] == 0:
+        only = -1
+        for w in range(8):
+            word = np.uint32(pool[config + 4 + w])
+            if word == 0:
+                continue
+            if word & (word - np.uint32(1)) != 0 or only >= 0:
+                return np.int64(n)
+            bit = 0
+            while (word >> np.uint32(bit)) & np.uint32(1) == 0:
+                bit += 1
+            only = w * 32 + bit
+        if only < 0:
+            return np.int64(n)
+        config = step(static, classes, pool, interned, steps, scratch, config, only)
+        if config < 0:
+            return config
+        out[n] = only
+        n += 1
+    return np.int64(n)
+
+
+@njit(cache=True, nogil=True)
+def start_configuration(static, pool, interned, scratch, accepts_empty):
+    """The configuration before any text: the start rule over the bottom of the stack. Or a status."""
+    bottom = single_node(pool, interned, np.int64(0), np.int64(0))
+    if bottom < 0:
+        return bottom
+    n = np.int64(0)
+    if static[RTN_START] != 0:
+        k = continuation(pool, interned, np.int64(static[RTN_START]), bottom)
+        if k < 0:
+            return k
+        n, _ = _add_closure(static, pool, interned, scratch, k, 0)
+        if n < 0:
+            return n
+    return configuration(static, pool, interned, scratch, n, np.int64(accepts_empty))
+
+
+@njit(cache=True, nogil=True)
+def advance_known(pool, steps, blob, offsets, config, token):
+    """`advance` by the bytes of one token, through steps that are memoised; NOT_KNOWN at one that is not.
+
+    blob uint8 and offsets int64 (V + 1,): the bytes of all tokens. This is the usual case of a long text,
+    with half the arguments.
+    """
+    mask = np.uint64(steps.shape[0] - 1)
+    for i in range(offsets[token], offsets[token + 1]):
+        byte = np.int64(blob[i])
+        if (pool[config + 4 + (byte >> 5)] >> (byte & 31)) & 1 == 0:
+            return np.int64(0)
+        key = np.int64(config) * 256 + byte
+        p = ((np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)) & mask
+        while True:
+            slot = steps[np.int64(p)]
+            if slot == 0:
+                return np.int64(NOT_KNOWN)
+            if slot >> STEP_VALUE_BITS == key:
+                config = slot & ((np.int64(1) << STEP_VALUE_BITS) - 1)
+                break
+            p = (p + np.uint64(1)) & mask
+    return np.int64(config)

@@ -1,0 +1,192 @@
+"""Run-time records: allocation, and interning (one record per content, Ershov 1958)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from structgen_kernels.layout import (
+    CONFIG_HEAD,
+    CONTINUATION_SIZE,
+    NEED_INTERNED,
+    NEED_POOL,
+    POOL_INTERNED,
+    POOL_USED,
+    TAG_CONFIG,
+    TAG_CONTINUATION,
+    TAG_ENTRY,
+    TAG_NODE,
+)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _mix(h, value):
+    h = (h ^ np.uint64(np.int64(value) & 0xFFFFFFFF)) * np.uint64(0x9E3779B97F4A7C15)
+    return h ^ (h >> np.uint64(31))
+
+
+@njit(cache=True, nogil=True)
+def content_hash(pool, record):
+    """Hash of what makes an interned record unique."""
+    tag = pool[record]
+    h = _mix(np.uint64(0x243F6A8885A308D3), tag)
+    if tag == TAG_CONTINUATION:
+        return _mix(_mix(h, pool[record + 1]), pool[record + 2])
+    if tag == TAG_ENTRY:
+        return _mix(h, pool[record + 1])
+    n = pool[record + 1]
+    h = _mix(h, n)
+    begin = record + 2
+    if tag == TAG_CONFIG:
+        h = _mix(h, pool[record + 2])
+        begin = record + CONFIG_HEAD
+    for i in range(begin, begin + 2 * n):
+        h = _mix(h, pool[i])
+    return h
+
+
+@njit(cache=True, nogil=True)
+def same_content(pool, a, b):
+    """True when two interned records have the same tag and content."""
+    tag = pool[a]
+    if tag != pool[b] or pool[a + 1] != pool[b + 1]:
+        return False
+    if tag == TAG_ENTRY:
+        return True
+    if tag == TAG_CONTINUATION:
+        return pool[a + 2] == pool[b + 2]
+    begin = 2
+    if tag == TAG_CONFIG:
+        if pool[a + 2] != pool[b + 2]:
+            return False
+        begin = CONFIG_HEAD
+    for i in range(begin, begin + 2 * pool[a + 1]):
+        if pool[a + i] != pool[b + i]:
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def intern(pool, interned, record, size):
+    """The one record with the content of the record just written at the end of the pool.
+
+    ``record`` stands at ``pool[POOL_USED]`` and is not yet allocated; it is, when it is new. Returns its
+    id or a status. O(1) expected.
+    """
+    mask = np.uint64(interned.shape[0] - 1)
+    p = content_hash(pool, record) & mask
+    while True:
+        other = interned[np.int64(p)]
+        if other == 0:
+            break
+        if same_content(pool, other, record):
+            return np.int64(other)
+        p = (p + np.uint64(1)) & mask
+    if (pool[POOL_INTERNED] + 1) * 2 > interned.shape[0]:
+        return np.int64(NEED_INTERNED)
+    interned[np.int64(p)] = record
+    pool[POOL_INTERNED] += 1
+    pool[POOL_USED] = record + size
+    return np.int64(record)
+
+
+@njit(cache=True, nogil=True)
+def rehash_interned(pool, old, new):
+    """Move all records of ``old`` into the empty, larger ``new``."""
+    mask = np.uint64(new.shape[0] - 1)
+    for i in range(old.shape[0]):
+        if old[i] != 0:
+            p = content_hash(pool, old[i]) & mask
+            while new[np.int64(p)] != 0:
+                p = (p + np.uint64(1)) & mask
+            new[np.int64(p)] = old[i]
+
+
+@njit(cache=True, nogil=True)
+def continuation(pool, interned, parser_state, node):
+    """The interned continuation (parser state, stacks), or a status."""
+    record = np.int64(pool[POOL_USED])
+    if record + CONTINUATION_SIZE > pool.shape[0]:
+        return np.int64(NEED_POOL)
+    pool[record] = TAG_CONTINUATION
+    pool[record + 1] = parser_state
+    pool[record + 2] = node
+    pool[record + 3] = 0
+    pool[record + 4] = 0
+    return intern(pool, interned, record, CONTINUATION_SIZE)
+
+
+@njit(cache=True, nogil=True)
+def single_node(pool, interned, return_state, parent):
+    """The interned node with one (return state, parent), or a status."""
+    record = np.int64(pool[POOL_USED])
+    if record + 4 > pool.shape[0]:
+        return np.int64(NEED_POOL)
+    pool[record] = TAG_NODE
+    pool[record + 1] = 1
+    pool[record + 2] = return_state
+    pool[record + 3] = parent
+    return intern(pool, interned, record, 4)
+
+
+@njit(cache=True, nogil=True)
+def merged_node(pool, interned, a, b):
+    """The interned union of two nodes (both sorted by return state, then parent), or a status."""
+    record = np.int64(pool[POOL_USED])
+    n_a = pool[a + 1]
+    n_b = pool[b + 1]
+    if record + 2 + 2 * (n_a + n_b) > pool.shape[0]:
+        return np.int64(NEED_POOL)
+    i = 0
+    j = 0
+    n = 0
+    while i < n_a or j < n_b:
+        order = 0
+        if j == n_b:
+            order = -1
+        elif i == n_a:
+            order = 1
+        else:
+            order = pool[a + 2 + 2 * i] - pool[b + 2 + 2 * j]
+            if order == 0:
+                order = pool[a + 3 + 2 * i] - pool[b + 3 + 2 * j]
+        if order <= 0:
+            pool[record + 2 + 2 * n] = pool[a + 2 + 2 * i]
+            pool[record + 3 + 2 * n] = pool[a + 3 + 2 * i]
+            i += 1
+            if order == 0:
+                j += 1
+        else:
+            pool[record + 2 + 2 * n] = pool[b + 2 + 2 * j]
+            pool[record + 3 + 2 * n] = pool[b + 3 + 2 * j]
+            j += 1
+        n += 1
+    pool[record] = TAG_NODE
+    pool[record + 1] = n
+    return intern(pool, interned, record, 2 + 2 * n)
+
+
+@njit(cache=True, nogil=True)
+def entry_of(pool, interned, terminal_state):
+    """Offset in the store of a terminal state's entry; -1 when it is not known here yet."""
+    h = _mix(_mix(np.uint64(0x243F6A8885A308D3), TAG_ENTRY), terminal_state)
+    mask = np.uint64(interned.shape[0] - 1)
+    p = h & mask
+    while interned[np.int64(p)] != 0:
+        other = interned[np.int64(p)]
+        if pool[other] == TAG_ENTRY and pool[other + 1] == terminal_state:
+            return np.int64(pool[other + 2])
+        p = (p + np.uint64(1)) & mask
+    return np.int64(-1)
+
+
+@njit(cache=True, nogil=True)
+def add_entry(pool, interned, terminal_state, offset):
+    """Note where the store keeps the entry of a terminal state. Returns an id or a status."""
+    record = np.int64(pool[POOL_USED])
+    if record + 3 > pool.shape[0]:
+        return np.int64(NEED_POOL)
+    pool[record] = TAG_ENTRY
+    pool[record + 1] = terminal_state
+    pool[record + 2] = offset
+    return intern(pool, interned, record, 3)

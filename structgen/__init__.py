@@ -1,0 +1,59 @@
+"""structgen: language models write only what a grammar or a JSON Schema allows, exactly."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from structgen.apply import apply_bitmask_
+    from structgen.bitmask import allocate_bitmask, fill_bitmasks
+    from structgen.compiled import CompiledGrammar
+    from structgen.compiler import Compiler
+    from structgen.errors import StructgenError
+    from structgen.generate import generate
+    from structgen.hf import LogitsProcessor
+    from structgen.matcher import Matcher
+    from structgen.vocabulary import Vocabulary
+
+__version__ = "0.1.0"
+
+# name -> module; modules are loaded at the first use of a name, so that `import structgen` stays light
+_EXPORTS = {
+    "CompiledGrammar": "structgen.compiled",
+    "Compiler": "structgen.compiler",
+    "LogitsProcessor": "structgen.hf",
+    "Matcher": "structgen.matcher",
+    "StructgenError": "structgen.errors",
+    "Vocabulary": "structgen.vocabulary",
+    "allocate_bitmask": "structgen.bitmask",
+    "apply_bitmask_": "structgen.apply",
+    "fill_bitmasks": "structgen.bitmask",
+    "generate": "structgen.generate",
+}
+
+__all__ = [
+    "CompiledGrammar",
+    "Compiler",
+    "LogitsProcessor",
+    "Matcher",
+    "StructgenError",
+    "Vocabulary",
+    "__version__",
+    "allocate_bitmask",
+    "apply_bitmask_",
+    "fill_bitmasks",
+    "generate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _EXPORTS:
+        value = getattr(import_module(_EXPORTS[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'structgen' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,319 @@
+"""Regular expressions over code points to minimal automata over bytes, and operations on these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from structgen.automata.dfa import Dfa
+from structgen.automata.encoding import ByteEdge, Encoding, charset_fragment, spell
+from structgen.charset import CharSet
+from structgen.errors import CompileLimitError
+from structgen.regex.syntax import (
+    ANYTHING,
+    Chars,
+    Complement,
+    Concat,
+    Intersection,
+    Literal,
+    Regex,
+    Repeat,
+    Union,
+)
+
+MAX_STATES = 200_000
+_INTERSECTION, _DIFFERENCE, _UNION = 0, 1, 2
+
+
+@lru_cache(maxsize=1024)
+def compile_regex(node: Regex, encoding: Encoding = "utf-8", max_states: int = MAX_STATES) -> Dfa:
+    """The minimal `Dfa` of the whole texts that ``node`` matches, in the given encoding.
+
+    Raises `CompileLimitError` (``max_states``) when an automaton on the way would be larger.
+    """
+    if isinstance(node, Intersection):
+        return intersect(
+            compile_regex(node.left, encoding, max_states),
+            compile_regex(node.right, encoding, max_states),
+            max_states,
+        )
+    if isinstance(node, Complement):
+        everything = compile_regex(ANYTHING, encoding, max_states)
+        return difference(everything, compile_regex(node.item, encoding, max_states), max_states)
+    nfa = _Nfa(encoding, max_states)
+    start, final = nfa.new_state(), nfa.new_state()
+    nfa.add(node, start, final)
+    return nfa.determinise(start, final)
+
+
+def intersect(left: Dfa, right: Dfa, max_states: int = MAX_STATES) -> Dfa:
+    """Texts that both accept."""
+    return _product(left, right, _INTERSECTION, max_states)
+
+
+def difference(left: Dfa, right: Dfa, max_states: int = MAX_STATES) -> Dfa:
+    """Texts that ``left`` accepts and ``right`` does not."""
+    return _product(left, right, _DIFFERENCE, max_states)
+
+
+def union(automata: Iterable[Dfa], max_states: int = MAX_STATES) -> Dfa:
+    """Texts that any of them accepts."""
+    nfa = _Nfa("utf-8", max_states)
+    start, final = nfa.new_state(), nfa.new_state()
+    for automaton in automata:
+        nfa.add_dfa(automaton, start, final)
+    return nfa.determinise(start, final)
+
+
+def concat(automata: Iterable[Dfa], max_states: int = MAX_STATES) -> Dfa:
+    """A text of the first, then one of the second, and so on."""
+    nfa = _Nfa("utf-8", max_states)
+    start = source = nfa.new_state()
+    for automaton in automata:
+        target = nfa.new_state()
+        nfa.add_dfa(automaton, source, target)
+        source = target
+    return nfa.determinise(start, source)
+
+
+def repeat(automaton: Dfa, minimum: int, maximum: int | None, max_states: int = MAX_STATES) -> Dfa:
+    """``automaton`` at least ``minimum`` and at most ``maximum`` times (None: without bound)."""
+    nfa = _Nfa("utf-8", max_states)
+    start, final = nfa.new_state(), nfa.new_state()
+    nfa.add_repeat(lambda source, target: nfa.add_dfa(automaton, source, target), minimum, maximum, start, final)
+    return nfa.determinise(start, final)
+
+
+def literal(data: bytes) -> Dfa:
+    """Exactly these bytes."""
+    classes = sorted(set(data))
+    byte_class = np.zeros(256, np.uint8)
+    first_other = next(b for b in range(256) if b not in classes)
+    ordered = sorted([*classes, first_other])  # classes are numbered by their first byte
+    byte_class[:] = ordered.index(first_other)
+    for byte in classes:
+        byte_class[byte] = ordered.index(byte)
+    table = np.zeros((len(data) + 2, len(ordered)), np.int32)
+    for i, byte in enumerate(data):
+        table[i + 1, byte_class[byte]] = i + 2
+    accepting = np.zeros(len(data) + 2, np.bool_)
+    accepting[-1] = True
+    return Dfa(table, byte_class, accepting)
+
+
+def restrict_bytes(automaton: Dfa, alphabet: npt.NDArray[np.bool_]) -> Dfa:
+    """The texts of ``automaton`` spelled with the bytes of ``alphabet``, bool (256,), only."""
+    if bool(alphabet.all()):
+        return automaton
+    wide = automaton.transitions[:, automaton.byte_class].copy()
+    wide[:, ~alphabet] = 0
+    return canonical(wide, automaton.accepting)
+
+
+def canonical(table: npt.NDArray[np.int32], accepting: npt.NDArray[np.bool_]) -> Dfa:
+    """The minimal `Dfa` of a complete table, int32 (states, 256): state 0 dead, 1 start."""
+    representatives, byte_class = _byte_classes_of_columns(table)
+    return _minimal(np.ascontiguousarray(table[:, representatives]), accepting, byte_class)
+
+
+def residual(automaton: Dfa, state: int) -> Dfa:
+    """What may still follow in ``state``: the minimal `Dfa` of that language."""
+    if state == 1:
+        return automaton
+    n = automaton.n_states
+    order = np.arange(n, dtype=np.int32)
+    order[1], order[state] = state, 1
+    table = order[automaton.transitions[order]]
+    return _minimal(np.ascontiguousarray(table), automaton.accepting[order], automaton.byte_class)
+
+
+def _product(left: Dfa, right: Dfa, operation: int, max_states: int) -> Dfa:
+    from structgen_kernels.automata import TOO_MANY_STATES, product
+
+    columns = left.byte_class.astype(np.int64) * 256 + right.byte_class
+    _, representatives, byte_class = np.unique(columns, return_index=True, return_inverse=True)
+    table, accepting, count = product(
+        left.transitions,
+        left.accepting,
+        right.transitions,
+        right.accepting,
+        left.byte_class[representatives].astype(np.int64),
+        right.byte_class[representatives].astype(np.int64),
+        operation,
+        max_states,
+    )
+    if count == TOO_MANY_STATES:
+        raise CompileLimitError("max_states", max_states, max_states + 1)
+    return _minimal(table, accepting, byte_class.astype(np.uint8))
+
+
+def _minimal(
+    table: npt.NDArray[np.int32], accepting: npt.NDArray[np.bool_], byte_class: npt.NDArray[np.uint8]
+) -> Dfa:
+    """Minimise, merge equal columns, number classes by their first byte and states breadth-first."""
+    from structgen_kernels.automata import minimise
+
+    minimal, accepts = minimise(table, accepting)
+    wide = minimal[:, byte_class]
+    representatives, merged = _byte_classes_of_columns(wide)
+    columns = np.ascontiguousarray(wide[:, representatives])
+    if columns.shape[1] != table.shape[1] or not np.array_equal(byte_class, merged):
+        # state numbers follow the order of the columns: number again in the final one
+        columns, accepts = minimise(columns, accepts)
+    return Dfa(columns, merged, accepts)
+
+
+def _byte_classes_of_columns(
+    wide: npt.NDArray[np.int32],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
+    """Group the 256 columns that are alike; classes in the order of their first byte."""
+    columns = np.ascontiguousarray(wide.T)
+    numbers: dict[bytes, int] = {}
+    byte_class = np.zeros(256, np.uint8)
+    representatives = []
+    for byte in range(256):
+        content = columns[byte].tobytes()
+        number = numbers.get(content)
+        if number is None:
+            number = numbers[content] = len(representatives)
+            representatives.append(byte)
+        byte_class[byte] = number
+    return np.array(representatives, np.int64), byte_class
+
+
+class _Nfa:
+    """A nondeterministic automaton under construction (Thompson 1968)."""
+
+    def __init__(self, encoding: Encoding, max_states: int) -> None:
+        self._encoding = encoding
+        self._max_states = max_states
+        self._n_states = 0
+        self._edges: list[ByteEdge] = []
+        self._empty: list[tuple[int, int]] = []
+
+    def new_state(self) -> int:
+        return self.new_states(1)
+
+    def new_states(self, count: int) -> int:
+        first = self._n_states
+        self._n_states += count
+        # an NFA may be larger than its DFA, but not without bound
+        if self._n_states > 8 * self._max_states:
+            raise CompileLimitError("max_states", self._max_states, self._n_states)
+        return first
+
+    def add(self, node: Regex, source: int, target: int) -> None:
+        """Paths from ``source`` to ``target`` that spell what ``node`` matches."""
+        if isinstance(node, Chars):
+            self._add_charset(node.charset, source, target)
+        elif isinstance(node, Literal):
+            self._add_literal(node.text, source, target)
+        elif isinstance(node, Concat):
+            for i, part in enumerate(node.parts):
+                after = target if i == len(node.parts) - 1 else self.new_state()
+                self.add(part, source, after)
+                source = after
+            if not node.parts:
+                self._empty.append((source, target))
+        elif isinstance(node, Union):
+            for option in node.options:
+                self.add(option, source, target)
+        elif isinstance(node, Repeat):
+            item = node.item
+            self.add_repeat(lambda s, t: self.add(item, s, t), node.minimum, node.maximum, source, target)
+        else:
+            self.add_dfa(compile_regex(node, self._encoding, self._max_states), source, target)
+
+    def add_repeat(self, add_item, minimum: int, maximum: int | None, source: int, target: int) -> None:  # type: ignore[no-untyped-def]
+        for _ in range(minimum):
+            after = self.new_state()
+            add_item(source, after)
+            source = after
+        if maximum is None:
+            # a state of its own, so that the loop cannot be entered or left half-way
+            loop, back = self.new_state(), self.new_state()
+            self._empty += [(source, loop), (loop, target), (back, loop)]
+            add_item(loop, back)
+            return
+        for _ in range(maximum - minimum):
+            self._empty.append((source, target))
+            after = self.new_state()
+            add_item(source, after)
+            source = after
+        self._empty.append((source, target))
+
+    def add_dfa(self, automaton: Dfa, source: int, target: int) -> None:
+        base = self.new_states(automaton.n_states)
+        self._empty.append((source, base + 1))
+        wide = automaton.transitions[:, automaton.byte_class]
+        for state in range(1, automaton.n_states):
+            row = wide[state]
+            cuts = np.flatnonzero(np.diff(row)) + 1
+            lows = np.concatenate(([0], cuts))
+            highs = np.concatenate((cuts - 1, [255]))
+            for low, high in zip(lows.tolist(), highs.tolist(), strict=True):
+                after = int(row[low])
+                if after:
+                    self._edges.append((base + state, low, high, base + after))
+            if automaton.accepting[state]:
+                self._empty.append((base + state, target))
+
+    def _add_charset(self, charset: CharSet, source: int, target: int) -> None:
+        fragment = charset_fragment(charset, self._encoding)
+        base = self.new_states(fragment.n_states - 2) - 2
+        place = {0: source, 1: target}
+        for begin, low, high, end in fragment.edges:
+            self._edges.append((place.get(begin, base + begin), low, high, place.get(end, base + end)))
+
+    def _add_literal(self, text: str, source: int, target: int) -> None:
+        for piece in spell(text, self._encoding):
+            if isinstance(piece, bytes):
+                for byte in piece:
+                    after = self.new_state()
+                    self._edges.append((source, byte, byte, after))
+                    source = after
+            else:
+                after = self.new_state()
+                self._add_charset(piece, source, after)
+                source = after
+        self._empty.append((source, target))
+
+    def determinise(self, start: int, final: int) -> Dfa:
+        from structgen_kernels.automata import TOO_MANY_STATES, determinise
+
+        edges = np.array(self._edges, np.int32).reshape(-1, 4)
+        cuts = np.zeros(257, np.bool_)
+        cuts[0] = True
+        cuts[edges[:, 1]] = True
+        cuts[edges[:, 2] + 1] = True
+        class_bytes = np.flatnonzero(cuts[:256]).astype(np.uint8)
+        byte_class = (np.cumsum(cuts[:256]) - 1).astype(np.uint8)
+        edge_begin, by_source = _grouped(edges[:, 0], self._n_states)
+        empty = np.array(self._empty, np.int32).reshape(-1, 2)
+        empty_begin, empty_by_source = _grouped(empty[:, 0], self._n_states)
+        table, accepting, count = determinise(
+            edge_begin,
+            np.ascontiguousarray(edges[by_source, 1:]),
+            empty_begin,
+            np.ascontiguousarray(empty[empty_by_source, 1]),
+            start,
+            final,
+            class_bytes,
+            self._max_states,
+        )
+        if count == TOO_MANY_STATES:
+            raise CompileLimitError("max_states", self._max_states, self._max_states + 1)
+        return _minimal(table, accepting, byte_class)
+
+
+def _grouped(
+    sources: npt.NDArray[np.int32], n_states: int
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    """CSR offsets per source state, and the order that groups by source."""
+    order = np.argsort(sources, kind="stable")
+    begin = np.zeros(n_states + 1, np.int32)
+    np.cumsum(np.bincount(sources, minlength=n_states), out=begin[1:])
+    return begin, order

@@ -1,0 +1,110 @@
+"""Byte-level deterministic automata: minimal, canonically numbered, addressed by content."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+DEAD = 0
+START = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dfa:
+    """A minimal, trimmed DFA over bytes.
+
+    ``transitions``: int32 (states, classes), read-only; state 0 is dead, state 1 the start, the
+    others are numbered breadth-first. Every state but the dead one leads to an accepting state.
+    ``byte_class``: uint8 (256,), the class (column) of each byte. ``accepting``: bool (states,).
+    Two automata of the same language have the same ``digest``. The empty language has the states 0
+    and 1, neither accepting.
+    """
+
+    transitions: npt.NDArray[np.int32]
+    byte_class: npt.NDArray[np.uint8]
+    accepting: npt.NDArray[np.bool_]
+    digest: bytes = field(default=b"")
+
+    def __post_init__(self) -> None:
+        for array in (self.transitions, self.byte_class, self.accepting):
+            array.flags.writeable = False
+        if not self.digest:
+            content = hashlib.blake2b(digest_size=16)
+            content.update(np.int32(self.transitions.shape).tobytes())
+            content.update(np.ascontiguousarray(self.transitions).tobytes())
+            content.update(self.byte_class.tobytes())
+            content.update(self.accepting.tobytes())
+            object.__setattr__(self, "digest", content.digest())
+
+    @property
+    def n_states(self) -> int:
+        """Number of states, the dead one included."""
+        return int(self.transitions.shape[0])
+
+    @property
+    def is_empty(self) -> bool:
+        """True when no text at all is accepted."""
+        return not bool(self.accepting.any())
+
+    @property
+    def accepts_empty(self) -> bool:
+        """True when the empty text is accepted."""
+        return bool(self.accepting[START])
+
+    def step(self, state: int, data: bytes) -> int:
+        """The state after ``data`` (0: dead)."""
+        for byte in data:
+            state = int(self.transitions[state, self.byte_class[byte]])
+        return state
+
+    def accepts(self, data: bytes) -> bool:
+        return bool(self.accepting[self.step(START, data)])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Dfa) and other.digest == self.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+
+@dataclass(frozen=True, slots=True)
+class CountedDfa:
+    """``head`` then ``unit`` at least ``minimum`` and at most ``maximum`` times, then ``tail``.
+
+    The copies of ``unit`` are implicit: a run-time state is (count, unit state), so that a
+    ``maxLength`` of 10 and one of 100,000 cost the same. ``unit`` accepts no empty text and no text that
+    is a proper prefix of another of its texts; ``tail`` is not empty and no unit begins with its first
+    byte. ``maximum`` None: without bound.
+    """
+
+    head: bytes
+    unit: Dfa
+    minimum: int
+    maximum: int | None
+    tail: bytes
+
+    def __post_init__(self) -> None:
+        unit = self.unit
+        if unit.is_empty or unit.accepts_empty or unit.transitions[unit.accepting].any():
+            raise ValueError("the unit of a CountedDfa is a non-empty prefix-free language")
+        if not self.tail or unit.step(START, self.tail[:1]) != DEAD:
+            raise ValueError("the tail of a CountedDfa begins with a byte that no unit begins with")
+        if not 0 <= self.minimum or (self.maximum is not None and self.maximum < self.minimum):
+            raise ValueError("the bounds of a CountedDfa are 0 <= minimum <= maximum")
+
+    @property
+    def digest(self) -> bytes:
+        content = hashlib.blake2b(self.unit.digest, digest_size=16)
+        content.update(repr((self.head, self.minimum, self.maximum, self.tail)).encode())
+        return content.digest()
+
+    @property
+    def counts(self) -> int:
+        """Number of counts to tell apart; without a maximum, counts past the minimum are alike."""
+        return (self.minimum if self.maximum is None else self.maximum) + 1
+
+    def __hash__(self) -> int:
+        return hash(self.digest)

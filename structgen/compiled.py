@@ -1,0 +1,207 @@
+"""Compiled grammars, and the file that holds one."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from structgen_kernels import layout
+
+from structgen.errors import ArtifactError
+from structgen.machine import Machine
+from structgen.mask_store import MaskStore
+from structgen.matcher import Matcher
+from structgen.tables import Tables
+from structgen.tensor_file import read_tensors, write_tensors
+from structgen.vocabulary import Vocabulary
+
+_KIND = "compiled-grammar"
+MAX_SAVED_ENTRIES = 4096  # 16 kB each at 131k ids
+
+
+@dataclass(frozen=True, slots=True)
+class GrammarSource:
+    """Where a compiled grammar came from: ``kind`` ('regex', 'lark', ...), ``text`` and ``options``."""
+
+    kind: str
+    text: str
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+class CompiledGrammar:
+    """A grammar for one vocabulary. Immutable but for caches, and safe to share between threads.
+
+    Made by a `Compiler` or by `load`. ``source``: what it was compiled from. ``warnings``: what a lenient
+    compile left out, as (where, what).
+    """
+
+    def __init__(
+        self,
+        tables: Tables,
+        store: MaskStore,
+        source: GrammarSource,
+        *,
+        warnings: tuple[tuple[str, str], ...] = (),
+        entries: Mapping[int, int] | None = None,
+    ) -> None:
+        self.tables = tables
+        self.source = source
+        self.warnings = warnings
+        self._store = store
+        self._entries = dict(entries or {})
+        self._machine: Machine | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        return self._store.vocabulary
+
+    @property
+    def machine(self) -> Machine:
+        """The run-time records that all matchers share, made at the first use."""
+        machine = self._machine
+        if machine is None:
+            with self._lock:
+                if self._machine is None:
+                    self._machine = Machine(self.tables, self._store, self._entries)
+                machine = self._machine
+        return machine
+
+    def matcher(self) -> Matcher:
+        """A new matcher at the beginning of a text."""
+        return Matcher(self)
+
+    @property
+    def n_terminal_states(self) -> int:
+        """States of all terminal automata (counted terminals' implicit copies not counted)."""
+        return self.tables.n_terminal_states
+
+    @property
+    def n_parser_states(self) -> int:
+        return self.tables.n_parser_states
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory this grammar holds: tables and run-time records, the shared store not counted."""
+        return self.tables.nbytes + (self._machine.nbytes if self._machine is not None else 0)
+
+    def precompute(self, progress: Callable[[int, int], None] | None = None) -> int:
+        """Compute the mask store's entries of all wide terminal states now. Returns how many there are.
+
+        ``progress(done, total)`` is called after each. At most `MAX_SAVED_ENTRIES`; further ones are computed
+        when they are met.
+        """
+        states = self._wide_states()[:MAX_SAVED_ENTRIES]
+        for done, state in enumerate(states):
+            if state not in self._entries:
+                self._entries[state] = self._store.entry(self.tables, state)
+            if progress is not None:
+                progress(done + 1, len(states))
+        return len(states)
+
+    def _wide_states(self) -> list[int]:
+        static = self.tables.static
+        flags = static[static[layout.FLAGS] :][: self.tables.n_terminal_states]
+        states: list[int] = np.flatnonzero(flags & layout.WIDE).tolist()
+        blocks = static[static[layout.BLOCKS] :][: static[layout.N_BLOCKS] * layout.BLOCK_SIZE]
+        longest = self.vocabulary.max_token_length
+        for block in blocks.reshape(-1, layout.BLOCK_SIZE):
+            units = int(block[layout.BLOCK_UNITS])
+            wide = np.flatnonzero(static[block[layout.BLOCK_FLAGS] :][:units])
+            # counts far from both bounds are alike: the first and the last `longest` stand for all
+            counts = int(block[layout.BLOCK_COUNTS])
+            minimum = int(block[layout.BLOCK_MINIMUM])
+            near = {*range(min(counts, longest + 2)), *range(max(0, counts - longest - 2), counts)}
+            near |= set(range(max(0, minimum - longest - 2), min(counts, minimum + 2)))
+            for count in sorted(near):
+                states += (int(block[layout.BLOCK_BASE]) + count * units + wide).tolist()
+        return states
+
+    def save(
+        self, path: str | os.PathLike[str], *, progress: Callable[[int, int], None] | None = None
+    ) -> None:
+        """Write the grammar and its part of the mask store to one file, whole or not at all.
+
+        Raises OSError as the file system does.
+        """
+        self.precompute(progress)
+        by_offset: dict[int, int] = {}
+        digests, rows, crossings = [], [], []
+        for offset in self._entries.values():
+            if offset not in by_offset:
+                by_offset[offset] = len(digests)
+                digest, row, crossing = self._store.read(offset)
+                digests.append(np.frombuffer(digest, np.uint8))
+                rows.append(row)
+                crossings.append(crossing)
+        n_words = self._store.n_words
+        arrays = {
+            "static": self.tables.static,
+            "classes": self.tables.classes,
+            "entry_states": np.array(list(self._entries), np.int64),
+            "entry_numbers": np.array([by_offset[o] for o in self._entries.values()], np.int32),
+            "entry_digests": np.stack(digests) if digests else np.zeros((0, 16), np.uint8),
+            "entry_rows": np.stack(rows) if rows else np.zeros((0, n_words), np.int32),
+            "crossing_begin": np.cumsum([0, *(c.shape[0] for c in crossings)], dtype=np.int64),
+            "crossing_nodes": np.concatenate([np.zeros(0, np.int32), *crossings]),
+        }
+        metadata = {
+            "vocabulary": self.vocabulary.digest.hex(),
+            "source_kind": self.source.kind,
+            "source_text": self.source.text,
+            "source_options": json.dumps(dict(self.source.options), default=str),
+            "warnings": json.dumps(self.warnings),
+            "accepts_empty": str(int(self.tables.accepts_empty)),
+        }
+        write_tensors(path, _KIND, arrays, metadata)
+
+    @classmethod
+    def load(
+        cls, path: str | os.PathLike[str], vocabulary: Vocabulary, *, store: MaskStore | None = None
+    ) -> CompiledGrammar:
+        """Read what `save` wrote, memory-mapped. ``store``: a mask store to share, as `Compiler.load` does.
+
+        Raises `ArtifactError` when the file is missing, damaged, truncated, of another version, or was compiled
+        for another vocabulary.
+        """
+        file = read_tensors(path, _KIND)
+        metadata, arrays = file.metadata, file.arrays
+        if metadata.get("vocabulary") != vocabulary.digest.hex():
+            raise ArtifactError(
+                path,
+                "compiled for another vocabulary "
+                f"({metadata.get('vocabulary', '?')[:8]}, not {vocabulary.digest.hex()[:8]})",
+                "compile it again with this tokenizer, or load it with the one it was made for",
+            )
+        if store is None:
+            store = MaskStore(vocabulary)
+        try:
+            tables = Tables(arrays["static"], arrays["classes"], metadata["accepts_empty"] == "1")
+            begin, nodes = arrays["crossing_begin"], arrays["crossing_nodes"]
+            offsets = [
+                store.adopt(digest.tobytes(), arrays["entry_rows"][i], nodes[begin[i] : begin[i + 1]])
+                for i, digest in enumerate(arrays["entry_digests"])
+            ]
+            entries = {
+                state: offsets[number]
+                for state, number in zip(
+                    arrays["entry_states"].tolist(), arrays["entry_numbers"].tolist(), strict=True
+                )
+            }
+            source = GrammarSource(
+                metadata["source_kind"], metadata["source_text"], json.loads(metadata["source_options"])
+            )
+            warnings = tuple((str(w[0]), str(w[1])) for w in json.loads(metadata["warnings"]))
+        except KeyError as error:
+            raise ArtifactError(path, f"not a whole artifact: {error} is missing") from None
+        return cls(tables, store, source, warnings=warnings, entries=entries)
+
+    def __repr__(self) -> str:
+        return (
+            f"CompiledGrammar({self.source.kind}, {self.n_parser_states:,} parser states, "
+            f"{self.n_terminal_states:,} terminal states, {self.nbytes:,} bytes)"
+        )

@@ -1,0 +1,145 @@
+"""The front door: sources in, compiled grammars for one vocabulary out."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from structgen.compiled import CompiledGrammar, GrammarSource
+from structgen.errors import OptionError, UnsatisfiableGrammarError, UnsatisfiableSchemaError
+from structgen.grammar import Grammar, Terminal
+from structgen.mask_store import MaskStore
+from structgen.rtn import build_rtn
+from structgen.symbols import symbol_grammar
+from structgen.tables import build_tables
+from structgen.vocabulary import Vocabulary
+
+
+class Compiler:
+    """Compiles grammars for one vocabulary. Keep one per model; safe for several threads.
+
+    All its grammars share one mask store. The last ``cache_size`` results are kept by source and options.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, *, cache_size: int = 128) -> None:
+        if not isinstance(vocabulary, Vocabulary):
+            raise OptionError("vocabulary", vocabulary, "a Vocabulary (see Vocabulary.from_tokenizer)")
+        if isinstance(cache_size, bool) or not isinstance(cache_size, int) or cache_size < 0:
+            raise OptionError("cache_size", cache_size, "an int of at least 0")
+        self.vocabulary = vocabulary
+        self.store = MaskStore(vocabulary)
+        self._cache_size = cache_size
+        self._cache: OrderedDict[tuple[str, str, str], CompiledGrammar] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def json_schema(self, schema: Mapping[str, Any] | bool | str, **options: Any) -> CompiledGrammar:
+        """JSON texts that are valid under a JSON Schema (a mapping, a bool, or its JSON text).
+
+        Options: see `structgen.sources.json_schema.Options`. Raises `InvalidSchemaError`,
+        `UnsupportedSchemaError`, `UnsatisfiableSchemaError`, `CompileLimitError`, `OptionError`.
+        """
+        from structgen.sources.json_schema import json_schema_grammar
+
+        text = schema if isinstance(schema, str) else _json_text(schema)
+        return self._compiled(
+            "json_schema", text, options, lambda: json_schema_grammar(schema, **options)
+        )
+
+    def regex(
+        self, pattern: str, dialect: Literal["python", "ecma"] = "python", *, flags: str = ""
+    ) -> CompiledGrammar:
+        """Texts that a regular expression matches as a whole.
+
+        ``dialect``: 'python' (the `re` module) or 'ecma' (ECMA-262, as in JSON Schema). Raises
+        `InvalidRegexError`, `UnsupportedRegexError`, `UnsatisfiableGrammarError`, `CompileLimitError`.
+        """
+        from structgen.regex import parse
+
+        def grammar() -> Grammar:
+            node = parse(pattern, dialect, flags=flags)
+            return Grammar({"start": Terminal(node, "regex")}, "start", "regex")
+
+        return self._compiled("regex", pattern, {"dialect": dialect, "flags": flags}, grammar)
+
+    def lark(self, grammar: str | Path, start: str = "start", **options: Any) -> CompiledGrammar:
+        """Texts of a Lark grammar, given as text or as a Path. Terminals are matched exactly, as lark does with
+        ``lexer="dynamic_complete"``. Raises `InvalidGrammarError`, `UnsupportedGrammarError`,
+        `UnsatisfiableGrammarError`, `CompileLimitError`.
+        """
+        from structgen.sources.lark import lark_grammar
+
+        text = grammar.read_text(encoding="utf-8") if isinstance(grammar, Path) else grammar
+        return self._compiled(
+            "lark", text, {"start": start, **options}, lambda: lark_grammar(grammar, start, **options)
+        )
+
+    def gbnf(self, grammar: str, root: str = "root") -> CompiledGrammar:
+        """Texts of a GBNF grammar (llama.cpp's format). Raises as `lark`."""
+        from structgen.sources.gbnf import gbnf_grammar
+
+        return self._compiled("gbnf", grammar, {"root": root}, lambda: gbnf_grammar(grammar, root))
+
+    def choice(self, options: Sequence[str]) -> CompiledGrammar:
+        """Exactly one of these texts. Raises `OptionError` when there is none or one is not a str."""
+        from structgen.sources.choice import choice_grammar
+
+        grammar = choice_grammar(options)  # checks them, so that they can be written as JSON
+        return self._compiled("choice", json.dumps(list(options)), {}, lambda: grammar)
+
+    def grammar(self, name: str) -> CompiledGrammar:
+        """A grammar that comes with structgen, by name. Raises `OptionError` for an unknown one."""
+        from structgen_grammars import builtin_grammars
+
+        known = builtin_grammars()
+        if name not in known:
+            raise OptionError("name", name, f"one of {', '.join(sorted(known))}")
+        return self.lark(known[name])
+
+    def compile(self, grammar: Grammar, source: GrammarSource | None = None) -> CompiledGrammar:
+        """A `Grammar` made by hand or by a front end. Raises `UnsatisfiableGrammarError`, `CompileLimitError`."""
+        symbols = symbol_grammar(grammar, self.vocabulary.alphabet)
+        rtn = build_rtn(symbols)
+        if rtn.is_empty:
+            reason = "no text matches"
+            if not bool(self.vocabulary.alphabet.all()):
+                reason += " that the vocabulary's tokens can spell"
+            if grammar.source_kind == "json_schema":
+                raise UnsatisfiableSchemaError("", reason)
+            raise UnsatisfiableGrammarError(
+                reason, remedy="every rule needs an alternative that ends without calling itself"
+            )
+        tables = build_tables(rtn, symbols.terminals, self.vocabulary.eos_token_ids)
+        return CompiledGrammar(tables, self.store, source or GrammarSource(grammar.source_kind, ""))
+
+    def load(self, path: str | os.PathLike[str]) -> CompiledGrammar:
+        """`CompiledGrammar.load` for this vocabulary, sharing this compiler's mask store."""
+        return CompiledGrammar.load(path, self.vocabulary, store=self.store)
+
+    def _compiled(
+        self, kind: str, text: str, options: Mapping[str, Any], grammar: Callable[[], Grammar]
+    ) -> CompiledGrammar:
+        key = (kind, text, json.dumps(dict(options), sort_keys=True, default=repr))
+        with self._lock:
+            known = self._cache.get(key)
+            if known is not None:
+                self._cache.move_to_end(key)
+                return known
+        compiled = self.compile(grammar(), GrammarSource(kind, text, dict(options)))
+        with self._lock:
+            self._cache[key] = compiled
+            while len(self._cache) > self._cache_size:
+                self._cache.popitem(last=False)
+        return compiled
+
+
+def _json_text(schema: object) -> str:
+    """The schema as JSON, or as `repr` where it is not JSON: the front end then says what is wrong."""
+    try:
+        return json.dumps(schema)
+    except (TypeError, ValueError, RecursionError):
+        return repr(schema)

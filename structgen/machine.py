@@ -1,0 +1,191 @@
+"""The running state of one compiled grammar: records shared by all its matchers, and the room they need.
+
+Kernels work in arrays of fixed size and return a status when one is full; this module makes room and calls
+again. What it holds are caches: a `Matcher` keeps one number, its configuration.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+from structgen_kernels import layout, masks, parser, records
+
+from structgen.errors import CompileLimitError
+from structgen.mask_store import MaskStore
+from structgen.tables import Int32Array, Tables
+
+_FIRST_POOL = 1 << 12
+_FIRST_TABLE = 1 << 9
+_FIRST_SCRATCH = 1 << 10
+
+
+class Machine:
+    """Configurations of one grammar over one vocabulary. All methods are thread-safe.
+
+    A configuration is a positive int; 0 means refused.
+    """
+
+    def __init__(self, tables: Tables, store: MaskStore, entries: Mapping[int, int] | None = None) -> None:
+        """``entries``: where the store keeps the entries of terminal states that are known already."""
+        self.tables = tables
+        self.store = store
+        self._blob = store.vocabulary.blob
+        self._offsets = store.vocabulary.offsets
+        self._lock = threading.Lock()
+        self._pool: Int32Array = np.zeros(_FIRST_POOL, np.int32)
+        self._pool[layout.POOL_USED] = layout.POOL_HEADER
+        self._interned: Int32Array = np.zeros(_FIRST_TABLE, np.int32)
+        self._steps: npt.NDArray[np.int64] = np.zeros(_FIRST_TABLE, np.int64)
+        self._scratch: npt.NDArray[np.int64] = np.zeros(_FIRST_SCRATCH, np.int64)
+        for state, offset in (entries or {}).items():
+            self._run(self._add_entry, state, offset)
+        self.start = self._run(self._start)
+
+    def advance(self, config: int, data: npt.NDArray[np.uint8]) -> int:
+        """The configuration after ``data`` uint8 (n,); 0 when refused."""
+        with self._lock:
+            return self._run(self._advance, config, data)
+
+    def accept(self, config: int, token: int) -> int:
+        """The configuration after the bytes of one token id, which must have some; 0 when refused."""
+        with self._lock:
+            result: int = parser.advance_known(
+                self._pool, self._steps, self._blob, self._offsets, config, token
+            )
+            if result >= 0:
+                return result
+            data = self._blob[self._offsets[token] : self._offsets[token + 1]]
+            return self._run(self._advance, config, data)
+
+    def fill(self, config: int, bitmask: Int32Array, row: int) -> None:
+        """Write the mask of ``config`` into ``bitmask[row]``, int32 (rows, words) and C-contiguous."""
+        with self._lock:
+            if masks.fill_known(self._pool, self.store.rows, config, bitmask, row):
+                return
+            self._run(self._compute_mask, config)
+            masks.fill_known(self._pool, self.store.rows, config, bitmask, row)
+
+    def is_accepting(self, config: int) -> bool:
+        """True when the text so far is complete."""
+        return bool(self._pool[config + 2])
+
+    def leads_on(self, config: int) -> bool:
+        """True when more text may follow."""
+        return bool(self._pool[config + 1])
+
+    def following_bytes(self, config: int) -> npt.NDArray[np.bool_]:
+        """bool (256,): the bytes that may come next."""
+        words = self._pool[config + 4 : config + 12].view(np.uint8)
+        return np.unpackbits(words, bitorder="little").astype(np.bool_)
+
+    def forced(self, config: int, limit: int = 1 << 12) -> bytes:
+        """The bytes that must follow, up to where there is a choice or the text may end."""
+        out = np.zeros(limit, np.uint8)
+        with self._lock:
+            count = self._run(self._forced, config, out)
+        return out[:count].tobytes()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory held by the records (the shared store not counted)."""
+        return int(
+            self._pool.nbytes + self._interned.nbytes + self._steps.nbytes + self._scratch.nbytes
+        )
+
+    def work(self) -> dict[str, int]:
+        """Counters of the work done so far: trie nodes walked, masks computed, records and steps kept."""
+        pool = self._pool
+        return {
+            "nodes_walked": int(pool[layout.POOL_WALKED]),
+            "masks_computed": int(pool[layout.POOL_COMPUTED]),
+            "records": int(pool[layout.POOL_INTERNED]),
+            "steps": int(pool[layout.POOL_STEPS]),
+        }
+
+    def _run(self, kernel: Callable[..., int], *arguments: object) -> int:
+        while True:
+            result = kernel(*arguments)
+            if result >= 0:
+                return result
+            self._make_room(result)
+
+    def _make_room(self, status: int) -> None:
+        """Grow what the kernel found too small, or fetch the store entry that it wants."""
+        if status == layout.NEED_POOL:
+            size = 2 * self._pool.shape[0]
+            if size > layout.MAX_POOL:
+                raise CompileLimitError("max_pool_words", layout.MAX_POOL, size)
+            pool = np.zeros(size, np.int32)
+            pool[: self._pool.shape[0]] = self._pool
+            self._pool = pool
+        elif status == layout.NEED_INTERNED:
+            interned = np.zeros(2 * self._interned.shape[0], np.int32)
+            records.rehash_interned(self._pool, self._interned, interned)
+            self._interned = interned
+        elif status == layout.NEED_STEPS:
+            steps = np.zeros(2 * self._steps.shape[0], np.int64)
+            parser.rehash_steps(self._steps, steps)
+            self._steps = steps
+        elif status == layout.NEED_SCRATCH:
+            self._scratch = np.zeros(4 * self._scratch.shape[0], np.int64)
+        else:
+            state = int(self._pool[layout.POOL_WANTED])
+            offset = self.store.entry(self.tables, state)
+            self._run(self._add_entry, state, offset)
+
+    def _start(self) -> int:
+        tables = self.tables
+        result: int = parser.start_configuration(
+            tables.static, self._pool, self._interned, self._scratch, int(tables.accepts_empty)
+        )
+        return result
+
+    def _advance(self, config: int, data: npt.NDArray[np.uint8]) -> int:
+        result: int = parser.advance(
+            self.tables.static,
+            self.tables.classes,
+            self._pool,
+            self._interned,
+            self._steps,
+            self._scratch,
+            config,
+            data,
+        )
+        return result
+
+    def _forced(self, config: int, out: npt.NDArray[np.uint8]) -> int:
+        result: int = parser.forced(
+            self.tables.static,
+            self.tables.classes,
+            self._pool,
+            self._interned,
+            self._steps,
+            self._scratch,
+            config,
+            out,
+        )
+        return result
+
+    def _compute_mask(self, config: int) -> int:
+        result: int = masks.compute_mask(
+            self.tables.static,
+            self.tables.classes,
+            self._pool,
+            self._interned,
+            self._steps,
+            self._scratch,
+            self.store.trie,
+            self.store.token_ids,
+            self.store.entries,
+            self.store.rows,
+            config,
+            self.store.n_words,
+        )
+        return result
+
+    def _add_entry(self, state: int, offset: int) -> int:
+        result: int = records.add_entry(self._pool, self._interned, state, offset)
+        return result

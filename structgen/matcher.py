@@ -1,0 +1,156 @@
+"""One sequence under a grammar: which tokens may come next, and taking or giving back tokens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from structgen.bitmask import checked_bitmask
+from structgen.errors import BitmaskError, MatcherError, TokenIdError
+
+if TYPE_CHECKING:
+    from structgen.bitmask import Bitmask
+    from structgen.compiled import CompiledGrammar
+
+# A linked list of what was before each accepted token: (configuration, terminated, the list before). It is
+# immutable, so that a fork shares it.
+_History = tuple[int, bool, "_History"] | None
+
+
+class Matcher:
+    """The state of one sequence. Made by `CompiledGrammar.matcher`; not shared between threads.
+
+    The laws: `accept` takes exactly the tokens that `fill_bitmask` sets; a refused token changes nothing;
+    ``rollback(k)`` after k accepts is the identity; a fork and its origin never see each other.
+    """
+
+    __slots__ = ("_config", "_grammar", "_history", "_machine", "_terminated", "_vocabulary")
+
+    def __init__(self, grammar: CompiledGrammar) -> None:
+        self._grammar = grammar
+        self._machine = grammar.machine
+        self._vocabulary = grammar.vocabulary
+        self._config = self._machine.start
+        self._terminated = False
+        self._history: _History = None
+
+    @property
+    def grammar(self) -> CompiledGrammar:
+        return self._grammar
+
+    def fill_bitmask(self, bitmask: Bitmask, row: int = 0) -> None:
+        """Write the allowed tokens into ``bitmask[row]``, int32 (rows, >= ceil(V / 32)).
+
+        A token id is allowed when the text so far, with its bytes, can be completed; a stop id when the
+        text so far is complete. After a stop id nothing is allowed. Words past the vocabulary are cleared.
+        Raises `BitmaskError` for a wrong type, dtype, shape, layout or row.
+        """
+        array = checked_bitmask(bitmask)
+        if array.shape[1] < self._machine.store.n_words:
+            raise BitmaskError(
+                f"the vocabulary needs {self._machine.store.n_words} words a row, the bitmask has "
+                f"{array.shape[1]}; allocate it for {self._grammar.vocabulary.size} ids"
+            )
+        if not 0 <= row < array.shape[0]:
+            raise BitmaskError(f"row {row} of a bitmask with {array.shape[0]} rows")
+        if self._terminated:
+            array[row] = 0
+        else:
+            self._machine.fill(self._config, array, row)
+
+    def accept(self, token: int) -> bool:
+        """Take one token if it is allowed; False, and nothing changed, if it is not.
+
+        Raises `TokenIdError` when the id is outside the vocabulary.
+        """
+        vocabulary = self._vocabulary
+        if not 0 <= token < vocabulary.size:
+            raise TokenIdError(token, vocabulary.size)
+        if self._terminated:
+            return False
+        if token in vocabulary.eos_token_ids:
+            if not self._machine.is_accepting(self._config):
+                return False
+            self._history = (self._config, False, self._history)
+            self._terminated = True
+            return True
+        if not vocabulary.tokens[token]:
+            return False
+        after = self._machine.accept(self._config, token)
+        if after == 0:
+            return False
+        self._history = (self._config, False, self._history)
+        self._config = after
+        return True
+
+    def accept_bytes(self, data: bytes) -> bool:
+        """Take text that is already there, as one step for `rollback`; False, and nothing changed, if refused."""
+        if self._terminated:
+            return False
+        after = self._machine.advance(self._config, np.frombuffer(data, np.uint8))
+        if after == 0:
+            return False
+        self._history = (self._config, False, self._history)
+        self._config = after
+        return True
+
+    def rollback(self, n: int = 1) -> None:
+        """Undo the last ``n`` accepted tokens. Raises `MatcherError`, and does nothing, when there are fewer."""
+        if n < 0:
+            raise MatcherError(f"rollback of {n} tokens: the number must not be negative")
+        config, terminated, history = self._config, self._terminated, self._history
+        for done in range(n):
+            if history is None:
+                raise MatcherError(f"rollback of {n} tokens, but only {done} were accepted")
+            config, terminated, history = history
+        self._config, self._terminated, self._history = config, terminated, history
+
+    def fork(self) -> Matcher:
+        """An independent matcher in the same state. O(1)."""
+        other = Matcher.__new__(Matcher)
+        other._grammar = self._grammar
+        other._machine = self._machine
+        other._vocabulary = self._vocabulary
+        other._config = self._config
+        other._terminated = self._terminated
+        other._history = self._history
+        return other
+
+    def reset(self) -> None:
+        """Back to the beginning."""
+        self._config = self._machine.start
+        self._terminated = False
+        self._history = None
+
+    @property
+    def is_accepting(self) -> bool:
+        """True when the text so far is complete (a stop id may come, or came)."""
+        return self._machine.is_accepting(self._config)
+
+    @property
+    def is_terminated(self) -> bool:
+        """True when a stop id was accepted."""
+        return self._terminated
+
+    def forced_bytes(self) -> bytes:
+        """The bytes that must follow, up to the first choice; b'' when there is a choice now.
+
+        For jump-forward decoding. Where the text may end, the end is a choice too.
+        """
+        return b"" if self._terminated else self._machine.forced(self._config)
+
+    def following_bytes(self) -> npt.NDArray[np.bool_]:
+        """bool (256,): the bytes that may come next, for messages."""
+        if self._terminated:
+            return np.zeros(256, np.bool_)
+        return self._machine.following_bytes(self._config)
+
+    @property
+    def n_accepted(self) -> int:
+        """How many steps `rollback` can undo. O(n)."""
+        count, history = 0, self._history
+        while history is not None:
+            count, history = count + 1, history[2]
+        return count

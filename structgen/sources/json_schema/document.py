@@ -1,0 +1,295 @@
+"""A schema document: parsed, its subschemas found and checked, its references resolved."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any
+from urllib.parse import unquote, urljoin
+
+from structgen.errors import CompileLimitError, InvalidSchemaError, UnsupportedSchemaError
+from structgen.sources.json_schema.keywords import (
+    DRAFT_OF_URI,
+    HERE,
+    ITEMS,
+    SCHEMA_VALUES,
+    VALUES,
+    VOCABULARIES,
+    Draft,
+    Schema,
+    kind,
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Resource:
+    """A part of the document with its own base URI (``$id``) and dialect; the document itself is one."""
+
+    uri: str
+    pointer: str
+    root: Schema
+    draft: Draft
+    anchors: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """One subschema at its place. Nodes are the same exactly when they are the same object."""
+
+    schema: Schema
+    pointer: str
+    resource: Resource
+
+    @property
+    def draft(self) -> Draft:
+        return self.resource.draft
+
+    def at(self, *tokens: str | int) -> str:
+        """The JSON Pointer of a place inside this subschema."""
+        return self.pointer + "".join("/" + escape(str(token)) for token in tokens)
+
+
+class Document:
+    """All subschemas of one document, by JSON Pointer.
+
+    Raises `InvalidSchemaError` where something is not a schema, `UnsupportedSchemaError` for a dialect
+    that is not known, `CompileLimitError` (``max_depth``) for nesting that is too deep.
+    """
+
+    def __init__(self, schema: Mapping[str, Any] | bool | str, max_depth: int) -> None:
+        parsed = parse_text(schema, max_depth) if isinstance(schema, str) else schema
+        self._max_depth = max_depth
+        self._nodes: dict[str, Node] = {}
+        self._resource_at: dict[str, Resource] = {}
+        self._resource_of: dict[str, Resource] = {}
+        draft = _dialect(parsed, "", Draft.UNION)
+        uri = _own_id(parsed, draft) or ""
+        self._add_resource(Resource(uri.partition("#")[0], "", parsed, draft))
+        self._scan(parsed, "", self._resource_at[""])
+        self.root = self._nodes[""]
+
+    def node(self, pointer: str) -> Node:
+        """The subschema at a pointer that is known to hold one."""
+        return self._nodes[pointer]
+
+    def resolve(self, node: Node, reference: str, keyword: str) -> Node:
+        """The subschema that a ``$ref`` of ``node`` names.
+
+        Raises `UnsupportedSchemaError` for one in another document, `InvalidSchemaError` for one that
+        leads nowhere.
+        """
+        where = node.at(keyword)
+        uri, _, fragment = reference.partition("#")
+        resource = node.resource
+        if uri:
+            resource_or_none = self._resource_of.get(urljoin(resource.uri, uri))
+            if resource_or_none is None:
+                raise UnsupportedSchemaError(
+                    where, keyword, f"{reference!r} is in another document", "copy its schema into $defs"
+                )
+            resource = resource_or_none
+        fragment = unquote(fragment)
+        if fragment and not fragment.startswith("/"):
+            pointer = resource.anchors.get(fragment)
+            if pointer is None:
+                raise InvalidSchemaError(where, f"{reference!r} names no anchor of the schema")
+            return self._nodes[pointer]
+        return self._descend(resource, fragment, where, reference)
+
+    def _descend(self, resource: Resource, fragment: str, where: str, reference: str) -> Node:
+        value, pointer = resource.root, resource.pointer
+        for raw in fragment.split("/")[1:]:
+            token = raw.replace("~1", "/").replace("~0", "~")
+            if isinstance(value, Mapping) and token in value:
+                value = value[token]
+            elif isinstance(value, (list, tuple)) and _is_index(token, len(value)):
+                value = value[int(token)]
+            else:
+                raise InvalidSchemaError(
+                    where, f"{reference!r} leads nowhere: there is no {token!r} in {pointer or '(root)'}"
+                )
+            pointer = f"{pointer}/{escape(token)}"
+            resource = self._resource_at.get(pointer, resource)
+        known = self._nodes.get(pointer)
+        if known is None:  # a place where no keyword expects a schema, or one in an unknown keyword
+            self._scan(value, pointer, resource)
+            known = self._nodes[pointer]
+        return known
+
+    def _add_resource(self, resource: Resource) -> None:
+        self._resource_at[resource.pointer] = resource
+        self._resource_of.setdefault(resource.uri, resource)
+
+    def _scan(self, schema: Schema, pointer: str, resource: Resource) -> None:
+        """Check every subschema from here down, and note nodes, base URIs and anchors."""
+        # iterative, so that deep nesting is met by the limit rather than by Python's
+        pending: list[tuple[Schema, str, Resource, int]] = [(schema, pointer, resource, 1)]
+        while pending:
+            schema, pointer, resource, depth = pending.pop()
+            if pointer in self._nodes:  # met before, on the way of another $ref
+                continue
+            if depth > self._max_depth:
+                raise CompileLimitError("max_depth", self._max_depth, depth, pointer[:200])
+            if isinstance(schema, bool):
+                self._nodes[pointer] = Node(schema, pointer, resource)
+                continue
+            if not isinstance(schema, Mapping):
+                raise InvalidSchemaError(
+                    pointer, f"a schema must be an object or a boolean, not {kind(schema)}"
+                )
+            if pointer and ("$id" in schema or "id" in schema):
+                resource = self._embedded_resource(schema, pointer, resource)
+            self._nodes[pointer] = Node(schema, pointer, resource)
+            vocabulary = VOCABULARIES[resource.draft]
+            for keyword, value in schema.items():
+                known = vocabulary.get(keyword)
+                if known is None:
+                    if not isinstance(keyword, str):
+                        raise InvalidSchemaError(
+                            pointer, f"a keyword must be a string, not {kind(keyword)}"
+                        )
+                    continue
+                check, subschemas = known
+                expected = check(value)
+                if expected:
+                    raise InvalidSchemaError(
+                        f"{pointer}/{escape(keyword)}",
+                        f"{keyword!r} must be {expected}, not {_shown(value)}",
+                        _REMEDIES.get((keyword, kind(value)), ""),
+                    )
+                if subschemas is not None:
+                    for place, inner in _subschemas(subschemas, value):
+                        pending.append((inner, f"{pointer}/{keyword}{place}", resource, depth + 1))
+                elif keyword == "$anchor" or keyword == "$dynamicAnchor":
+                    resource.anchors[value] = pointer
+                elif keyword == "enum" or keyword == "const":
+                    self._check_value(value, f"{pointer}/{keyword}")
+
+    def _embedded_resource(self, schema: Schema, pointer: str, outer: Resource) -> Resource:
+        """The resource that begins here, or the one around it; ``"$id": "#name"`` is an old anchor."""
+        identifier = _own_id(schema, outer.draft)
+        if not identifier or pointer in self._resource_at:
+            return self._resource_at.get(pointer, outer)
+        if identifier.startswith("#"):
+            outer.anchors[identifier[1:]] = pointer
+            return outer
+        draft = _dialect(schema, pointer, outer.draft)
+        uri = urljoin(outer.uri, identifier.partition("#")[0])
+        resource = Resource(uri, pointer, schema, draft)
+        self._add_resource(resource)
+        return resource
+
+    def _check_value(self, value: object, pointer: str) -> None:
+        """An enumerated value is JSON, and not too deep."""
+        pending: list[tuple[object, int]] = [(value, 0)]
+        while pending:
+            value, depth = pending.pop()
+            if depth > self._max_depth:
+                raise CompileLimitError("max_depth", self._max_depth, depth, pointer)
+            if value is None or isinstance(value, (str, bool, int)):
+                continue
+            if isinstance(value, (list, tuple)):
+                pending.extend((item, depth + 1) for item in value)
+            elif isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
+                pending.extend((item, depth + 1) for item in value.values())
+            elif not isinstance(value, float) or not isfinite(value):
+                raise InvalidSchemaError(pointer, f"{value!r} is not a JSON value")
+
+
+_REMEDIES = {
+    ("required", "a boolean"): "list the required names in the object around it (draft 4 and later)",
+    ("items", "an array"): "draft 2020-12 calls this prefixItems",
+}
+
+
+def escape(token: str) -> str:
+    """A name as part of a JSON Pointer (RFC 6901)."""
+    return token.replace("~", "~0").replace("/", "~1") if "~" in token or "/" in token else token
+
+
+def parse_text(text: str, max_depth: int) -> Any:
+    """JSON text to Python values. Raises `InvalidSchemaError` with line and column."""
+    try:
+        return json.loads(text, object_pairs_hook=_unique_pairs, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        raise InvalidSchemaError(
+            "", f"not JSON: {error.msg} (line {error.lineno}, column {error.colno})"
+        ) from None
+    except RecursionError:
+        raise CompileLimitError("max_depth", max_depth, _bracket_depth(text)) from None
+    except ValueError as error:  # a number of thousands of digits, NaN, a repeated key
+        raise InvalidSchemaError("", f"not JSON that can be read: {error}") from None
+
+
+def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} stands twice in one object")
+    return members
+
+
+def _bracket_depth(text: str) -> int:
+    depth = deepest = 0
+    for mark in re.findall(r'[\[{\]}]', re.sub(r'"(?:[^"\\]|\\.)*"', "", text)):
+        depth += 1 if mark in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _subschemas(where: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if where == HERE:
+        yield "", value
+    elif where == VALUES:
+        for name, inner in value.items():
+            yield "/" + escape(name), inner
+    elif where == ITEMS or (where != SCHEMA_VALUES and isinstance(value, (list, tuple))):
+        for i, inner in enumerate(value):
+            yield f"/{i}", inner
+    elif where == SCHEMA_VALUES:
+        for name, inner in value.items():
+            if isinstance(inner, (bool, Mapping)):
+                yield "/" + escape(name), inner
+    else:
+        yield "", value
+
+
+def _dialect(schema: Schema, pointer: str, default: Draft) -> Draft:
+    if not isinstance(schema, Mapping) or "$schema" not in schema:
+        return default
+    name = schema["$schema"]
+    if not isinstance(name, str):
+        raise InvalidSchemaError(f"{pointer}/$schema", f"'$schema' must be a string, not {kind(name)}")
+    draft = DRAFT_OF_URI.get(name.strip().removesuffix("#").partition("://")[2])
+    if draft is None:
+        raise UnsupportedSchemaError(
+            f"{pointer}/$schema", "$schema", f"{name!r} is no known dialect", "name draft 4, 6, 7, "
+            "2019-09 or 2020-12, or leave '$schema' out"
+        )  # fmt: skip
+    return draft
+
+
+def _own_id(schema: Schema, draft: Draft) -> str | None:
+    if not isinstance(schema, Mapping):
+        return None
+    if draft <= Draft.DRAFT7 and "$ref" in schema:
+        return None  # siblings of $ref do not count
+    identifier = schema.get("id" if draft is Draft.DRAFT4 else "$id")
+    return identifier if isinstance(identifier, str) else None
+
+
+def _is_index(token: str, length: int) -> bool:
+    return token.isascii() and token.isdigit() and (token == "0" or token[0] != "0") and int(token) < length
+
+
+def _shown(value: object) -> str:
+    text = f"{kind(value)} ({value!r})"
+    return text if len(text) <= 100 else kind(value)

@@ -1,0 +1,229 @@
+"""A compiled grammar as two flat arrays: what the kernels read and an artifact holds.
+
+The layout is `structgen_kernels.layout`; this module is the only one that writes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from structgen_kernels import layout
+
+from structgen.automata.build import literal
+from structgen.automata.dfa import START, CountedDfa, Dfa
+from structgen.errors import CompileLimitError
+from structgen.rtn import Rtn
+
+Int32Array = npt.NDArray[np.int32]
+
+# A state from which at least this many bytes lead on takes its tokens from the mask store. Below it, walking
+# the trie visits few nodes: hexadecimal digits (22 bytes) reach under 1 % of a 131k vocabulary's trie.
+WIDE_BYTES = 24
+_MAX_STATE = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tables:
+    """``static`` int32 and ``classes`` uint8, read-only. ``accepts_empty``: the empty text is in the language."""
+
+    static: Int32Array
+    classes: npt.NDArray[np.uint8]
+    accepts_empty: bool
+
+    @property
+    def n_terminal_states(self) -> int:
+        return int(self.static[layout.N_STATES])
+
+    @property
+    def n_parser_states(self) -> int:
+        return int(self.static[layout.RTN_EDGES] - self.static[layout.RTN_BEGIN] - 1)
+
+    @property
+    def nbytes(self) -> int:
+        return int(self.static.nbytes + self.classes.nbytes)
+
+
+class _StaticWriter:
+    """Appends sections to the static array and hands out their offsets."""
+
+    def __init__(self) -> None:
+        self._parts: list[Int32Array] = []
+        self._size = layout.HEADER_SIZE
+        self.header = np.zeros(layout.HEADER_SIZE, np.int32)
+
+    def add(self, section: npt.NDArray[np.generic]) -> int:
+        offset = self._size
+        part = np.ascontiguousarray(section).astype(np.int32).ravel()
+        self._parts.append(part)
+        self._size += part.shape[0]
+        if self._size > _MAX_STATE:
+            raise CompileLimitError("max_table_words", _MAX_STATE, self._size)
+        return offset
+
+    def written(self) -> Int32Array:
+        static = np.concatenate([self.header, *self._parts])
+        static.flags.writeable = False
+        return static
+
+
+def build_tables(rtn: Rtn, terminals: Sequence[Dfa | CountedDfa], eos_token_ids: Sequence[int]) -> Tables:
+    """Number all terminal states in one space, dead state 0, and lay everything out flat.
+
+    Raises `CompileLimitError` when counted terminals need more than 2**31 state numbers.
+    """
+    explicit, blocks = _explicit_parts(terminals)
+    writer = _StaticWriter()
+    bases: list[int] = []
+    n_states = 1
+    for automaton in explicit:
+        bases.append(n_states - 1)  # local state 1 becomes the next free number
+        n_states += automaton.n_states - 1
+    row = np.zeros(n_states, np.int64)
+    class_map = np.zeros(n_states, np.int64)
+    flags = np.zeros(n_states, np.int32)
+    alive = np.zeros((n_states, 8), np.uint32)
+    class_offsets: dict[bytes, int] = {}
+    class_parts: list[npt.NDArray[np.uint8]] = []
+    transitions: list[Int32Array] = []
+    offsets: list[int] = []
+    for automaton, base in zip(explicit, bases, strict=True):
+        content = automaton.byte_class.tobytes()
+        if content not in class_offsets:
+            class_offsets[content] = 256 * len(class_parts)
+            class_parts.append(automaton.byte_class)
+        table = np.where(automaton.transitions > 0, automaton.transitions + base, 0).astype(np.int32)
+        offset = writer.add(table)
+        transitions.append(table)
+        offsets.append(offset)
+        here = slice(base + 1, base + automaton.n_states)
+        row[here] = offset + np.arange(1, automaton.n_states) * table.shape[1]
+        class_map[here] = class_offsets[content]
+        bits = (automaton.transitions > 0)[:, automaton.byte_class]
+        alive[here] = _bitsets(bits)[1:]
+        flags[here] = _flags(automaton.accepting, bits)[1:]
+    # counted terminals: state numbers after all table states; their heads lead into them
+    block_rows = []
+    next_state = n_states
+    head_states: list[tuple[int, int]] = []  # (explicit automaton, first counted state)
+    for counted, head, tail in blocks:
+        units = _unit_table(counted.unit)
+        size = counted.counts * units.shape[0]
+        if next_state + size > _MAX_STATE:
+            raise CompileLimitError("max_counted_states", _MAX_STATE, next_state + size)
+        unit_alive = units != 0
+        tail_state = bases[tail] + 2  # one byte of the tail read
+        block_rows.append(
+            [
+                next_state,
+                counted.counts,
+                units.shape[0],
+                counted.minimum,
+                -1 if counted.maximum is None else counted.maximum,
+                writer.add(units),
+                counted.tail[0],
+                tail_state,
+                writer.add(_bitsets(unit_alive).view(np.int32)),
+                writer.add(_flags(np.zeros(units.shape[0], np.bool_), unit_alive) & layout.WIDE),
+            ]
+        )
+        head_states.append((head, next_state))
+        next_state += size
+    static_patches: list[tuple[int, int]] = []
+    for head, first in head_states:
+        # a head leads into counted states, which no table holds: it is never looked up in the mask store
+        flags[bases[head] + 1 : bases[head] + explicit[head].n_states] &= ~layout.WIDE
+        # the head's accepting state is the first counted state: redirect what leads to it
+        automaton, table = explicit[head], transitions[head]
+        end = int(np.flatnonzero(automaton.accepting)[0]) + bases[head]
+        for position in np.flatnonzero(table.ravel() == end).tolist():
+            static_patches.append((offsets[head] + position, first))
+    start_of = _terminal_starts(terminals, explicit, bases, blocks, head_states)
+    edges = rtn.edges.copy()
+    calls = edges[:, 0] < 0
+    edges[~calls, 0] = start_of[edges[~calls, 0] - 1]
+    header = writer.header
+    header[layout.N_STATES] = n_states
+    header[layout.ROW] = writer.add(row)
+    header[layout.CLASS_MAP] = writer.add(class_map)
+    header[layout.FLAGS] = writer.add(flags)
+    header[layout.ALIVE] = writer.add(alive.view(np.int32))
+    header[layout.N_BLOCKS] = len(block_rows)
+    header[layout.BLOCKS] = writer.add(np.array(block_rows, np.int32).reshape(-1, layout.BLOCK_SIZE))
+    header[layout.RTN_BEGIN] = writer.add(rtn.begin)
+    header[layout.RTN_EDGES] = writer.add(edges)
+    header[layout.RTN_FINAL] = writer.add(rtn.final)
+    header[layout.RTN_START] = rtn.start
+    header[layout.N_EOS] = len(eos_token_ids)
+    header[layout.EOS] = writer.add(np.array(eos_token_ids, np.int32))
+    static = writer.written()
+    static.flags.writeable = True
+    for position, first in static_patches:
+        static[position] = first
+    static.flags.writeable = False
+    classes = np.concatenate(class_parts) if class_parts else np.zeros(256, np.uint8)
+    classes.flags.writeable = False
+    return Tables(static, classes, rtn.accepts_empty)
+
+
+def _explicit_parts(
+    terminals: Sequence[Dfa | CountedDfa],
+) -> tuple[list[Dfa], list[tuple[CountedDfa, int, int]]]:
+    """All table automata, and for each counted terminal which of them are its head and its tail."""
+    explicit: list[Dfa] = []
+    blocks = []
+    for terminal in terminals:
+        if isinstance(terminal, CountedDfa):
+            blocks.append((terminal, len(explicit), len(explicit) + 1))
+            explicit += [literal(terminal.head), literal(terminal.tail)]
+        else:
+            explicit.append(terminal)
+    return explicit, blocks
+
+
+def _terminal_starts(
+    terminals: Sequence[Dfa | CountedDfa],
+    explicit: Sequence[Dfa],
+    bases: Sequence[int],
+    blocks: Sequence[tuple[CountedDfa, int, int]],
+    head_states: Sequence[tuple[int, int]],
+) -> Int32Array:
+    """The start state of each terminal in the common numbering."""
+    starts = []
+    place = 0
+    first_counted = dict(head_states)
+    for terminal in terminals:
+        if isinstance(terminal, CountedDfa):
+            starts.append(bases[place] + START if terminal.head else first_counted[place])
+            place += 2
+        else:
+            starts.append(bases[place] + START)
+            place += 1
+    return np.array(starts, np.int32)
+
+
+def _unit_table(unit: Dfa) -> Int32Array:
+    """int32 (units, 256): next unit state + 1, `UNIT_DONE` at the unit's end, 0 dead. Unit 0 is the start."""
+    wide = unit.transitions[:, unit.byte_class]
+    keep = [state for state in range(1, unit.n_states) if not unit.accepting[state]]
+    number = np.zeros(unit.n_states, np.int32)
+    for i, state in enumerate(keep):
+        number[state] = i + 1
+    number[unit.accepting] = layout.UNIT_DONE
+    return np.ascontiguousarray(number[wide[keep]])
+
+
+def _bitsets(bits: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint32]:
+    """bool (n, 256) to uint32 (n, 8), bit i of word w standing for 32 w + i."""
+    packed = np.packbits(bits, axis=1, bitorder="little")
+    return np.ascontiguousarray(packed).view(np.uint32)
+
+
+def _flags(accepting: npt.NDArray[np.bool_], bits: npt.NDArray[np.bool_]) -> Int32Array:
+    count = bits.sum(axis=1)
+    flags = np.where(accepting, layout.ACCEPTS, 0)
+    flags |= np.where(count > 0, layout.LEADS_ON, 0)
+    flags |= np.where(count >= WIDE_BYTES, layout.WIDE, 0)
+    return flags.astype(np.int32)
