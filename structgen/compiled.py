@@ -142,6 +142,8 @@ class CompiledGrammar:
         arrays = {
             "static": self.tables.static,
             "classes": self.tables.classes,
+            "bases": self.tables.bases,
+            "digests": self.tables.digests,
             "entry_states": np.array(list(self._entries), np.int64),
             "entry_numbers": np.array([by_offset[o] for o in self._entries.values()], np.int32),
             "entry_digests": np.stack(digests) if digests else np.zeros((0, 16), np.uint8),
@@ -180,7 +182,13 @@ class CompiledGrammar:
         if store is None:
             store = MaskStore(vocabulary)
         try:
-            tables = Tables(arrays["static"], arrays["classes"], metadata["accepts_empty"] == "1")
+            tables = Tables(
+                arrays["static"],
+                arrays["classes"],
+                arrays["bases"],
+                arrays["digests"],
+                metadata["accepts_empty"] == "1",
+            )
             begin, nodes = arrays["crossing_begin"], arrays["crossing_nodes"]
             offsets = [
                 store.adopt(digest.tobytes(), arrays["entry_rows"][i], nodes[begin[i] : begin[i + 1]])

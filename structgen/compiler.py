@@ -104,17 +104,18 @@ class Compiler:
         """A `Grammar` made by hand or by a front end. Raises `UnsatisfiableGrammarError`, `CompileLimitError`."""
         symbols = symbol_grammar(grammar, self.vocabulary.alphabet)
         rtn = build_rtn(symbols)
-        if rtn.is_empty:
+        tables = build_tables(rtn, symbols.terminals, self.vocabulary.eos_token_ids)
+        compiled = CompiledGrammar(tables, self.store, source or GrammarSource(grammar.source_kind, ""))
+        if rtn.is_empty or not (self.store.is_byte_complete or compiled.machine.is_satisfiable):
             reason = "no text matches"
-            if not bool(self.vocabulary.alphabet.all()):
+            if not (bool(self.vocabulary.alphabet.all()) and self.store.is_byte_complete):
                 reason += " that the vocabulary's tokens can spell"
             if grammar.source_kind == "json_schema":
                 raise UnsatisfiableSchemaError("", reason)
             raise UnsatisfiableGrammarError(
                 reason, remedy="every rule needs an alternative that ends without calling itself"
             )
-        tables = build_tables(rtn, symbols.terminals, self.vocabulary.eos_token_ids)
-        return CompiledGrammar(tables, self.store, source or GrammarSource(grammar.source_kind, ""))
+        return compiled
 
     def load(self, path: str | os.PathLike[str]) -> CompiledGrammar:
         """`CompiledGrammar.load` for this vocabulary, sharing this compiler's mask store."""

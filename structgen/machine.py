@@ -15,6 +15,7 @@ from structgen_kernels import layout, masks, parser, records
 
 from structgen.errors import CompileLimitError
 from structgen.mask_store import MaskStore
+from structgen.spelling import Spelling
 from structgen.tables import Int32Array, Tables
 
 _FIRST_POOL = 1 << 12
@@ -43,11 +44,17 @@ class Machine:
         for state, offset in (entries or {}).items():
             self._run(self._add_entry, state, offset)
         self.start = self._run(self._start)
+        self._spelling = None if store.is_byte_complete else Spelling(tables, store.vocabulary)
+
+    @property
+    def is_satisfiable(self) -> bool:
+        """False when the vocabulary's tokens can spell no text of the grammar."""
+        return self._spelled(self.start) != 0
 
     def advance(self, config: int, data: npt.NDArray[np.uint8]) -> int:
         """The configuration after ``data`` uint8 (n,); 0 when refused."""
         with self._lock:
-            return self._run(self._advance, config, data)
+            return self._spelled(self._run(self._advance, config, data))
 
     def accept(self, config: int, token: int) -> int:
         """The configuration after the bytes of one token id, which must have some; 0 when refused."""
@@ -55,10 +62,10 @@ class Machine:
             result: int = parser.advance_known(
                 self._pool, self._steps, self._blob, self._offsets, config, token
             )
-            if result >= 0:
-                return result
-            data = self._blob[self._offsets[token] : self._offsets[token + 1]]
-            return self._run(self._advance, config, data)
+            if result < 0:
+                data = self._blob[self._offsets[token] : self._offsets[token + 1]]
+                result = self._run(self._advance, config, data)
+            return result if self._spelling is None else self._spelled(result)
 
     def fill(self, config: int, bitmask: Int32Array, row: int) -> None:
         """Write the mask of ``config`` into ``bitmask[row]``, int32 (rows, words) and C-contiguous."""
@@ -66,6 +73,8 @@ class Machine:
             if masks.fill_known(self._pool, self.store.rows, config, bitmask, row):
                 return
             self._run(self._compute_mask, config)
+            if self._spelling is not None:
+                self._drop_unspellable(config)
             masks.fill_known(self._pool, self.store.rows, config, bitmask, row)
 
     def is_accepting(self, config: int) -> bool:
@@ -111,6 +120,27 @@ class Machine:
             if result >= 0:
                 return result
             self._make_room(result)
+
+    def _spelled(self, config: int) -> int:
+        """``config``, or 0 when the vocabulary cannot spell an end for it from here."""
+        if config == 0 or self._spelling is None or self._spelling.is_viable(self._pool, config):
+            return config
+        return 0
+
+    def _drop_unspellable(self, config: int) -> None:
+        """Replace the mask just computed by one without the tokens after which no end can be spelled."""
+        bitmask = np.zeros((1, self.store.n_words), np.int32)
+        masks.fill_known(self._pool, self.store.rows, config, bitmask, 0)
+        allowed = np.unpackbits(bitmask.view(np.uint8), bitorder="little")
+        for token in np.flatnonzero(allowed).tolist():
+            data = self._blob[self._offsets[token] : self._offsets[token + 1]]
+            if data.shape[0] and not self._spelled(self._run(self._advance, config, data)):
+                bitmask[0, token >> 5] &= ~(np.int32(1) << np.int32(token & 31))
+        self._run(self._keep_mask, config, bitmask[0])
+
+    def _keep_mask(self, config: int, words: Int32Array) -> int:
+        result: int = masks.keep_dense(self._pool, config, words)
+        return result
 
     def _make_room(self, status: int) -> None:
         """Grow what the kernel found too small, or fetch the store entry that it wants."""

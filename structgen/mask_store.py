@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -27,12 +28,14 @@ class MaskStore:
 
     ``rows`` int32 (capacity, words): inside masks; ``entries`` int32: see `structgen_kernels.layout`. Both are
     replaced, never changed in what they already hold, when they grow; take them anew after `entry`.
-    ``trie`` int32 (nodes + 1, 3): (byte | depth << 8, end, first token) per node.
+    ``trie`` int32 (nodes + 1, 3): (byte | depth << 8, end, first token) per node. ``is_byte_complete``: see
+    `Vocabulary`.
     """
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         trie = vocabulary.trie
         self.vocabulary = vocabulary
+        self.is_byte_complete = vocabulary.is_byte_complete
         self.n_words = (vocabulary.size + 31) // 32
         packed = np.zeros((trie.n_nodes + 1, 3), np.int32)
         packed[:-1, 0] = trie.byte.astype(np.int32) | (trie.depth.astype(np.int32) << 8)
@@ -48,6 +51,7 @@ class MaskStore:
         self._n_rows = 0
         self._n_entries = 0
         self._offsets: dict[bytes, int] = {}
+        self._by_origin: dict[tuple[bytes, int], int] = {}  # spares finding the residual automaton again
         self._lock = threading.Lock()
 
     @property
@@ -85,6 +89,10 @@ class MaskStore:
     def _table_entry(self, tables: Tables, state: int) -> int:
         from structgen_kernels.store import walk_table
 
+        origin = tables.origin(state)
+        known = self._by_origin.get(origin)
+        if known is not None:
+            return known
         table, accepting = _residual_table(tables, state)
         residual = canonical(table, accepting)
         wide = np.ascontiguousarray(residual.transitions[:, residual.byte_class])
@@ -95,7 +103,8 @@ class MaskStore:
             )
             return count
 
-        return self._entry(residual.digest, walk)
+        offset = self._by_origin[origin] = self._entry(residual.digest, walk)
+        return offset
 
     def _counted_entry(self, tables: Tables, state: int) -> int:
         from structgen_kernels.store import walk_counted
@@ -119,7 +128,7 @@ class MaskStore:
 
         return self._entry(counted.digest, walk)
 
-    def _entry(self, digest: bytes, walk) -> int:  # type: ignore[no-untyped-def]
+    def _entry(self, digest: bytes, walk: Callable[[Int32Array, Int32Array], int]) -> int:
         with self._lock:
             known = self._offsets.get(digest)
             if known is not None:

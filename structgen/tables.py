@@ -27,10 +27,16 @@ _MAX_STATE = 2**31 - 1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tables:
-    """``static`` int32 and ``classes`` uint8, read-only. ``accepts_empty``: the empty text is in the language."""
+    """``static`` int32 and ``classes`` uint8, read-only. ``accepts_empty``: the empty text is in the language.
+
+    ``bases`` int32 (automata,) and ``digests`` uint8 (automata, 16): the number before each table automaton's
+    first state, ascending, and the automaton's digest.
+    """
 
     static: Int32Array
     classes: npt.NDArray[np.uint8]
+    bases: Int32Array
+    digests: npt.NDArray[np.uint8]
     accepts_empty: bool
 
     @property
@@ -43,7 +49,12 @@ class Tables:
 
     @property
     def nbytes(self) -> int:
-        return int(self.static.nbytes + self.classes.nbytes)
+        return int(self.static.nbytes + self.classes.nbytes + self.bases.nbytes + self.digests.nbytes)
+
+    def origin(self, state: int) -> tuple[bytes, int]:
+        """The digest of the automaton that a table state belongs to, and the state's number there."""
+        place = int(np.searchsorted(self.bases, state, side="left")) - 1
+        return self.digests[place].tobytes(), state - int(self.bases[place])
 
 
 class _StaticWriter:
@@ -165,7 +176,8 @@ def build_tables(rtn: Rtn, terminals: Sequence[Dfa | CountedDfa], eos_token_ids:
     static.flags.writeable = False
     classes = np.concatenate(class_parts) if class_parts else np.zeros(256, np.uint8)
     classes.flags.writeable = False
-    return Tables(static, classes, rtn.accepts_empty)
+    digests = np.frombuffer(b"".join(automaton.digest for automaton in explicit), np.uint8).reshape(-1, 16)
+    return Tables(static, classes, np.array(bases, np.int32), digests, rtn.accepts_empty)
 
 
 def _explicit_parts(

@@ -224,6 +224,19 @@ def compute_mask(
 
 
 @njit(cache=True, nogil=True)
+def keep_dense(pool, config, words):
+    """Keep ``words`` int32 (n,) as the mask of a configuration. Returns its record, or a status."""
+    record = np.int64(pool[POOL_USED])
+    if record + 1 + words.shape[0] > pool.shape[0]:
+        return np.int64(NEED_POOL)
+    pool[record] = TAG_DENSE
+    pool[record + 1 : record + 1 + words.shape[0]] = words
+    pool[POOL_USED] = record + 1 + words.shape[0]
+    pool[config + 3] = record
+    return record
+
+
+@njit(cache=True, nogil=True)
 def fill_known(pool, rows, config, bitmask, row):
     """Write the mask of ``config`` into ``bitmask[row]``; False when it has yet to be computed.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 import numpy as np
@@ -227,7 +227,14 @@ class _Nfa:
         else:
             self.add_dfa(compile_regex(node, self._encoding, self._max_states), source, target)
 
-    def add_repeat(self, add_item, minimum: int, maximum: int | None, source: int, target: int) -> None:  # type: ignore[no-untyped-def]
+    def add_repeat(
+        self,
+        add_item: Callable[[int, int], None],
+        minimum: int,
+        maximum: int | None,
+        source: int,
+        target: int,
+    ) -> None:
         for _ in range(minimum):
             after = self.new_state()
             add_item(source, after)

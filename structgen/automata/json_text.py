@@ -9,16 +9,16 @@ lone surrogates never.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from functools import lru_cache
+from itertools import accumulate
 
 import numpy as np
+import numpy.typing as npt
 
-from structgen.automata.build import canonical, compile_regex, difference
-from structgen.automata.dfa import CountedDfa, Dfa
-from structgen.automata.encoding import JSON_NOT_RAW, JSON_SHORT_ESCAPES
+from structgen.automata.build import canonical, compile_regex
+from structgen.automata.dfa import START, CountedDfa, Dfa
 from structgen.charset import ANY, CharSet
-from structgen.regex.syntax import ANYTHING, Chars, Concat, Literal, Regex, Repeat, Union
+from structgen.regex.syntax import ANYTHING, NOTHING, Chars, Concat, Literal, Regex, Repeat, Union
 
 BLANK = CharSet.chars(" \t\n\r")
 _DIGIT = Chars(CharSet.of([(0x30, 0x39)]))
@@ -27,8 +27,14 @@ _QUOTE = 0x22
 # Below this many characters a bounded string is spelled out: as fast, and without a counter.
 _UNROLLED = 8
 
-# One spelling of a code point: for each byte of it, the bytes that will do (hex digits have two cases).
-Spelling = tuple[tuple[int, ...], ...]
+# An automaton with a start, an end and nothing in between: table, byte classes, accepting states.
+_NOTHING_YET = (
+    np.zeros((3, 1), np.int32),
+    np.zeros(256, np.uint8),
+    np.array([False, False, True]),
+)
+for _array in _NOTHING_YET:
+    _array.flags.writeable = False  # as in a `Dfa`, or the kernel would be compiled twice
 
 
 def optional(node: Regex) -> Regex:
@@ -74,7 +80,7 @@ def quoted(content: Dfa) -> Dfa:
     inner = content.transitions[:, content.byte_class]
     table[2 : n + 1] = np.where(inner[1:] > 0, inner[1:] + 1, 0)
     table[1, _QUOTE] = 2
-    table[2 : n + 1, _QUOTE] = np.where(content.accepting[1:], n + 1, 0)
+    table[np.flatnonzero(content.accepting) + 1, _QUOTE] = n + 1
     accepting = np.zeros(n + 2, np.bool_)
     accepting[n + 1] = True
     return canonical(table, accepting)
@@ -124,19 +130,19 @@ def padded(mark: str, before: int, after: int) -> Dfa:
 @lru_cache(maxsize=65536)
 def key(name: str) -> Dfa:
     """The JSON string of one name, in every spelling."""
-    return _any_of((name,))
+    return _spelled((name,), others=False)
 
 
 @lru_cache(maxsize=4096)
 def strings(texts: tuple[str, ...]) -> Dfa:
     """The JSON strings of any of these texts, in every spelling."""
-    return _any_of(texts)
+    return _spelled(tuple(sorted(set(texts))), others=False) if texts else compile_regex(NOTHING)
 
 
 @lru_cache(maxsize=4096)
 def string_except(texts: frozenset[str]) -> Dfa:
     """Any JSON string but these, in whatever spelling."""
-    return difference(string(), strings(tuple(sorted(texts)))) if texts else string()
+    return _spelled(tuple(sorted(texts)), others=True) if texts else string()
 
 
 def encoded(text: str) -> bytes:
@@ -144,113 +150,24 @@ def encoded(text: str) -> bytes:
     return json.dumps(text, ensure_ascii=False)[1:-1].encode()
 
 
-@lru_cache(maxsize=4096)
-def _spellings(char: str) -> tuple[Spelling, ...]:
-    point = ord(char)
-    if point < 0x10000:
-        units = [point]
+def _spelled(texts: tuple[str, ...], *, others: bool) -> Dfa:
+    """The strings of these texts, sorted and distinct, or all strings but these."""
+    from structgen_kernels.json_strings import spell_strings
+
+    if others:
+        everything = string()
+        outer, outer_class, accepting = everything.transitions, everything.byte_class, everything.accepting
+        inside, end_target = everything.step(START, b'"'), 0
     else:
-        units = [0xD800 + (point - 0x10000 >> 10), 0xDC00 + (point - 0x10000 & 0x3FF)]
-    escaped: list[tuple[int, ...]] = []
-    for unit in units:
-        escaped += [(0x5C,), (0x75,)]
-        escaped += [tuple(sorted({ord(digit), ord(digit.upper())})) for digit in f"{unit:04x}"]
-    found: list[Spelling] = [tuple(escaped)]
-    if point in JSON_SHORT_ESCAPES:
-        found.append(((0x5C,), (ord(JSON_SHORT_ESCAPES[point]),)))
-    if point not in JSON_NOT_RAW:
-        found.append(tuple((byte,) for byte in char.encode()))
-    return tuple(found)
-
-
-def _any_of(texts: Iterable[str]) -> Dfa:
-    """The minimal automaton of a finite set of strings, built from its ends backwards.
-
-    States with the same transitions are made once (Daciuk et al. 2000), so nothing is left to
-    minimise; `_numbered` then numbers them breadth-first.
-    """
-    root: dict[str, object] = {}
-    tries: list[dict[str, object]] = [root]  # a trie node stands after its parent
-    for text in texts:
-        place = root
-        for char in text:
-            inner = place.get(char)
-            if inner is None:
-                inner = place[char] = {}
-                tries.append(inner)  # type: ignore[arg-type]
-            place = inner  # type: ignore[assignment]
-        place[""] = None  # a text ends here
-    states = _States()
-    final = states.make(())
-    state_of: dict[int, int] = {}
-    for trie in reversed(tries):
-        ways = [
-            (spelling, state_of[id(inner)])
-            for char, inner in trie.items()
-            if char
-            for spelling in _spellings(char)
-        ]
-        if "" in trie:
-            ways.append((((_QUOTE,),), final))
-        state_of[id(trie)] = states.after(ways, 0)
-    start = states.make(((_QUOTE, state_of[id(root)]),)) if texts else final
-    return _numbered(states.edges, start, final)
-
-
-class _States:
-    """States known by their transitions: (byte, target), ascending."""
-
-    def __init__(self) -> None:
-        self.edges: list[tuple[tuple[int, int], ...]] = []
-        self._known: dict[tuple[tuple[int, int], ...], int] = {}
-
-    def make(self, edges: tuple[tuple[int, int], ...]) -> int:
-        state = self._known.get(edges)
-        if state is None:
-            state = self._known[edges] = len(self.edges)
-            self.edges.append(edges)
-        return state
-
-    def after(self, ways: list[tuple[Spelling, int]], depth: int) -> int:
-        """The state from which each way's spelling, from ``depth`` on, leads to its target."""
-        groups: dict[tuple[int, ...], list[tuple[Spelling, int]]] = {}
-        for way in ways:
-            groups.setdefault(way[0][depth], []).append(way)
-        edges: list[tuple[int, int]] = []
-        for choices, members in groups.items():
-            spelling, target = members[0]
-            if len(members) == 1:
-                for step in spelling[:depth:-1]:
-                    target = self.make(tuple([(byte, target) for byte in step]))
-            elif len(spelling) > depth + 1:
-                target = self.after(members, depth + 1)
-            edges += [(byte, target) for byte in choices]
-        edges.sort()
-        return self.make(tuple(edges))
-
-
-def _numbered(edges: list[tuple[tuple[int, int], ...]], start: int, final: int) -> Dfa:
-    """A `Dfa` in canonical numbering from minimal states."""
-    order = {start: 1}
-    queue = [start]
-    columns: dict[int, list[tuple[int, int]]] = {}
-    for source in queue:
-        number = order[source]
-        for byte, target in edges[source]:
-            after = order.get(target)
-            if after is None:
-                after = order[target] = len(order) + 1
-                queue.append(target)
-            columns.setdefault(byte, []).append((number, after))
-    classes: dict[tuple[tuple[int, int], ...], int] = {}
-    byte_class = np.zeros(256, np.uint8)
-    for byte in range(256):
-        byte_class[byte] = classes.setdefault(tuple(columns.get(byte, ())), len(classes))
-    table = np.zeros((len(order) + 1, len(classes)), np.int32)
-    for column, number in classes.items():
-        for source, target in column:
-            table[source, number] = target
-    accepting = np.zeros(len(order) + 1, np.bool_)
-    if final in order and start != final:
-        accepting[order[final]] = True
-    return Dfa(table, byte_class, accepting)
+        outer, outer_class, accepting = _NOTHING_YET
+        inside, end_target = 0, 2
+    table, byte_class, accepts = spell_strings(
+        np.frombuffer("".join(texts).encode("utf-32-le"), np.int32),
+        np.array([0, *accumulate(map(len, texts))], np.int32),
+        outer,
+        outer_class,
+        accepting,
+        inside,
+        end_target,
+    )
+    return Dfa(table, byte_class, accepts)

@@ -88,7 +88,7 @@ def load(
     path = Path(name_or_path).expanduser()
     if name == DEFAULT_MODEL_NAME or (path.is_dir() and path.resolve() == default_model_path()):
         return load_default()
-    if path.is_dir():
+    if name and path.is_dir():  # Path("") is the working folder
         return _load_folder(path, name, "auto")
     if path.exists():
         raise ModelLoadError(name, "is a file, not a folder", "give the folder that holds config.json")

@@ -264,6 +264,7 @@ def _objects(schema: Mapping[str, Any], node: Node, document: Document) -> Facts
     patterns = schema.get("patternProperties", {})
     if patterns and not (others == () and all(_is_true(inner) for inner in patterns.values())):
         unenforced.append("patternProperties")
+        others = ()  # names that match a pattern are not additional: until then, anything may come
     if not _is_true(schema.get("propertyNames", True)):
         unenforced.append("propertyNames")
     if schema.get("minProperties", 0) > len(required):

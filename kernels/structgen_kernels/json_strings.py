@@ -1,0 +1,322 @@
+"""Offline kernel: minimal automata of finite sets of JSON strings, and of all strings but these.
+
+The names of a schema's properties make one automaton each, and one more for "any other name"; they are
+most of what is built for a new schema. Going through regular expressions, determinising and minimising
+took ten times as long.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+_QUOTE, _BACKSLASH, _U = 0x22, 0x5C, 0x75
+_MOST_STEPS = 12  # \uD83D\uDE00
+_SPELLINGS = 3
+
+
+@njit(cache=True, nogil=True)
+def _hex(digit, step, low, high):
+    """Both cases of a hex digit as a step."""
+    if digit < 10:
+        low[step] = high[step] = 0x30 + digit
+    else:
+        low[step] = 0x41 + digit - 10
+        high[step] = 0x61 + digit - 10
+
+
+@njit(cache=True, nogil=True)
+def _spelling(point, which, low, high):
+    """One way to write a code point inside a JSON string (RFC 8259, section 7).
+
+    which: 0 hex escape, 1 short escape, 2 raw UTF-8. Writes for each step its one or two bytes to low,
+    high int64 (12,); returns the number of steps, 0 when the code point has no such spelling.
+    """
+    if which == 0:
+        step = 0
+        for half in range(1 if point < 0x10000 else 2):
+            unit = point
+            if point >= 0x10000:
+                unit = 0xD800 + ((point - 0x10000) >> 10) if half == 0 else 0xDC00 + ((point - 0x10000) & 0x3FF)
+            low[step] = high[step] = _BACKSLASH
+            low[step + 1] = high[step + 1] = _U
+            for i in range(4):
+                _hex((unit >> (12 - 4 * i)) & 15, step + 2 + i, low, high)
+            step += 6
+        return step
+    if which == 1:
+        letter = 0
+        if point == 0x22 or point == 0x5C or point == 0x2F:
+            letter = point
+        elif point == 0x08:
+            letter = 0x62
+        elif point == 0x0C:
+            letter = 0x66
+        elif point == 0x0A:
+            letter = 0x6E
+        elif point == 0x0D:
+            letter = 0x72
+        elif point == 0x09:
+            letter = 0x74
+        if letter == 0:
+            return 0
+        low[0] = high[0] = _BACKSLASH
+        low[1] = high[1] = letter
+        return 2
+    if point < 0x20 or point == _QUOTE or point == _BACKSLASH:
+        return 0
+    if point < 0x80:
+        low[0] = high[0] = point
+        return 1
+    steps = 2 if point < 0x800 else 3 if point < 0x10000 else 4
+    lead = 0xC0 if steps == 2 else 0xE0 if steps == 3 else 0xF0
+    low[0] = high[0] = lead + (point >> (6 * (steps - 1)))
+    for i in range(1, steps):
+        low[i] = high[i] = 0x80 + ((point >> (6 * (steps - 1 - i))) & 0x3F)
+    return steps
+
+
+@njit(cache=True, nogil=True)
+def _slot(table, slots, row):
+    """The slot of a row: of the state that has it, or an empty one."""
+    h = np.uint64(1469598103934665603)
+    for i in range(row.shape[0]):
+        h = (h ^ np.uint64(row[i])) * np.uint64(1099511628211)
+        h ^= h >> np.uint64(29)
+    mask = slots.shape[0] - 1
+    slot = np.int64(h & np.uint64(mask))
+    while slots[slot] != 0:
+        known = table[slots[slot]]
+        same = True
+        for i in range(row.shape[0]):
+            if known[i] != row[i]:
+                same = False
+                break
+        if same:
+            return slot
+        slot = (slot + 1) & mask
+    return slot
+
+
+@njit(cache=True, nogil=True)
+def _fine_classes(points, outer_class):
+    """Byte classes by first byte: those of ``outer_class``, but each byte of a spelling on its own.
+
+    Returns (class of each byte uint8 (256,), first byte of each class int64 (c,)).
+    """
+    alone = np.zeros(256, np.bool_)
+    for byte in b'"\\/bfnrtu0123456789ABCDEFabcdef':
+        alone[byte] = True
+    low = np.zeros(_MOST_STEPS, np.int64)
+    high = np.zeros(_MOST_STEPS, np.int64)
+    for i in range(points.shape[0]):
+        if points[i] < 0x80:
+            alone[points[i]] = True
+        else:
+            for step in range(_spelling(np.int64(points[i]), 2, low, high)):
+                alone[low[step]] = True
+    class_of = np.zeros(256, np.uint8)
+    first_byte = np.zeros(256, np.int64)
+    of_outer = np.full(256, -1, np.int64)
+    count = 0
+    for byte in range(256):
+        if alone[byte] or of_outer[outer_class[byte]] < 0:
+            if not alone[byte]:
+                of_outer[outer_class[byte]] = count
+            class_of[byte] = count
+            first_byte[count] = byte
+            count += 1
+        else:
+            class_of[byte] = of_outer[outer_class[byte]]
+    return class_of, first_byte[:count].copy()
+
+
+@njit(cache=True, nogil=True)
+def _classes_merged(table, class_of, accepting):
+    """One class for all that have the same column; their numbers stay in the order of first bytes."""
+    n_states, n_classes = table.shape
+    hashes = np.full(n_classes, 1469598103934665603, np.uint64)
+    for state in range(n_states):
+        for i in range(n_classes):
+            hashes[i] = (hashes[i] ^ np.uint64(table[state, i])) * np.uint64(1099511628211)
+            hashes[i] ^= hashes[i] >> np.uint64(29)
+    merged = np.zeros(n_classes, np.int64)
+    kept = np.zeros(n_classes, np.int64)
+    count = 0
+    for i in range(n_classes):
+        found = -1
+        for j in range(count):
+            if hashes[kept[j]] == hashes[i]:
+                same = True
+                for state in range(n_states):
+                    if table[state, kept[j]] != table[state, i]:
+                        same = False
+                        break
+                if same:
+                    found = j
+                    break
+        if found < 0:
+            kept[count] = i
+            found = count
+            count += 1
+        merged[i] = found
+    smaller = np.empty((n_states, count), np.int32)
+    for state in range(n_states):
+        for j in range(count):
+            smaller[state, j] = table[state, kept[j]]
+    byte_class = np.empty(256, np.uint8)
+    for byte in range(256):
+        byte_class[byte] = merged[class_of[byte]]
+    return smaller, byte_class, accepting
+
+
+@njit(cache=True, nogil=True)
+def spell_strings(points, begin, outer, outer_class, accepting, inside, end_target):
+    """The strings of a sorted list, or all but these, as an automaton numbered breadth-first.
+
+    points int32: the code points of all texts; begin int32 (n+1): where each begins; sorted, distinct.
+    outer int32 (m, c), outer_class uint8 (256,), accepting bool (m,): the automaton outside the texts:
+    0 dead, 1 start, ``inside`` the state after the opening quote. end_target: where a closing quote
+    leads after one of the texts. For the texts alone, the outer one is two states and an accepting one,
+    inside is 0 and end_target the accepting state; for all others, it is the automaton of any string,
+    and end_target is 0. Returns (table int32 (k, d), byte class uint8 (256,), accepting bool (k,)) in
+    the canonical form of `Dfa`.
+
+    The texts are read in order; a trie node that no later text can reach is replaced by states for its
+    spellings, found again when the same were made before (Daciuk et al., Incremental construction of
+    minimal acyclic finite-state automata, 2000, algorithm 1). So the result is minimal as it is made,
+    where the base is. O(code points x classes).
+    """
+    class_of, first_byte = _fine_classes(points, outer_class)
+    n_classes = first_byte.shape[0]
+    n_base = outer.shape[0]
+    base = np.zeros((n_base, n_classes), np.int32)
+    for state in range(n_base):
+        for i in range(n_classes):
+            base[state, i] = outer[state, outer_class[first_byte[i]]]
+    n_texts = begin.shape[0] - 1
+    table = np.zeros((2 * n_base + 64, n_classes), np.int32)
+    table[:n_base] = base
+    count = np.int64(n_base)
+    slots = np.zeros(1024, np.int32)
+    for state in range(2, n_base):
+        slots[_slot(table, slots, table[state])] = state
+    longest = 0
+    for t in range(n_texts):
+        longest = max(longest, begin[t + 1] - begin[t])
+    first_child = np.full(longest + 1, -1, np.int64)  # of the open trie node at each depth
+    n_children = np.zeros(longest + 1, np.int64)
+    is_end = np.zeros(longest + 1, np.bool_)
+    child_point = np.zeros(points.shape[0] + 1, np.int64)
+    child_state = np.zeros(points.shape[0] + 1, np.int32)
+    next_child = np.zeros(points.shape[0] + 1, np.int64)
+    used = 0
+    low = np.zeros(_MOST_STEPS, np.int64)
+    high = np.zeros(_MOST_STEPS, np.int64)
+    quote = class_of[_QUOTE]
+    root = np.int64(0)
+    previous = np.int64(-1)
+    for t in range(n_texts + 1):
+        shared = np.int64(-1)  # depth of the last trie node in common with the text before
+        if t < n_texts:
+            shared = 0
+            if previous >= 0:
+                while (
+                    begin[t] + shared < begin[t + 1]
+                    and begin[previous] + shared < begin[previous + 1]
+                    and points[begin[t] + shared] == points[begin[previous] + shared]
+                ):
+                    shared += 1
+        depth = np.int64(-1) if previous < 0 else np.int64(begin[previous + 1] - begin[previous])
+        while depth > shared:
+            # close the node: local states for the insides of its children's spellings; a row refers to
+            # local state j by -j
+            capacity = 1 + n_children[depth] * (_SPELLINGS * _MOST_STEPS)
+            rows = np.empty((capacity, n_classes), np.int32)
+            templates = np.zeros(capacity, np.int64)
+            templates[0] = inside
+            rows[0] = base[inside]
+            n_rows = 1
+            child = first_child[depth]
+            while child >= 0:
+                for which in range(_SPELLINGS):
+                    n_steps = _spelling(child_point[child], which, low, high)
+                    current = 0
+                    for step in range(n_steps - 1):
+                        a, b = class_of[low[step]], class_of[high[step]]
+                        if rows[current, a] >= 0:
+                            templates[n_rows] = base[templates[current], a]
+                            rows[n_rows] = base[templates[n_rows]]
+                            rows[current, a] = -n_rows
+                            rows[current, b] = -n_rows
+                            n_rows += 1
+                        current = -rows[current, a]
+                    if n_steps > 0:
+                        rows[current, class_of[low[n_steps - 1]]] = child_state[child]
+                        rows[current, class_of[high[n_steps - 1]]] = child_state[child]
+                child = next_child[child]
+            if is_end[depth]:
+                rows[0, quote] = end_target
+            state = np.int64(0)
+            for j in range(n_rows - 1, -1, -1):
+                for i in range(n_classes):
+                    if rows[j, i] < 0:
+                        rows[j, i] = templates[-rows[j, i]]
+                slot = _slot(table, slots, rows[j])
+                if slots[slot] == 0:
+                    if count == table.shape[0]:
+                        bigger = np.zeros((2 * count, n_classes), np.int32)
+                        bigger[:count] = table
+                        table = bigger
+                    table[count] = rows[j]
+                    slots[slot] = count
+                    count += 1
+                    if 2 * count > slots.shape[0]:
+                        slots = np.zeros(2 * slots.shape[0], np.int32)
+                        for other in range(2, count):
+                            slots[_slot(table, slots, table[other])] = other
+                        slot = _slot(table, slots, rows[j])
+                # a local state's template is needed no more: its place keeps the state's number
+                templates[j] = slots[slot]
+            state = templates[0]
+            if depth == 0:
+                root = state
+            else:
+                child_point[used] = points[begin[previous] + depth - 1]
+                child_state[used] = state
+                next_child[used] = first_child[depth - 1]
+                first_child[depth - 1] = used
+                n_children[depth - 1] += 1
+                used += 1
+            first_child[depth] = -1
+            n_children[depth] = 0
+            is_end[depth] = False
+            depth -= 1
+        if t < n_texts:
+            is_end[begin[t + 1] - begin[t]] = True
+        previous = t
+    table[1] = base[1]
+    table[1, quote] = root
+    # breadth-first numbers, along the classes in order
+    number = np.zeros(count, np.int32)
+    order = np.zeros(count, np.int64)
+    number[1] = 1
+    order[0] = 1
+    n_reached = 1
+    source = 0
+    while source < n_reached:
+        for i in range(n_classes):
+            target = table[order[source], i]
+            if target != 0 and number[target] == 0:
+                order[n_reached] = target
+                n_reached += 1
+                number[target] = n_reached
+        source += 1
+    numbered = np.zeros((n_reached + 1, n_classes), np.int32)
+    accepts = np.zeros(n_reached + 1, np.bool_)
+    for source in range(n_reached):
+        row = table[order[source]]
+        for i in range(n_classes):
+            numbered[source + 1, i] = number[row[i]]
+        accepts[source + 1] = order[source] < n_base and accepting[order[source]]
+    return _classes_merged(numbered, class_of, accepts)

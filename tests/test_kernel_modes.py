@@ -1,0 +1,34 @@
+"""The engine's laws once more with the kernels as plain Python, and with bounds checks.
+
+Out-of-range reads are silent in compiled kernels; a kernel that works by accident fails here.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+
+
+@pytest.mark.parametrize(
+    ("variable", "examples"), [("NUMBA_DISABLE_JIT", 25), ("NUMBA_BOUNDSCHECK", 150)]
+)
+def test_the_laws_hold_in_every_mode(variable, examples, tmp_path):
+    environment = os.environ | {
+        variable: "1",
+        "STRUCTGEN_LAW_EXAMPLES": str(examples),
+        "NUMBA_CACHE_DIR": str(tmp_path),  # code with other flags must not come from, or get into, the usual cache
+        "STRUCTGEN_CACHE_DIR": str(tmp_path),
+    }
+    # numpy warns where compiled arithmetic wraps around, which the hashes mean to
+    command = [sys.executable, "-W", "ignore:overflow:RuntimeWarning", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
+    command += ["-p", "no:xdist", str(HERE / "test_laws.py"), "-W", "ignore:overflow:RuntimeWarning"]
+    command += ["--deselect", f"{HERE / 'test_laws.py'}::test_deep_recursion_needs_no_python_stack[3000]"]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900, cwd=HERE.parent)
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-2000:]
+    assert " passed" in result.stdout
