@@ -1,4 +1,4 @@
-"""Packed token bitmasks: int32 (rows, ceil(V / 32)), bit i of word w standing for token 32 w + i, set: allowed.
+"""Packed token bitmasks: int32 (rows, ceil(V / 32)); bit i of word w, when set, allows token 32 w + i.
 
 Source of the layout: the convention that XGrammar and llguidance share, so that servers can switch.
 """

@@ -90,12 +90,12 @@ class CompiledGrammar:
         return self.tables.nbytes + (self._machine.nbytes if self._machine is not None else 0)
 
     def precompute(self, progress: Callable[[int, int], None] | None = None) -> int:
-        """Compute the mask store's entries of all wide terminal states now. Returns how many there are.
+        """Compute the mask store's entries of all terminal states that need one. Returns how many there are.
 
         ``progress(done, total)`` is called after each. At most `MAX_SAVED_ENTRIES`; further ones are computed
         when they are met.
         """
-        states = self._wide_states()[:MAX_SAVED_ENTRIES]
+        states = self._stored_states()[:MAX_SAVED_ENTRIES]
         for done, state in enumerate(states):
             if state not in self._entries:
                 self._entries[state] = self._store.entry(self.tables, state)
@@ -103,23 +103,32 @@ class CompiledGrammar:
                 progress(done + 1, len(states))
         return len(states)
 
-    def _wide_states(self) -> list[int]:
-        static = self.tables.static
-        flags = static[static[layout.FLAGS] :][: self.tables.n_terminal_states]
-        states: list[int] = np.flatnonzero(flags & layout.WIDE).tolist()
+    def _stored_states(self) -> list[int]:
+        """The terminal states that take tokens from the store; of counted ones, one for all alike."""
+        from structgen_kernels.store import reaches_more
+        from structgen_kernels.terminals import representative
+
+        static, classes, trie = self.tables.static, self.tables.classes, self._store.trie
+        candidates = list(range(1, self.tables.n_terminal_states))
         blocks = static[static[layout.BLOCKS] :][: static[layout.N_BLOCKS] * layout.BLOCK_SIZE]
-        longest = self.vocabulary.max_token_length
         for block in blocks.reshape(-1, layout.BLOCK_SIZE):
             units = int(block[layout.BLOCK_UNITS])
-            wide = np.flatnonzero(static[block[layout.BLOCK_FLAGS] :][:units])
-            # counts far from both bounds are alike: the first and the last `longest` stand for all
             counts = int(block[layout.BLOCK_COUNTS])
             minimum = int(block[layout.BLOCK_MINIMUM])
-            near = {*range(min(counts, longest + 2)), *range(max(0, counts - longest - 2), counts)}
-            near |= set(range(max(0, minimum - longest - 2), min(counts, minimum + 2)))
-            for count in sorted(near):
-                states += (int(block[layout.BLOCK_BASE]) + count * units + wide).tolist()
-        return states
+            reach = int(static[layout.LONGEST_TOKEN]) + 2
+            near = {0, *range(max(0, minimum - reach), min(counts, minimum + 1))}
+            near |= set(range(max(0, counts - 1 - reach), counts))
+            candidates += [
+                int(block[layout.BLOCK_BASE]) + count * units + unit
+                for count in sorted(near)
+                for unit in range(units)
+            ]
+        limit = int(static[layout.STORED_NODES])
+        return [
+            state
+            for state in candidates
+            if representative(static, state) == state and reaches_more(static, classes, trie, state, limit)
+        ]
 
     def save(
         self, path: str | os.PathLike[str], *, progress: Callable[[int, int], None] | None = None
@@ -144,6 +153,7 @@ class CompiledGrammar:
             "classes": self.tables.classes,
             "bases": self.tables.bases,
             "digests": self.tables.digests,
+            "heads": self.tables.heads,
             "entry_states": np.array(list(self._entries), np.int64),
             "entry_numbers": np.array([by_offset[o] for o in self._entries.values()], np.int32),
             "entry_digests": np.stack(digests) if digests else np.zeros((0, 16), np.uint8),
@@ -167,8 +177,8 @@ class CompiledGrammar:
     ) -> CompiledGrammar:
         """Read what `save` wrote, memory-mapped. ``store``: a mask store to share, as `Compiler.load` does.
 
-        Raises `ArtifactError` when the file is missing, damaged, truncated, of another version, or was compiled
-        for another vocabulary.
+        Raises `ArtifactError` when the file is missing, damaged, truncated, of another version, or was
+        compiled for another vocabulary.
         """
         file = read_tensors(path, _KIND)
         metadata, arrays = file.metadata, file.arrays
@@ -187,6 +197,7 @@ class CompiledGrammar:
                 arrays["classes"],
                 arrays["bases"],
                 arrays["digests"],
+                arrays["heads"],
                 metadata["accepts_empty"] == "1",
             )
             begin, nodes = arrays["crossing_begin"], arrays["crossing_nodes"]

@@ -18,6 +18,7 @@ from structgen.rtn import build_rtn
 from structgen.symbols import symbol_grammar
 from structgen.tables import build_tables
 from structgen.vocabulary import Vocabulary
+from structgen.warmup import ensure_kernels
 
 
 class Compiler:
@@ -31,6 +32,7 @@ class Compiler:
             raise OptionError("vocabulary", vocabulary, "a Vocabulary (see Vocabulary.from_tokenizer)")
         if isinstance(cache_size, bool) or not isinstance(cache_size, int) or cache_size < 0:
             raise OptionError("cache_size", cache_size, "an int of at least 0")
+        ensure_kernels()
         self.vocabulary = vocabulary
         self.store = MaskStore(vocabulary)
         self._cache_size = cache_size
@@ -46,9 +48,7 @@ class Compiler:
         from structgen.sources.json_schema import json_schema_grammar
 
         text = schema if isinstance(schema, str) else _json_text(schema)
-        return self._compiled(
-            "json_schema", text, options, lambda: json_schema_grammar(schema, **options)
-        )
+        return self._compiled("json_schema", text, options, lambda: json_schema_grammar(schema, **options))
 
     def regex(
         self, pattern: str, dialect: Literal["python", "ecma"] = "python", *, flags: str = ""
@@ -67,9 +67,10 @@ class Compiler:
         return self._compiled("regex", pattern, {"dialect": dialect, "flags": flags}, grammar)
 
     def lark(self, grammar: str | Path, start: str = "start", **options: Any) -> CompiledGrammar:
-        """Texts of a Lark grammar, given as text or as a Path. Terminals are matched exactly, as lark does with
-        ``lexer="dynamic_complete"``. Raises `InvalidGrammarError`, `UnsupportedGrammarError`,
-        `UnsatisfiableGrammarError`, `CompileLimitError`.
+        """Texts of a Lark grammar, given as text or as a Path.
+
+        Terminals are matched exactly, as lark does with ``lexer="dynamic_complete"``. Raises
+        `InvalidGrammarError`, `UnsupportedGrammarError`, `UnsatisfiableGrammarError`, `CompileLimitError`.
         """
         from structgen.sources.lark import lark_grammar
 
@@ -101,10 +102,13 @@ class Compiler:
         return self.lark(known[name])
 
     def compile(self, grammar: Grammar, source: GrammarSource | None = None) -> CompiledGrammar:
-        """A `Grammar` made by hand or by a front end. Raises `UnsatisfiableGrammarError`, `CompileLimitError`."""
+        """A `Grammar` made by hand or by a front end.
+
+        Raises `UnsatisfiableGrammarError`, `UnsatisfiableSchemaError`, `CompileLimitError`.
+        """
         symbols = symbol_grammar(grammar, self.vocabulary.alphabet)
         rtn = build_rtn(symbols)
-        tables = build_tables(rtn, symbols.terminals, self.vocabulary.eos_token_ids)
+        tables = build_tables(rtn, symbols.terminals, self.vocabulary.eos_token_ids, self.store.longest_token)
         compiled = CompiledGrammar(tables, self.store, source or GrammarSource(grammar.source_kind, ""))
         if rtn.is_empty or not (self.store.is_byte_complete or compiled.machine.is_satisfiable):
             reason = "no text matches"

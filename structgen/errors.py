@@ -59,9 +59,7 @@ class SourceError(StructgenError):
         self.reason = reason
         self.remedy = remedy
         self.position = (
-            SourcePosition(text, min(offset, len(text)))
-            if text is not None and offset is not None
-            else None
+            SourcePosition(text, min(offset, len(text))) if text is not None and offset is not None else None
         )
         super().__init__(reason)
 

@@ -94,14 +94,14 @@ def generate(
     streamer: of transformers, for a single prompt.
     options: those of transformers' ``generate`` (``do_sample``, ``temperature``, ``num_beams``, ...).
 
-    Returns one result for one prompt (the best, where ``num_return_sequences`` asks for several, is
-    not picked: pass a list then), and for a list of prompts ``num_return_sequences`` results each, in order.
+    Returns one result for one prompt; for a list of prompts a list, in order, with
+    ``num_return_sequences`` results for each.
 
     Raises `OptionError` on wrong or unknown arguments, `BitmaskError` if the model's logits have no
     columns for some of the grammar's vocabulary, `GenerationError` where the options contradict the
     grammar (all that it allows is forbidden by another option).
     """
-    grammars = checked_grammars(grammar)
+    grammars = checked_grammars(grammar, "grammar")
     vocabulary = grammars[0].vocabulary
     texts = _checked_prompts(prompts, grammars)
     _check_model(model, tokenizer)

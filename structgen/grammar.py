@@ -17,7 +17,9 @@ from structgen.regex.syntax import Regex
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """A regular part of the text. ``pattern``: a regex over code points, or a byte-level `Dfa` or `CountedDfa`.
+    """A regular part of the text.
+
+    ``pattern``: a `Regex` over code points, or a `Dfa` or `CountedDfa` over bytes.
 
     A `Regex` terminal may be merged with its regular neighbours into a larger automaton; a `Dfa`
     is kept as it is, so that its masks are shared between grammars. ``name`` is what error messages

@@ -260,17 +260,18 @@ def _no_choice(row: int, best: float) -> str:
     return f"row {row}: the model's scores are {best}; its weights, its precision or its input are broken"
 
 
-def checked_grammars(grammars: CompiledGrammar | Sequence[CompiledGrammar]) -> list[CompiledGrammar]:
+def checked_grammars(
+    given: CompiledGrammar | Sequence[CompiledGrammar], option: str = "grammars"
+) -> list[CompiledGrammar]:
     """One or several compiled grammars of one vocabulary as a list. Raises `OptionError`."""
-    several = list(grammars) if isinstance(grammars, Sequence) else [grammars]
-    if not several:
-        raise OptionError("grammars", grammars, "at least one compiled grammar")
-    for grammar in several:
-        if not isinstance(grammar, CompiledGrammar):
-            raise OptionError("grammars", grammar, "compiled grammars (see Compiler)")
-        if grammar.vocabulary != several[0].vocabulary:
-            raise OptionError("grammars", grammar, "grammars compiled for one and the same vocabulary")
-    return several
+    grammars = (
+        [given] if isinstance(given, CompiledGrammar) else list(given) if isinstance(given, Sequence) else []
+    )
+    if not grammars or not all(isinstance(grammar, CompiledGrammar) for grammar in grammars):
+        raise OptionError(option, given, "a compiled grammar (see Compiler) or a list of them")
+    if any(grammar.vocabulary != grammars[0].vocabulary for grammar in grammars):
+        raise OptionError(option, given, "grammars compiled for one and the same vocabulary")
+    return grammars
 
 
 def check_width(grammar: CompiledGrammar, width: int) -> None:

@@ -100,9 +100,7 @@ class Machine:
     @property
     def nbytes(self) -> int:
         """Bytes of memory held by the records (the shared store not counted)."""
-        return int(
-            self._pool.nbytes + self._interned.nbytes + self._steps.nbytes + self._scratch.nbytes
-        )
+        return int(self._pool.nbytes + self._interned.nbytes + self._steps.nbytes + self._scratch.nbytes)
 
     def work(self) -> dict[str, int]:
         """Counters of the work done so far: trie nodes walked, masks computed, records and steps kept."""

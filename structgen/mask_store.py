@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 from structgen_kernels import layout
 
 from structgen.automata.build import canonical
-from structgen.automata.dfa import START
 from structgen.tables import Int32Array, Tables
 from structgen.vocabulary import Vocabulary
 
@@ -26,8 +24,8 @@ _FIRST_CROSSING = 1 << 12
 class MaskStore:
     """Entries for one vocabulary; grows as terminal states are met. Safe for several threads.
 
-    ``rows`` int32 (capacity, words): inside masks; ``entries`` int32: see `structgen_kernels.layout`. Both are
-    replaced, never changed in what they already hold, when they grow; take them anew after `entry`.
+    ``rows`` int32 (capacity, words): inside masks; ``entries`` int32: see `structgen_kernels.layout`. Both
+    are replaced, never changed in what they already hold, when they grow; take them anew after `entry`.
     ``trie`` int32 (nodes + 1, 3): (byte | depth << 8, end, first token) per node. ``is_byte_complete``: see
     `Vocabulary`.
     """
@@ -36,6 +34,7 @@ class MaskStore:
         trie = vocabulary.trie
         self.vocabulary = vocabulary
         self.is_byte_complete = vocabulary.is_byte_complete
+        self.longest_token = trie.max_depth
         self.n_words = (vocabulary.size + 31) // 32
         packed = np.zeros((trie.n_nodes + 1, 3), np.int32)
         packed[:-1, 0] = trie.byte.astype(np.int32) | (trie.depth.astype(np.int32) << 8)
@@ -51,7 +50,7 @@ class MaskStore:
         self._n_rows = 0
         self._n_entries = 0
         self._offsets: dict[bytes, int] = {}
-        self._by_origin: dict[tuple[bytes, int], int] = {}  # spares finding the residual automaton again
+        self._by_origin: dict[tuple[bytes, int], bytes] = {}  # spares finding residual automata again
         self._lock = threading.Lock()
 
     @property
@@ -65,9 +64,27 @@ class MaskStore:
 
     def entry(self, tables: Tables, state: int) -> int:
         """Offset in ``entries`` of a terminal state's entry, computed when it is new."""
+        from structgen_kernels.store import walk_terminal
+
         if state < tables.n_terminal_states:
-            return self._table_entry(tables, state)
-        return self._counted_entry(tables, state)
+            digest = self._digest_of_table_state(tables, state)
+        else:
+            digest = _digest_of_counted_state(tables, state)
+        with self._lock:
+            known = self._offsets.get(digest)
+            if known is not None:
+                return known
+            crossing = np.zeros(_FIRST_CROSSING, np.int32)
+            while True:
+                row = np.zeros(self.n_words, np.int32)
+                count = walk_terminal(
+                    tables.static, tables.classes, self.trie, self.token_ids, state, row, crossing
+                )
+                if count <= crossing.shape[0]:
+                    break
+                crossing = np.zeros(count, np.int32)
+            known = self._offsets[digest] = self._append(row, crossing[:count])
+            return known
 
     def adopt(self, digest: bytes, row: Int32Array, crossing: Int32Array) -> int:
         """Offset of the entry ``digest``, taken from an artifact when the store does not have it yet."""
@@ -86,63 +103,14 @@ class MaskStore:
             row = self.rows[entry[layout.ENTRY_ROW]].copy()
             return digest, row, entry[layout.ENTRY_HEAD : size].copy()
 
-    def _table_entry(self, tables: Tables, state: int) -> int:
-        from structgen_kernels.store import walk_table
-
-        origin = tables.origin(state)
-        known = self._by_origin.get(origin)
-        if known is not None:
-            return known
-        table, accepting = _residual_table(tables, state)
-        residual = canonical(table, accepting)
-        wide = np.ascontiguousarray(residual.transitions[:, residual.byte_class])
-
-        def walk(row: Int32Array, crossing: Int32Array) -> int:
-            count: int = walk_table(
-                self.trie, self.token_ids, wide, residual.accepting, START, row, crossing
-            )
-            return count
-
-        offset = self._by_origin[origin] = self._entry(residual.digest, walk)
-        return offset
-
-    def _counted_entry(self, tables: Tables, state: int) -> int:
-        from structgen_kernels.store import walk_counted
-
-        counted = _CountedState(tables, state, int(self.vocabulary.trie.max_depth))
-
-        def walk(row: Int32Array, crossing: Int32Array) -> int:
-            count: int = walk_counted(
-                self.trie,
-                self.token_ids,
-                counted.units,
-                counted.unit,
-                counted.remaining,
-                counted.needed,
-                counted.tail,
-                int(counted.tail[0]),
-                row,
-                crossing,
-            )
-            return count
-
-        return self._entry(counted.digest, walk)
-
-    def _entry(self, digest: bytes, walk: Callable[[Int32Array, Int32Array], int]) -> int:
-        with self._lock:
-            known = self._offsets.get(digest)
-            if known is not None:
-                return known
-            row = np.zeros(self.n_words, np.int32)
-            crossing = np.zeros(_FIRST_CROSSING, np.int32)
-            count = walk(row, crossing)
-            if count > crossing.shape[0]:
-                crossing = np.zeros(count, np.int32)
-                row[:] = 0
-                walk(row, crossing)
-            offset = self._append(row, crossing[:count])
-            self._offsets[digest] = offset
-            return offset
+    def _digest_of_table_state(self, tables: Tables, state: int) -> bytes:
+        digest, local, is_head = tables.origin(state)
+        if is_head:  # what follows is no table; the counted terminal's digest and the place say it all
+            return hashlib.blake2b(b"head %d" % local + digest, digest_size=16).digest()
+        known = self._by_origin.get((digest, local))
+        if known is None:
+            known = self._by_origin[digest, local] = canonical(*_residual_table(tables, state)).digest
+        return known
 
     def _append(self, row: Int32Array, crossing: Int32Array) -> int:
         if self._n_rows == self.rows.shape[0]:
@@ -194,41 +162,37 @@ def _residual_table(tables: Tables, state: int) -> tuple[Int32Array, npt.NDArray
     return np.ascontiguousarray(stacked, dtype=np.int32), accepting
 
 
-class _CountedState:
-    """A counted state with its counts cut to what one token can see: the longest token's length."""
+def _digest_of_counted_state(tables: Tables, state: int) -> bytes:
+    """Of what may follow: the unit, where in it, how many more may and must come, the tail."""
+    from structgen_kernels.terminals import block_of
 
-    def __init__(self, tables: Tables, state: int, longest: int) -> None:
-        from structgen_kernels.terminals import block_of
+    static = tables.static
+    block = static[block_of(static, state) :][: layout.BLOCK_SIZE]
+    units = int(block[layout.BLOCK_UNITS])
+    count, unit = divmod(state - int(block[layout.BLOCK_BASE]), units)
+    minimum, maximum = int(block[layout.BLOCK_MINIMUM]), int(block[layout.BLOCK_MAXIMUM])
+    longest = int(static[layout.LONGEST_TOKEN])
+    # no token is long enough to see further than this
+    needed = min(max(minimum - count, 0), longest + 2)
+    left = -1 if maximum < 0 else min(maximum - count, longest + 2)
+    if left == longest + 2:
+        left = -1
+    content = hashlib.blake2b(b"counted", digest_size=16)
+    content.update(static[block[layout.BLOCK_TABLE] :][: units * 256].tobytes())
+    content.update(repr((unit, needed, left, _tail_of(tables, block))).encode())
+    return content.digest()
 
-        static = tables.static
-        block = static[block_of(static, state) :][: layout.BLOCK_SIZE]
-        units = int(block[layout.BLOCK_UNITS])
-        count, unit = divmod(state - int(block[layout.BLOCK_BASE]), units)
-        minimum, maximum = int(block[layout.BLOCK_MINIMUM]), int(block[layout.BLOCK_MAXIMUM])
-        begun = 0 if unit == 0 else 1
-        self.unit = unit
-        self.units: Int32Array = static[block[layout.BLOCK_TABLE] :][: units * 256].reshape(units, 256)
-        self.needed = min(max(minimum - count, 0), longest + 1)
-        left = maximum - count - begun
-        self.remaining = -1 if maximum < 0 or left > longest else left
-        self.tail = self._read_tail(tables, block)
-        content = hashlib.blake2b(b"counted", digest_size=16)
-        content.update(self.units.tobytes())
-        content.update(repr((self.unit, self.needed, self.remaining)).encode())
-        content.update(self.tail.tobytes())
-        self.digest = content.digest()
 
-    @staticmethod
-    def _read_tail(tables: Tables, block: Int32Array) -> npt.NDArray[np.uint8]:
-        static = tables.static
-        tail = [int(block[layout.BLOCK_TAIL_BYTE])]
-        state = int(block[layout.BLOCK_TAIL_STATE])
-        while True:
-            bits = static[static[layout.ALIVE] + 8 * state :][:8].view(np.uint8)
-            following = np.flatnonzero(np.unpackbits(bits, bitorder="little"))
-            if following.shape[0] == 0:
-                return np.array(tail, np.uint8)
-            byte = int(following[0])
-            column = tables.classes[static[static[layout.CLASS_MAP] + state] + byte]
-            state = int(static[static[static[layout.ROW] + state] + column])
-            tail.append(byte)
+def _tail_of(tables: Tables, block: Int32Array) -> bytes:
+    static = tables.static
+    tail = [int(block[layout.BLOCK_TAIL_BYTE])]
+    state = int(block[layout.BLOCK_TAIL_STATE])
+    while True:
+        bits = np.ascontiguousarray(static[static[layout.ALIVE] + 8 * state :][:8]).view(np.uint8)
+        following = np.flatnonzero(np.unpackbits(bits, bitorder="little"))
+        if following.shape[0] == 0:
+            return bytes(tail)
+        byte = int(following[0])
+        column = tables.classes[static[static[layout.CLASS_MAP] + state] + byte]
+        state = int(static[static[static[layout.ROW] + state] + column])
+        tail.append(byte)

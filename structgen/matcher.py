@@ -86,7 +86,7 @@ class Matcher:
         return True
 
     def accept_bytes(self, data: bytes) -> bool:
-        """Take text that is already there, as one step for `rollback`; False, and nothing changed, if refused."""
+        """Take text that is already there, as one step for `rollback`; if refused, False and no change."""
         if self._terminated:
             return False
         after = self._machine.advance(self._config, np.frombuffer(data, np.uint8))
@@ -97,7 +97,7 @@ class Matcher:
         return True
 
     def rollback(self, n: int = 1) -> None:
-        """Undo the last ``n`` accepted tokens. Raises `MatcherError`, and does nothing, when there are fewer."""
+        """Undo the last ``n`` accepted tokens. Raises `MatcherError`, unchanged, when there are fewer."""
         if n < 0:
             raise MatcherError(f"rollback of {n} tokens: the number must not be negative")
         config, terminated, history = self._config, self._terminated, self._history

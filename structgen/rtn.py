@@ -137,7 +137,9 @@ def _without_unproductive(rules: list[_Automaton]) -> list[_Automaton]:
                 back[target].append((symbol, source))
         incoming.append(back)
     useful = [[False] * len(rule.edges) for rule in rules]
-    waiting: dict[int, list[tuple[int, int]]] = {}  # rule -> (rule, state) that a call of it would make useful
+    waiting: dict[
+        int, list[tuple[int, int]]
+    ] = {}  # rule -> (rule, state) that a call of it would make useful
     stack = [(r, s) for r, rule in enumerate(rules) for s, end in enumerate(rule.final) if end]
     while stack:
         r, state = stack.pop()
@@ -187,9 +189,9 @@ def _left_calls(rule: _Automaton) -> set[int]:
 def _without_left_recursion(rules: list[_Automaton], max_states: int) -> list[_Automaton]:
     """Rules that can begin with themselves become loops.
 
-    Within a set of mutually left-recursive rules A_j, every text of A_k is built from the left: a beginning that
-    is not one of them, which completes some A_j; then, as long as it goes on, the rest of a rule that begins
-    with what is complete. With a hub state per A_j that is one automaton, whose end is the hub of A_k.
+    Within a set of mutually left-recursive rules A_j, every text of A_k is built from the left: a beginning
+    that is not one of them, which completes some A_j; then, as long as it goes on, the rest of a rule that
+    begins with what is complete. With a hub state per A_j that is one automaton, whose end is the hub of A_k.
     """
     result = list(rules)
     for group in _cycles([_left_calls(rule) for rule in rules]):

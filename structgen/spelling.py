@@ -92,7 +92,7 @@ class Spelling:
                         back |= self._texts.accepting
                     else:
                         back |= self._finishes.get(after, np.zeros_like(back))
-                finishing = (self._rules[state] & back).any(axis=1)
+                finishing = np.asarray((self._rules[state] & back).any(axis=1))
                 known = self._finishes.get((state, below))
                 if known is None or not np.array_equal(known, finishing):
                     self._finishes[state, below] = finishing
@@ -123,7 +123,7 @@ class Spelling:
         return ends
 
     def _rule_relations(self) -> list[_Relation]:
-        """Per parser state: from which T*-state to which the rest of its rule can be read. A least fixpoint."""
+        """Per parser state: from which T*-state to which the rest of its rule reads. A least fixpoint."""
         static = self._tables.static
         n = self._texts.n_states
         n_states = self._tables.n_parser_states

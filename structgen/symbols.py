@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from structgen.automata.build import compile_regex, difference, literal, restrict_bytes, union
+from structgen.automata.build import compile_regex, difference, literal, restrict_bytes
 from structgen.automata.dfa import START, CountedDfa, Dfa
 from structgen.errors import InvalidGrammarError
 from structgen.grammar import Choice, Expr, Grammar, Repetition, RuleRef, Sequence, Terminal

@@ -19,24 +19,28 @@ from structgen.rtn import Rtn
 
 Int32Array = npt.NDArray[np.int32]
 
-# A state from which at least this many bytes lead on takes its tokens from the mask store. Below it, walking
-# the trie visits few nodes: hexadecimal digits (22 bytes) reach under 1 % of a 131k vocabulary's trie.
-WIDE_BYTES = 24
+# A terminal state that reaches more nodes of the trie than this takes its tokens from the mask store. Walking
+# so few nodes costs about as much as adding one more row to a mask (1 us at 131k ids).
+STORED_NODES = 64
 _MAX_STATE = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tables:
-    """``static`` int32 and ``classes`` uint8, read-only. ``accepts_empty``: the empty text is in the language.
+    """``static`` int32 and ``classes`` uint8, read-only.
+
+    ``accepts_empty``: the empty text is in the language.
 
     ``bases`` int32 (automata,) and ``digests`` uint8 (automata, 16): the number before each table automaton's
-    first state, ascending, and the automaton's digest.
+    first state, ascending, and the automaton's digest. ``heads`` bool (automata,): where the automaton leads
+    into a counted terminal, whose digest then stands in its place.
     """
 
     static: Int32Array
     classes: npt.NDArray[np.uint8]
     bases: Int32Array
     digests: npt.NDArray[np.uint8]
+    heads: npt.NDArray[np.bool_]
     accepts_empty: bool
 
     @property
@@ -51,10 +55,10 @@ class Tables:
     def nbytes(self) -> int:
         return int(self.static.nbytes + self.classes.nbytes + self.bases.nbytes + self.digests.nbytes)
 
-    def origin(self, state: int) -> tuple[bytes, int]:
-        """The digest of the automaton that a table state belongs to, and the state's number there."""
+    def origin(self, state: int) -> tuple[bytes, int, bool]:
+        """Of a table state: its automaton's digest, its number there, and whether the automaton is a head."""
         place = int(np.searchsorted(self.bases, state, side="left")) - 1
-        return self.digests[place].tobytes(), state - int(self.bases[place])
+        return self.digests[place].tobytes(), state - int(self.bases[place]), bool(self.heads[place])
 
 
 class _StaticWriter:
@@ -80,7 +84,9 @@ class _StaticWriter:
         return static
 
 
-def build_tables(rtn: Rtn, terminals: Sequence[Dfa | CountedDfa], eos_token_ids: Sequence[int]) -> Tables:
+def build_tables(
+    rtn: Rtn, terminals: Sequence[Dfa | CountedDfa], eos_token_ids: Sequence[int], longest_token: int
+) -> Tables:
     """Number all terminal states in one space, dead state 0, and lay everything out flat.
 
     Raises `CompileLimitError` when counted terminals need more than 2**31 state numbers.
@@ -137,15 +143,12 @@ def build_tables(rtn: Rtn, terminals: Sequence[Dfa | CountedDfa], eos_token_ids:
                 counted.tail[0],
                 tail_state,
                 writer.add(_bitsets(unit_alive).view(np.int32)),
-                writer.add(_flags(np.zeros(units.shape[0], np.bool_), unit_alive) & layout.WIDE),
             ]
         )
         head_states.append((head, next_state))
         next_state += size
     static_patches: list[tuple[int, int]] = []
     for head, first in head_states:
-        # a head leads into counted states, which no table holds: it is never looked up in the mask store
-        flags[bases[head] + 1 : bases[head] + explicit[head].n_states] &= ~layout.WIDE
         # the head's accepting state is the first counted state: redirect what leads to it
         automaton, table = explicit[head], transitions[head]
         end = int(np.flatnonzero(automaton.accepting)[0]) + bases[head]
@@ -167,6 +170,8 @@ def build_tables(rtn: Rtn, terminals: Sequence[Dfa | CountedDfa], eos_token_ids:
     header[layout.RTN_EDGES] = writer.add(edges)
     header[layout.RTN_FINAL] = writer.add(rtn.final)
     header[layout.RTN_START] = rtn.start
+    header[layout.LONGEST_TOKEN] = longest_token
+    header[layout.STORED_NODES] = STORED_NODES
     header[layout.N_EOS] = len(eos_token_ids)
     header[layout.EOS] = writer.add(np.array(eos_token_ids, np.int32))
     static = writer.written()
@@ -176,8 +181,13 @@ def build_tables(rtn: Rtn, terminals: Sequence[Dfa | CountedDfa], eos_token_ids:
     static.flags.writeable = False
     classes = np.concatenate(class_parts) if class_parts else np.zeros(256, np.uint8)
     classes.flags.writeable = False
-    digests = np.frombuffer(b"".join(automaton.digest for automaton in explicit), np.uint8).reshape(-1, 16)
-    return Tables(static, classes, np.array(bases, np.int32), digests, rtn.accepts_empty)
+    contents = [automaton.digest for automaton in explicit]
+    heads = np.zeros(len(explicit), np.bool_)
+    for counted, head, _ in blocks:
+        contents[head] = counted.digest
+        heads[head] = True
+    digests = np.frombuffer(b"".join(contents), np.uint8).reshape(-1, 16)
+    return Tables(static, classes, np.array(bases, np.int32), digests, heads, rtn.accepts_empty)
 
 
 def _explicit_parts(
@@ -237,5 +247,4 @@ def _flags(accepting: npt.NDArray[np.bool_], bits: npt.NDArray[np.bool_]) -> Int
     count = bits.sum(axis=1)
     flags = np.where(accepting, layout.ACCEPTS, 0)
     flags |= np.where(count > 0, layout.LEADS_ON, 0)
-    flags |= np.where(count >= WIDE_BYTES, layout.WIDE, 0)
     return flags.astype(np.int32)

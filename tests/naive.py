@@ -106,7 +106,9 @@ class NaiveRecogniser:
         productions["top"] = [(ignored, f"rule {grammar.start}")]
         self.productions = _productive(productions, alphabet)
         self.nullable = _nullable(self.productions)
-        self.sets: list[set[Item]] = [self._completed({("top", body, 0, 0) for body in self.productions["top"]}, 0)]
+        self.sets: list[set[Item]] = [
+            self._completed({("top", body, 0, 0) for body in self.productions["top"]}, 0)
+        ]
 
     def feed(self, data: bytes) -> bool:
         """Take the bytes if some text goes on with them; else change nothing."""
@@ -145,9 +147,7 @@ class NaiveRecogniser:
             new: list[Item] = []
             if dot == len(body):
                 earlier = found if origin == place else self.sets[origin]
-                new = [
-                    (h, b, d + 1, o) for h, b, d, o in earlier if d < len(b) and b[d] == head
-                ]
+                new = [(h, b, d + 1, o) for h, b, d, o in earlier if d < len(b) and b[d] == head]
             elif isinstance(body[dot], str):
                 wanted = body[dot]
                 assert isinstance(wanted, str)

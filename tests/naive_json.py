@@ -8,7 +8,7 @@ the definition of each node. Automata are stepped byte by byte. The grammars mus
 from __future__ import annotations
 
 import sys
-from functools import lru_cache
+from functools import cache
 
 from structgen.automata.dfa import CountedDfa, Dfa
 from structgen.grammar import Choice, Expr, Grammar, Repetition, RuleRef, Sequence, Terminal
@@ -100,6 +100,6 @@ def counted_ends(counted: CountedDfa, data: bytes, i: int) -> set[int]:
         count += 1
 
 
-@lru_cache(maxsize=None)
+@cache
 def table(dfa: Dfa) -> tuple[list[list[int]], list[bool]]:
     return dfa.transitions[:, dfa.byte_class].tolist(), dfa.accepting.tolist()

@@ -18,7 +18,9 @@ RULES = ("start", "p", "q")
 def regexes() -> st.SearchStrategy[Regex]:
     leaves = st.one_of(
         st.text(ALPHABET, min_size=0, max_size=3).map(Literal),
-        st.sets(st.sampled_from(ALPHABET), min_size=1).map(lambda chars: Chars(CharSet.chars("".join(chars)))),
+        st.sets(st.sampled_from(ALPHABET), min_size=1).map(
+            lambda chars: Chars(CharSet.chars("".join(chars)))
+        ),
     )
     return st.recursive(
         leaves,
@@ -86,7 +88,9 @@ def vocabularies() -> st.SearchStrategy[Vocabulary]:
 
     def build(made: tuple[list[bytes], bytes | None, int]) -> Vocabulary:
         tokens, without, n_eos = made
-        texts: list[bytes | None] = [token for token in BYTES + tokens if without is None or without not in token]
+        texts: list[bytes | None] = [
+            token for token in BYTES + tokens if without is None or without not in token
+        ]
         texts += [None, b"", None]
         n = len(texts)
         return Vocabulary(texts, list(range(n - 1, n - 1 - n_eos, -2)))

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from strategies import grammars, vocabularies
+from test_laws import allowed, laws
+
 from structgen.bitmask import allocate_bitmask
 from structgen.compiled import CompiledGrammar
 from structgen.compiler import Compiler
 from structgen.errors import ArtifactError, UnsatisfiableGrammarError
 from structgen.tensor_file import read_tensors, write_tensors
 from structgen.vocabulary import Vocabulary
-from test_laws import allowed, laws
 
 BYTES = [bytes([byte]) for byte in range(256)]
 VOCABULARY = Vocabulary([*BYTES, b"ab", b'": "', None], 258)
@@ -61,7 +61,7 @@ def test_a_loaded_grammar_brings_its_masks(tmp_path):
     assert n_rows > 0
     matcher = loaded.matcher()
     bitmask = allocate_bitmask(1, VOCABULARY.size)
-    for byte in b'"abc': 
+    for byte in b'"abc':
         matcher.fill_bitmask(bitmask, 0)
         assert matcher.accept(byte)
     assert compiler.store.n_rows == n_rows  # nothing had to be computed

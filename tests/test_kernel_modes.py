@@ -15,20 +15,32 @@ import pytest
 HERE = Path(__file__).resolve().parent
 
 
-@pytest.mark.parametrize(
-    ("variable", "examples"), [("NUMBA_DISABLE_JIT", 25), ("NUMBA_BOUNDSCHECK", 150)]
-)
+@pytest.mark.parametrize(("variable", "examples"), [("NUMBA_DISABLE_JIT", 25), ("NUMBA_BOUNDSCHECK", 150)])
 def test_the_laws_hold_in_every_mode(variable, examples, tmp_path):
     environment = os.environ | {
         variable: "1",
         "STRUCTGEN_LAW_EXAMPLES": str(examples),
-        "NUMBA_CACHE_DIR": str(tmp_path),  # code with other flags must not come from, or get into, the usual cache
+        "NUMBA_CACHE_DIR": str(
+            tmp_path
+        ),  # code with other flags must not come from, or get into, the usual cache
         "STRUCTGEN_CACHE_DIR": str(tmp_path),
     }
     # numpy warns where compiled arithmetic wraps around, which the hashes mean to
-    command = [sys.executable, "-W", "ignore:overflow:RuntimeWarning", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
+    command = [
+        sys.executable,
+        "-W",
+        "ignore:overflow:RuntimeWarning",
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        "-p",
+        "no:cacheprovider",
+    ]
     command += ["-p", "no:xdist", str(HERE / "test_laws.py"), "-W", "ignore:overflow:RuntimeWarning"]
     command += ["--deselect", f"{HERE / 'test_laws.py'}::test_deep_recursion_needs_no_python_stack[3000]"]
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900, cwd=HERE.parent)
+    result = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=900, cwd=HERE.parent
+    )
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-2000:]
     assert " passed" in result.stdout

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from naive import NaiveMatcher
 from strategies import grammars, vocabularies
+
 from structgen import tables
 from structgen.bitmask import allocate_bitmask
+from structgen.charset import CharSet
 from structgen.compiler import Compiler
 from structgen.errors import UnsatisfiableGrammarError
 from structgen.grammar import Choice, Grammar, RuleRef, Sequence, Terminal
 from structgen.matcher import Matcher
-from structgen.charset import CharSet
 from structgen.regex.syntax import Chars, Concat, Literal, Repeat
 from structgen.vocabulary import Vocabulary
 
@@ -42,16 +42,16 @@ def allowed(matcher: Matcher) -> set[int]:
     return set(np.flatnonzero(bits).tolist())
 
 
-# From how many bytes on a terminal state counts as wide: by default, and so low that most states do, since
-# the alphabet of the random grammars is small.
-wide_limits = st.sampled_from([tables.WIDE_BYTES, 2, 1])
+# From how many trie nodes on a terminal state takes its tokens from the mask store: by default, and so low
+# that most states do, since the vocabularies here are small.
+stored_limits = st.sampled_from([tables.STORED_NODES, 2, 0])
 
 
-def compiled(grammar: Grammar, vocabulary: Vocabulary, wide: int) -> Matcher | None:
+def compiled(grammar: Grammar, vocabulary: Vocabulary, stored: int) -> Matcher | None:
     """A matcher; None where the grammar is refused, after checking that it had to be."""
     oracle = NaiveMatcher(grammar, vocabulary)
     try:
-        with mock.patch.object(tables, "WIDE_BYTES", wide):
+        with mock.patch.object(tables, "STORED_NODES", stored):
             matcher = Compiler(vocabulary).compile(grammar).matcher()
     except UnsatisfiableGrammarError:
         assert not oracle.recogniser.is_viable
@@ -61,9 +61,9 @@ def compiled(grammar: Grammar, vocabulary: Vocabulary, wide: int) -> Matcher | N
 
 
 @laws
-@given(grammars(), vocabularies(), wide_limits, st.randoms(use_true_random=False))
-def test_masks_are_sound_and_complete(grammar, vocabulary, wide, random):
-    matcher = compiled(grammar, vocabulary, wide)
+@given(grammars(), vocabularies(), stored_limits, st.randoms(use_true_random=False))
+def test_masks_are_sound_and_complete(grammar, vocabulary, stored, random):
+    matcher = compiled(grammar, vocabulary, stored)
     if matcher is None:
         return
     oracle = NaiveMatcher(grammar, vocabulary)
@@ -84,9 +84,9 @@ def test_masks_are_sound_and_complete(grammar, vocabulary, wide, random):
 
 
 @laws
-@given(grammars(), vocabularies(), wide_limits, st.randoms(use_true_random=False))
-def test_any_history_equals_a_replay(grammar, vocabulary, wide, random):
-    matcher = compiled(grammar, vocabulary, wide)
+@given(grammars(), vocabularies(), stored_limits, st.randoms(use_true_random=False))
+def test_any_history_equals_a_replay(grammar, vocabulary, stored, random):
+    matcher = compiled(grammar, vocabulary, stored)
     if matcher is None:
         return
     live: list[tuple[Matcher, list[int]]] = [(matcher, [])]
@@ -119,9 +119,9 @@ def test_any_history_equals_a_replay(grammar, vocabulary, wide, random):
 
 
 @laws
-@given(grammars(), vocabularies(), wide_limits)
-def test_forced_bytes_are_the_only_way_on(grammar, vocabulary, wide):
-    matcher = compiled(grammar, vocabulary, wide)
+@given(grammars(), vocabularies(), stored_limits)
+def test_forced_bytes_are_the_only_way_on(grammar, vocabulary, stored):
+    matcher = compiled(grammar, vocabulary, stored)
     if matcher is None:
         return
     oracle = NaiveMatcher(grammar, vocabulary).recogniser
@@ -144,12 +144,14 @@ def test_forced_bytes_are_the_only_way_on(grammar, vocabulary, wide):
 
 
 def test_a_terminal_may_end_before_the_longest_match():
-    """Terminals /aaa/, /a+b+z/, /b+x/ and the text aaabbx: one look ahead is not enough to tell them apart."""
+    """Terminals /aaa/, /a+b+z/, /b+x/, text aaabbx: looking one byte ahead does not tell them apart."""
     some_a, some_b = (Repeat(Chars(CharSet.chars(char)), 1, None) for char in "ab")
     a = Terminal(Literal("aaa"))
     b = Terminal(Concat((some_a, some_b, Literal("z"))))
     c = Terminal(Concat((some_b, Literal("x"))))
-    grammar = Grammar({"start": Choice((Sequence((a, c)), Sequence((b, c)), RuleRef("start")))}, "start", "lark")
+    grammar = Grammar(
+        {"start": Choice((Sequence((a, c)), Sequence((b, c)), RuleRef("start")))}, "start", "lark"
+    )
     vocabulary = Vocabulary([b"a", b"b", b"x", b"z", b"aaab", b"bx", b"aab", b"abbx", b"aaabbx", None], 9)
     for split in ([4, 5], [8], [0, 6, 5], [0, 0, 0, 1, 1, 2], [0, 0, 7]):
         matcher = Compiler(vocabulary).compile(grammar).matcher()
@@ -162,7 +164,14 @@ def test_a_terminal_may_end_before_the_longest_match():
 @pytest.mark.parametrize("n", [10, 3000])
 def test_deep_recursion_needs_no_python_stack(n):
     grammar = Grammar(
-        {"s": Choice((Sequence((Terminal(Literal("(")), RuleRef("s"), Terminal(Literal(")")))), Terminal(Literal("x"))))},
+        {
+            "s": Choice(
+                (
+                    Sequence((Terminal(Literal("(")), RuleRef("s"), Terminal(Literal(")")))),
+                    Terminal(Literal("x")),
+                )
+            )
+        },
         "s",
         "lark",
     )

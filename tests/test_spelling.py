@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from strategies import ALPHABET, grammars, regexes
+from test_laws import allowed, laws
+
 from structgen.automata.build import compile_regex
 from structgen.automata.dfa import Dfa
 from structgen.compiler import Compiler
@@ -14,7 +15,6 @@ from structgen.errors import UnsatisfiableGrammarError
 from structgen.grammar import Choice, Grammar, RuleRef, Sequence, Terminal
 from structgen.regex.syntax import Literal
 from structgen.vocabulary import Vocabulary
-from test_laws import allowed, laws
 
 tokens = st.lists(st.text(ALPHABET, min_size=1, max_size=3).map(str.encode), min_size=1, max_size=8)
 
@@ -48,7 +48,9 @@ def test_regular_languages_against_a_search(node, texts, random):
     assert can_end(automaton, 1, texts)
     state = 1
     for _ in range(6):
-        expected = {t for t, text in enumerate(texts) if can_end(automaton, automaton.step(state, text), texts)}
+        expected = {
+            t for t, text in enumerate(texts) if can_end(automaton, automaton.step(state, text), texts)
+        }
         if automaton.accepting[state]:
             expected.add(len(texts))
         assert allowed(matcher) == expected
@@ -78,7 +80,9 @@ def test_no_dead_ends_in_any_grammar(grammar, texts, random):
 
 
 def nested(inner: str) -> Grammar:
-    body = Choice((Sequence((Terminal(Literal("(")), RuleRef("s"), Terminal(Literal(")")))), Terminal(Literal(inner))))
+    body = Choice(
+        (Sequence((Terminal(Literal("(")), RuleRef("s"), Terminal(Literal(")")))), Terminal(Literal(inner)))
+    )
     return Grammar({"s": body}, "s", "lark")
 
 

@@ -52,7 +52,7 @@ def cold(
         Path | None, typer.Option(help="Folder of MaskBench files, for the memory figure.")
     ] = None,
     tokenizer: Annotated[
-        str, typer.Option(help="'tekken', 'neox' or the path of a tokenizer.json.")
+        str, typer.Option(help="'tekken', 'neox', 'bytes' or the path of a tokenizer.json.")
     ] = "tekken",
     schemas: Annotated[
         int, typer.Option(min=1, help="Schemas compiled and kept for the memory figure.")

@@ -28,7 +28,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from structgen_bench.engines import ENGINES
+from structgen_bench.engines import ENGINES, load_engine
 from structgen_bench.errors import BenchError
 from structgen_bench.keywords import outside_subset
 from structgen_bench.machine import command_line, describe_machine, git_commit, package_versions
@@ -161,7 +161,7 @@ def maskbench(
     data: Annotated[Path, typer.Option(help="Folder of MaskBench files.")],
     engines: Annotated[str, typer.Option(help=f"Engines, by comma: {', '.join(ENGINES)}.")] = "structgen",
     tokenizer: Annotated[
-        str, typer.Option(help="'tekken', 'neox' or the path of a tokenizer.json.")
+        str, typer.Option(help="'tekken', 'neox', 'bytes' or the path of a tokenizer.json.")
     ] = "tekken",
     subset: Annotated[
         str, typer.Option(help="'all', or 'supported': only the first version's keywords.")
@@ -188,8 +188,7 @@ def maskbench(
     console = Console()
     names = [name.strip() for name in engines.split(",") if name.strip()]
     for name in names:
-        if name not in ENGINES:
-            raise BenchError(f"unknown engine {name!r}", f"choose among {', '.join(ENGINES)}")
+        load_engine(name)
     if not names or len(set(names)) != len(names):
         raise BenchError(f"no or repeated engine in {engines!r}", f"choose among {', '.join(ENGINES)}")
     selection = select_files(data, subset=subset, listing=files, limit=limit, seed=seed)
@@ -221,6 +220,9 @@ def maskbench(
         for name in names:
             with console.status(f"starting {name}"):
                 processes.append(EngineProcess(name, vocabulary, warmup, core, memory_limit))
+            started = processes[-1].ready
+            if started.warmup_outcome != "pass":
+                console.print(f"{name} does not pass the warm-up ({started.warmup_outcome})", style="yellow")
         with _progress(console) as progress:
             finished = run_engines(selection, processes, chosen, journal, time_limit, progress)
     finally:
@@ -239,7 +241,7 @@ def maskbench(
         "pinned_to_one_core": core is not None,
         "restarts": {process.name: process.restarts for process in processes},
     }
-    document = build_report(header, journal.results, names, ready)
+    document = build_report(header, journal.results, list(ready), ready)
     write_json(output, document)
     print_report(document, console)
     console.print(f"written: {output.name} (samples: {journal.path.name})")

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 MAX_NEW_TOKENS = 384
 _ROWS = 20
 _SAMPLING_SEED = 0
+# transformers samples among the 50 best tokens unless told otherwise
+_SAMPLING: dict[bool, dict[str, Any]] = {False: {}, True: {"top_k": 0, "temperature": 1.0}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,12 @@ def is_instance(data: Any, schema: Any) -> bool:
         return False
 
 
+def batches(prompts: Sequence[str]) -> list[list[int]]:
+    """Numbers of the prompts in groups of `_ROWS` of like length, so that little of a batch is padding."""
+    order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
+    return [order[first : first + _ROWS] for first in range(0, len(order), _ROWS)]
+
+
 def unconstrained(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[str], *, sample: bool
 ) -> list[tuple[str, bool]]:
@@ -75,11 +83,8 @@ def unconstrained(
     import torch
 
     torch.manual_seed(_SAMPLING_SEED)
-    # rows of like length go together, so that little of a batch is padding
-    order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
     answers: dict[int, tuple[str, bool]] = {}
-    for first in range(0, len(order), _ROWS):
-        rows = order[first : first + _ROWS]
+    for rows in batches(prompts):
         given: Any = tokenizer(
             [prompts[index] for index in rows], return_tensors="pt", padding=True, add_special_tokens=False
         )
@@ -88,7 +93,7 @@ def unconstrained(
             attention_mask=given["attention_mask"],
             max_new_tokens=MAX_NEW_TOKENS,
             do_sample=sample,
-            top_k=0,
+            **_SAMPLING[sample],
         )
         for index, ids in zip(rows, written[:, given["input_ids"].shape[1] :].tolist(), strict=True):
             ended = tokenizer.eos_token_id in ids
@@ -107,21 +112,29 @@ def constrained(
 
     torch.manual_seed(_SAMPLING_SEED)
     compiler = Compiler(Vocabulary.from_tokenizer(tokenizer, vocab_size=model.config.vocab_size))
-    answers: list[tuple[str, bool] | None] = []
+    grammars = {}
     refused: Counter[str] = Counter()
-    for case in cases:
+    for index, case in enumerate(cases):
         try:
-            grammar = compiler.json_schema(case.schema)
+            grammars[index] = compiler.json_schema(case.schema)
         except (SchemaError, CompileLimitError) as error:
             keyword = f" {error.keyword}" if isinstance(error, UnsupportedSchemaError) else ""
             refused[type(error).__name__ + keyword] += 1
-            answers.append(None)
-            continue
-        (result,) = generate(
-            model, tokenizer, [prompt_for(case.schema)], grammar,
-            max_new_tokens=MAX_NEW_TOKENS, do_sample=sample, top_k=0,
-        )  # fmt: skip
-        answers.append((result.text, result.status == "complete"))
+    numbers = list(grammars)
+    prompts = [prompt_for(cases[index].schema) for index in numbers]
+    answers: list[tuple[str, bool] | None] = [None] * len(cases)
+    for rows in batches(prompts):
+        results = generate(
+            model,
+            tokenizer,
+            [prompts[row] for row in rows],
+            [grammars[numbers[row]] for row in rows],
+            max_new_tokens=MAX_NEW_TOKENS,
+            do_sample=sample,
+            **_SAMPLING[sample],
+        )
+        for row, result in zip(rows, results, strict=True):
+            answers[numbers[row]] = (result.text, result.status == "complete")
     return answers, dict(refused)
 
 

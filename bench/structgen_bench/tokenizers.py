@@ -51,16 +51,23 @@ class BenchTokenizer:
 
 
 def load_tokenizer(spec: str, data: Path | None = None) -> BenchTokenizer:
-    """The tokenizer that ``spec`` names: 'tekken', 'neox', or the path of a Hugging Face ``tokenizer.json``.
+    """The tokenizer that ``spec`` names: 'tekken', 'neox', 'bytes' or the path of a ``tokenizer.json``.
 
     'neox' is looked up beside the data folder (``DATA/../tokenizers``). Raises `BenchError`.
     """
     if spec == "tekken":
         return _tekken()
+    if spec == "bytes":
+        return _bytes()
     if spec == "neox":
         path = Path(NEOX_FILE) if data is None else data.resolve().parent / "tokenizers" / NEOX_FILE
         return _hugging_face(path, "neox")
     return _hugging_face(Path(spec), Path(spec).stem)
+
+
+def _bytes() -> BenchTokenizer:
+    tokens: list[bytes | None] = [*(bytes([byte]) for byte in range(256)), None]
+    return BenchTokenizer("bytes", TokenBytes(tokens, (256,)), lambda text: list(text.encode()))
 
 
 def _tekken() -> BenchTokenizer:
@@ -94,7 +101,7 @@ def _hugging_face(path: Path, name: str) -> BenchTokenizer:
     if not path.is_file():
         raise BenchError(
             f"no tokenizer file {path.name!r}",
-            "give 'tekken', 'neox' (a file beside the data folder) or the path of a tokenizer.json",
+            "give 'tekken', 'neox' (a file beside the data folder), 'bytes' or the path of a tokenizer.json",
         )
     from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerFast

@@ -398,6 +398,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--batch-tokens", type=int, default=6144, help="tokens an update, padding included")
     parser.add_argument("--export-only", action="store_true", help="write the checkpoint out, no steps")
     parser.add_argument("--evaluate-only", action="store_true", help="judge the model in --out, no steps")
+    parser.add_argument("--free-only", action="store_true", help="judge without the constraint only")
     parser.add_argument("--no-evaluate", action="store_true", help="stop after writing the model")
     return parser.parse_args(given)
 
@@ -434,7 +435,7 @@ def run(options: argparse.Namespace) -> None:
             print("interrupted: the same command goes on from here")
             return
     if not options.no_evaluate:
-        print(format_reports(evaluate(options.out, held)))
+        print(format_reports(evaluate(options.out, held, with_constraint=not options.free_only)))
 
 
 def main(given: list[str] | None = None) -> int:

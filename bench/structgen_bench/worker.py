@@ -82,9 +82,11 @@ class FileResult:
 class Ready:
     """What a started engine says of itself."""
 
+    name: str
     version: str
     prepare_s: float
     warmup_s: float
+    warmup_outcome: Outcome
     base_mib: float
 
 
@@ -102,10 +104,10 @@ class EngineProcess:
     def __init__(
         self, name: str, vocabulary: TokenBytes, warmup: Job, core: int | None, memory_gib: float
     ) -> None:
-        self.name = name
         self.restarts = 0
         self._arguments = (name, vocabulary, warmup, core, memory_gib)
         self.ready = self._start()
+        self.name = self.ready.name
 
     def _start(self) -> Ready:
         context = multiprocessing.get_context("spawn")
@@ -113,13 +115,19 @@ class EngineProcess:
         self._process = context.Process(target=serve, args=(theirs, *self._arguments), daemon=True)
         self._process.start()
         theirs.close()
-        answer = self._receive(START_SECONDS)
+        try:
+            answer = self._receive(START_SECONDS)
+        except EngineDied as error:
+            reason = (
+                f"the process of {self._arguments[0]} ended while it started (exit status {error.exitcode})"
+            )
+            raise BenchError(reason, "its output above says why; --memory-limit 0 lifts the limit") from error
         if isinstance(answer, Ready):
             return answer
         self.stop()
         if isinstance(answer, BenchError):
             raise answer
-        raise BenchError(f"{self.name} did not start within {START_SECONDS:.0f} s")
+        raise BenchError(f"{self._arguments[0]} did not start within {START_SECONDS:.0f} s")
 
     def _receive(self, seconds: float) -> Any:
         """The next answer, None when none came in time. Raises `EngineDied`."""
@@ -172,14 +180,15 @@ def serve(
         begin = time.perf_counter()
         engine.prepare(vocabulary)
         prepared = time.perf_counter()
-        measure(engine, warmup, vocabulary)
+        outcome = measure(engine, warmup, vocabulary).outcome
         warmed = time.perf_counter()
     except BenchError as error:
         connection.send(error)
         return
     gc.collect()
     gc.freeze()  # what is there now would only make the collector's passes longer
-    connection.send(Ready(engine.version, prepared - begin, warmed - prepared, peak_memory_mib()))
+    memory = peak_memory_mib()
+    connection.send(Ready(engine.name, engine.version, prepared - begin, warmed - prepared, outcome, memory))
     while True:
         try:
             job = connection.recv()

@@ -6,15 +6,19 @@ time, not in the token loop, so they allocate what they return.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from numba import njit
+import numpy.typing as npt
+
+from structgen_kernels.jit import BoolArray, ByteArray, Int, Int32Array, Int64Array, kernel
 
 # Refused sizes are reported by a negative count rather than an exception.
 TOO_MANY_STATES = -1
 
 
-@njit(cache=True, nogil=True)
-def _hash_run(values, begin, end):
+@kernel
+def _hash_run(values: Int32Array, begin: Int, end: Int) -> np.uint64:
     h = np.uint64(1469598103934665603)
     for i in range(begin, end):
         h = (h ^ np.uint64(values[i])) * np.uint64(1099511628211)
@@ -22,8 +26,8 @@ def _hash_run(values, begin, end):
     return h
 
 
-@njit(cache=True, nogil=True)
-def _grown(array, needed):
+@kernel
+def _grown(array: npt.NDArray[Any], needed: Int) -> npt.NDArray[Any]:
     size = array.shape[0]
     while size < needed:
         size *= 2
@@ -32,8 +36,17 @@ def _grown(array, needed):
     return bigger
 
 
-@njit(cache=True, nogil=True)
-def determinise(edge_begin, edges, eps_begin, eps, start, final, class_bytes, max_states):
+@kernel
+def determinise(
+    edge_begin: Int32Array,
+    edges: Int32Array,
+    eps_begin: Int32Array,
+    eps: Int32Array,
+    start: Int,
+    final: Int,
+    class_bytes: ByteArray,
+    max_states: Int,
+) -> tuple[Int32Array, BoolArray, Int]:
     """Subset construction (Rabin and Scott 1959) of an NFA with byte-range edges.
 
     edge_begin int32 (n+1), edges int32 (m, 3) rows (low, high, target) grouped by source;
@@ -167,8 +180,17 @@ def determinise(edge_begin, edges, eps_begin, eps, start, final, class_bytes, ma
     return table[:count].copy(), accepting[:count].copy(), count
 
 
-@njit(cache=True, nogil=True)
-def product(table_a, accepting_a, table_b, accepting_b, class_a, class_b, operation, max_states):
+@kernel
+def product(
+    table_a: Int32Array,
+    accepting_a: BoolArray,
+    table_b: Int32Array,
+    accepting_b: BoolArray,
+    class_a: Int64Array,
+    class_b: Int64Array,
+    operation: Int,
+    max_states: Int,
+) -> tuple[Int32Array, BoolArray, Int]:
     """The reachable product of two complete tables over common classes.
 
     class_a, class_b int64 (c,): column of each common class in either table. operation: 0
@@ -241,8 +263,18 @@ def product(table_a, accepting_a, table_b, accepting_b, class_a, class_b, operat
     return table[:count].copy(), accepting[:count].copy(), count
 
 
-@njit(cache=True, nogil=True)
-def _split(elements, location, block_of, first, past, marked, touched, n_touched, n_blocks):
+@kernel
+def _split(
+    elements: Int32Array,
+    location: Int32Array,
+    block_of: Int32Array,
+    first: Int32Array,
+    past: Int32Array,
+    marked: Int32Array,
+    touched: Int32Array,
+    n_touched: Int,
+    n_blocks: Int,
+) -> Int:
     """Cut each touched block into its marked and unmarked part; the smaller one gets a new number."""
     for i in range(n_touched):
         block = touched[i]
@@ -266,8 +298,17 @@ def _split(elements, location, block_of, first, past, marked, touched, n_touched
     return n_blocks
 
 
-@njit(cache=True, nogil=True)
-def _mark(element, elements, location, block_of, first, marked, touched, n_touched):
+@kernel
+def _mark(
+    element: Int,
+    elements: Int32Array,
+    location: Int32Array,
+    block_of: Int32Array,
+    first: Int32Array,
+    marked: Int32Array,
+    touched: Int32Array,
+    n_touched: Int,
+) -> Int:
     block = block_of[element]
     i = location[element]
     j = first[block] + marked[block]
@@ -282,8 +323,8 @@ def _mark(element, elements, location, block_of, first, marked, touched, n_touch
     return n_touched
 
 
-@njit(cache=True, nogil=True)
-def minimise(table, accepting):
+@kernel
+def minimise(table: Int32Array, accepting: BoolArray) -> tuple[Int32Array, BoolArray]:
     """The minimal trimmed automaton of a complete table, numbered breadth-first.
 
     table int32 (k, c), accepting bool (k,): state 0 dead, 1 start. Returns (table, accepting), state 0
@@ -315,7 +356,7 @@ def minimise(table, accepting):
     for i in range(k):
         in_begin[i + 1] += in_begin[i]
     fill = in_begin.copy()
-    in_tail = np.zeros(max(1, in_begin[k]), np.int32)
+    in_tail = np.zeros(max(1, int(in_begin[k])), np.int32)
     for i in range(n_order):
         for c in range(n_classes):
             t = table[order[i], c]

@@ -8,14 +8,17 @@ took ten times as long.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from structgen_kernels.jit import kernel
 
 _QUOTE, _BACKSLASH, _U = 0x22, 0x5C, 0x75
 _MOST_STEPS = 12  # \uD83D\uDE00
 _SPELLINGS = 3
+# what an escape is written with
+_ALONE = np.frombuffer(b'"\\/bfnrtu0123456789ABCDEFabcdef', np.uint8)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _hex(digit, step, low, high):
     """Both cases of a hex digit as a step."""
     if digit < 10:
@@ -25,7 +28,7 @@ def _hex(digit, step, low, high):
         high[step] = 0x61 + digit - 10
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _spelling(point, which, low, high):
     """One way to write a code point inside a JSON string (RFC 8259, section 7).
 
@@ -37,7 +40,9 @@ def _spelling(point, which, low, high):
         for half in range(1 if point < 0x10000 else 2):
             unit = point
             if point >= 0x10000:
-                unit = 0xD800 + ((point - 0x10000) >> 10) if half == 0 else 0xDC00 + ((point - 0x10000) & 0x3FF)
+                unit = (
+                    0xD800 + ((point - 0x10000) >> 10) if half == 0 else 0xDC00 + ((point - 0x10000) & 0x3FF)
+                )
             low[step] = high[step] = _BACKSLASH
             low[step + 1] = high[step + 1] = _U
             for i in range(4):
@@ -76,20 +81,27 @@ def _spelling(point, which, low, high):
     return steps
 
 
-@njit(cache=True, nogil=True)
-def _slot(table, slots, row):
-    """The slot of a row: of the state that has it, or an empty one."""
+@kernel
+def _copy(source, i, target, j):
+    # a loop: slices cost seconds of compilation
+    for k in range(source.shape[1]):
+        target[j, k] = source[i, k]
+
+
+@kernel
+def _slot(table, slots, rows, j):
+    """The slot of ``rows[j]``: of the state that has this row, or an empty one."""
     h = np.uint64(1469598103934665603)
-    for i in range(row.shape[0]):
-        h = (h ^ np.uint64(row[i])) * np.uint64(1099511628211)
+    for i in range(rows.shape[1]):
+        h = (h ^ np.uint64(rows[j, i])) * np.uint64(1099511628211)
         h ^= h >> np.uint64(29)
     mask = slots.shape[0] - 1
     slot = np.int64(h & np.uint64(mask))
     while slots[slot] != 0:
-        known = table[slots[slot]]
+        known = slots[slot]
         same = True
-        for i in range(row.shape[0]):
-            if known[i] != row[i]:
+        for i in range(rows.shape[1]):
+            if table[known, i] != rows[j, i]:
                 same = False
                 break
         if same:
@@ -98,26 +110,26 @@ def _slot(table, slots, row):
     return slot
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _fine_classes(points, outer_class):
     """Byte classes by first byte: those of ``outer_class``, but each byte of a spelling on its own.
 
-    Returns (class of each byte uint8 (256,), first byte of each class int64 (c,)).
+    Returns (class of each byte uint8 (256,), first byte of each class int64 (256,), number of classes).
     """
     alone = np.zeros(256, np.bool_)
-    for byte in b'"\\/bfnrtu0123456789ABCDEFabcdef':
-        alone[byte] = True
+    for i in range(_ALONE.shape[0]):
+        alone[_ALONE[i]] = True
     low = np.zeros(_MOST_STEPS, np.int64)
     high = np.zeros(_MOST_STEPS, np.int64)
     for i in range(points.shape[0]):
         if points[i] < 0x80:
             alone[points[i]] = True
         else:
-            for step in range(_spelling(np.int64(points[i]), 2, low, high)):
+            for step in range(_spelling(np.int64(points[i]), np.int64(2), low, high)):
                 alone[low[step]] = True
     class_of = np.zeros(256, np.uint8)
     first_byte = np.zeros(256, np.int64)
-    of_outer = np.full(256, -1, np.int64)
+    of_outer = np.zeros(256, np.int64) - 1
     count = 0
     for byte in range(256):
         if alone[byte] or of_outer[outer_class[byte]] < 0:
@@ -128,14 +140,14 @@ def _fine_classes(points, outer_class):
             count += 1
         else:
             class_of[byte] = of_outer[outer_class[byte]]
-    return class_of, first_byte[:count].copy()
+    return class_of, first_byte, count
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _classes_merged(table, class_of, accepting):
     """One class for all that have the same column; their numbers stay in the order of first bytes."""
     n_states, n_classes = table.shape
-    hashes = np.full(n_classes, 1469598103934665603, np.uint64)
+    hashes = np.zeros(n_classes, np.uint64)
     for state in range(n_states):
         for i in range(n_classes):
             hashes[i] = (hashes[i] ^ np.uint64(table[state, i])) * np.uint64(1099511628211)
@@ -170,7 +182,7 @@ def _classes_merged(table, class_of, accepting):
     return smaller, byte_class, accepting
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def spell_strings(points, begin, outer, outer_class, accepting, inside, end_target):
     """The strings of a sorted list, or all but these, as an automaton numbered breadth-first.
 
@@ -187,8 +199,7 @@ def spell_strings(points, begin, outer, outer_class, accepting, inside, end_targ
     minimal acyclic finite-state automata, 2000, algorithm 1). So the result is minimal as it is made,
     where the base is. O(code points x classes).
     """
-    class_of, first_byte = _fine_classes(points, outer_class)
-    n_classes = first_byte.shape[0]
+    class_of, first_byte, n_classes = _fine_classes(points, outer_class)
     n_base = outer.shape[0]
     base = np.zeros((n_base, n_classes), np.int32)
     for state in range(n_base):
@@ -196,15 +207,16 @@ def spell_strings(points, begin, outer, outer_class, accepting, inside, end_targ
             base[state, i] = outer[state, outer_class[first_byte[i]]]
     n_texts = begin.shape[0] - 1
     table = np.zeros((2 * n_base + 64, n_classes), np.int32)
-    table[:n_base] = base
+    for state in range(n_base):
+        _copy(base, state, table, state)
     count = np.int64(n_base)
     slots = np.zeros(1024, np.int32)
     for state in range(2, n_base):
-        slots[_slot(table, slots, table[state])] = state
+        slots[_slot(table, slots, table, state)] = state
     longest = 0
     for t in range(n_texts):
         longest = max(longest, begin[t + 1] - begin[t])
-    first_child = np.full(longest + 1, -1, np.int64)  # of the open trie node at each depth
+    first_child = np.zeros(longest + 1, np.int64) - 1  # of the open trie node at each depth
     n_children = np.zeros(longest + 1, np.int64)
     is_end = np.zeros(longest + 1, np.bool_)
     child_point = np.zeros(points.shape[0] + 1, np.int64)
@@ -235,18 +247,18 @@ def spell_strings(points, begin, outer, outer_class, accepting, inside, end_targ
             rows = np.empty((capacity, n_classes), np.int32)
             templates = np.zeros(capacity, np.int64)
             templates[0] = inside
-            rows[0] = base[inside]
+            _copy(base, inside, rows, 0)
             n_rows = 1
             child = first_child[depth]
             while child >= 0:
                 for which in range(_SPELLINGS):
-                    n_steps = _spelling(child_point[child], which, low, high)
+                    n_steps = _spelling(child_point[child], np.int64(which), low, high)
                     current = 0
                     for step in range(n_steps - 1):
                         a, b = class_of[low[step]], class_of[high[step]]
                         if rows[current, a] >= 0:
                             templates[n_rows] = base[templates[current], a]
-                            rows[n_rows] = base[templates[n_rows]]
+                            _copy(base, templates[n_rows], rows, n_rows)
                             rows[current, a] = -n_rows
                             rows[current, b] = -n_rows
                             n_rows += 1
@@ -262,20 +274,21 @@ def spell_strings(points, begin, outer, outer_class, accepting, inside, end_targ
                 for i in range(n_classes):
                     if rows[j, i] < 0:
                         rows[j, i] = templates[-rows[j, i]]
-                slot = _slot(table, slots, rows[j])
+                slot = _slot(table, slots, rows, j)
                 if slots[slot] == 0:
                     if count == table.shape[0]:
                         bigger = np.zeros((2 * count, n_classes), np.int32)
-                        bigger[:count] = table
+                        for other in range(count):
+                            _copy(table, other, bigger, other)
                         table = bigger
-                    table[count] = rows[j]
+                    _copy(rows, j, table, count)
                     slots[slot] = count
                     count += 1
                     if 2 * count > slots.shape[0]:
                         slots = np.zeros(2 * slots.shape[0], np.int32)
                         for other in range(2, count):
-                            slots[_slot(table, slots, table[other])] = other
-                        slot = _slot(table, slots, rows[j])
+                            slots[_slot(table, slots, table, other)] = other
+                        slot = _slot(table, slots, rows, j)
                 # a local state's template is needed no more: its place keeps the state's number
                 templates[j] = slots[slot]
             state = templates[0]
@@ -295,7 +308,7 @@ def spell_strings(points, begin, outer, outer_class, accepting, inside, end_targ
         if t < n_texts:
             is_end[begin[t + 1] - begin[t]] = True
         previous = t
-    table[1] = base[1]
+    _copy(base, 1, table, 1)
     table[1, quote] = root
     # breadth-first numbers, along the classes in order
     number = np.zeros(count, np.int32)
@@ -315,8 +328,7 @@ def spell_strings(points, begin, outer, outer_class, accepting, inside, end_targ
     numbered = np.zeros((n_reached + 1, n_classes), np.int32)
     accepts = np.zeros(n_reached + 1, np.bool_)
     for source in range(n_reached):
-        row = table[order[source]]
         for i in range(n_classes):
-            numbered[source + 1, i] = number[row[i]]
+            numbered[source + 1, i] = number[table[order[source], i]]
         accepts[source + 1] = order[source] < n_base and accepting[order[source]]
     return _classes_merged(numbered, class_of, accepts)

@@ -24,12 +24,13 @@ RTN_FINAL = 9  # (rtn states,) 1 where the rule may end
 RTN_START = 10  # the start state
 N_EOS = 11
 EOS = 12  # (N_EOS,) stop token ids
+LONGEST_TOKEN = 13  # bytes of the vocabulary's longest token
+STORED_NODES = 14  # a terminal state that reaches more trie nodes takes its tokens from the mask store
 HEADER_SIZE = 16
 
 # --- static: flags of a terminal state
 ACCEPTS = 1  # the terminal may end here
 LEADS_ON = 2  # the terminal may go on from here
-WIDE = 4  # so many bytes lead on that the state's tokens come from the mask store
 
 # --- static: a counted terminal
 BLOCK_BASE = 0  # first state number; state = base + count * units + unit state
@@ -41,8 +42,7 @@ BLOCK_TABLE = 5  # (units, 256) in `static`: next unit state + 1, UNIT_DONE, or 
 BLOCK_TAIL_BYTE = 6
 BLOCK_TAIL_STATE = 7  # state after the tail's first byte
 BLOCK_ALIVE = 8  # (units, 8) bitset of bytes within a unit
-BLOCK_FLAGS = 9  # (units,) WIDE or not
-BLOCK_SIZE = 10
+BLOCK_SIZE = 9
 UNIT_DONE = -1
 
 # --- pool: header
@@ -61,7 +61,7 @@ TAG_CONTINUATION = 2  # [tag, parser state, node, closure or 0, epoch]
 TAG_CLOSURE = 3  # [tag, n, accepting, (terminal state, continuation) * n]
 TAG_CONFIG = 4  # [tag, n, accepting, mask or 0, alive * 8, (terminal state, continuation) * n]
 TAG_MASK = 5  # [tag, n rows, n tokens, rows..., tokens...]
-TAG_ENTRY = 6  # [tag, terminal state, offset of its entry in the store]
+TAG_ENTRY = 6  # [tag, terminal state, offset of its entry in the store, or NARROW]
 TAG_DENSE = 7  # [tag, words...] a whole mask
 CONTINUATION_SIZE = 5
 CONFIG_HEAD = 12
@@ -81,4 +81,8 @@ NEED_ENTRY = -5
 STEP_VALUE_BITS = 27  # pool offsets fit in these; a larger pool is refused
 MAX_POOL = 1 << STEP_VALUE_BITS
 SPARSE_TOKENS = 2048  # a mask with more loose tokens than this is kept dense
+NARROW = -2  # instead of an entry: the state reaches so few trie nodes that they are walked
+UNKNOWN = -1  # neither an entry nor NARROW yet
+
+MAX_TOKEN_BYTES = 65_535  # what a trie node's depth can be
 NOT_KNOWN = -6  # a step that is not in the memo yet

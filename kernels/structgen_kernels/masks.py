@@ -1,8 +1,8 @@
 """Masks: which tokens a configuration allows.
 
-The mask of a configuration is the union over its threads. A thread in a *wide* terminal state takes the
-tokens that stay inside the terminal from the mask store, and walks only the places of the vocabulary's
-trie where a token has just left the terminal. All other threads walk the trie together; it is cut
+The mask of a configuration is the union over its threads. A thread whose terminal state reaches many nodes
+of the vocabulary's trie takes the tokens that stay inside the terminal from the mask store, and walks only
+the places where a token has just left the terminal. All other threads walk the trie together; it is cut
 where no thread goes on. What was found is kept in the pool as store rows and loose tokens.
 
 The trie comes as ``trie`` int32 (nodes + 1, 3): (byte | depth << 8, end, first token); see `structgen.trie`.
@@ -11,14 +11,15 @@ The trie comes as ``trie`` int32 (nodes + 1, 3): (byte | depth << 8, end, first 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from structgen_kernels.jit import ByteArray, Int, Int32Array, Int64Array, kernel
 from structgen_kernels.layout import (
     CONFIG_HEAD,
     ENTRY_BEGIN,
     ENTRY_ROW,
     EOS,
     N_EOS,
+    NARROW,
     NEED_ENTRY,
     NEED_POOL,
     NEED_SCRATCH,
@@ -27,17 +28,32 @@ from structgen_kernels.layout import (
     POOL_WALKED,
     POOL_WANTED,
     SPARSE_TOKENS,
+    STORED_NODES,
     TAG_DENSE,
     TAG_MASK,
-    WIDE,
+    UNKNOWN,
 )
-from structgen_kernels.parser import closure, configuration, entry_configuration, step
-from structgen_kernels.records import entry_of
-from structgen_kernels.terminals import terminal_flags
+from structgen_kernels.parser import closure, configuration, entry_configuration, stays, step
+from structgen_kernels.records import add_entry, entry_of
+from structgen_kernels.store import reaches_more
+from structgen_kernels.terminals import representative
+
+_WANT_ENTRY = -100  # below UNKNOWN and NARROW; a status is added to it
 
 
-@njit(cache=True, nogil=True)
-def _walk(static, classes, pool, interned, steps, scratch, trie, root, config, n_found):
+@kernel
+def _walk(
+    static: Int32Array,
+    classes: ByteArray,
+    pool: Int32Array,
+    interned: Int32Array,
+    steps: Int64Array,
+    scratch: Int64Array,
+    trie: Int32Array,
+    root: Int,
+    config: Int,
+    n_found: Int,
+) -> Int:
     """Collect the trie nodes below ``root`` that ``config`` can reach, in the last scratch section.
 
     ``scratch[3 * section :]`` holds found nodes (from the end downwards: the configurations by depth).
@@ -65,18 +81,32 @@ def _walk(static, classes, pool, interned, steps, scratch, trie, root, config, n
         if trie[node + 1, 2] > trie[node, 2]:
             scratch[base + n_found] = node
             n_found += 1
-        if trie[node, 1] > node + 1:
-            after = step(static, classes, pool, interned, steps, scratch, parent, byte)
-            if after < 0:
-                return after
+        if trie[node, 1] > node + 1:  # a leaf's configuration is of no interest
+            after = parent
+            if not stays(static, classes, pool, parent, byte):
+                after = step(static, classes, pool, interned, steps, scratch, parent, byte)
+                if after < 0:
+                    return after
             scratch[top - depth] = after
         node += 1
     pool[POOL_WALKED] += walked
     return np.int64(n_found)
 
 
-@njit(cache=True, nogil=True)
-def _cross(static, classes, pool, interned, steps, scratch, trie, entries, entry, k, n_found):
+@kernel
+def _cross(
+    static: Int32Array,
+    classes: ByteArray,
+    pool: Int32Array,
+    interned: Int32Array,
+    steps: Int64Array,
+    scratch: Int64Array,
+    trie: Int32Array,
+    entries: Int32Array,
+    entry: Int,
+    k: Int,
+    n_found: Int,
+) -> Int:
     """Collect the nodes where a token goes on from the end of a wide terminal into ``k``."""
     begin = closure(static, pool, interned, scratch, k)
     if begin < 0:
@@ -117,10 +147,42 @@ def _cross(static, classes, pool, interned, steps, scratch, trie, entries, entry
     return np.int64(n_found)
 
 
-@njit(cache=True, nogil=True)
+@kernel
+def _stored(
+    static: Int32Array,
+    classes: ByteArray,
+    pool: Int32Array,
+    interned: Int32Array,
+    trie: Int32Array,
+    state: Int,
+) -> Int:
+    """Where the store keeps the entry of a terminal state, NARROW, or a status below that."""
+    state = representative(static, state)
+    entry = entry_of(pool, interned, state)
+    if entry != UNKNOWN:
+        return entry
+    if reaches_more(static, classes, trie, state, static[STORED_NODES]):
+        pool[POOL_WANTED] = state
+        return np.int64(_WANT_ENTRY)
+    noted = add_entry(pool, interned, state, NARROW)
+    return np.int64(NARROW) if noted > 0 else noted + _WANT_ENTRY
+
+
+@kernel
 def compute_mask(
-    static, classes, pool, interned, steps, scratch, trie, token_ids, entries, rows, config, n_words
-):
+    static: Int32Array,
+    classes: ByteArray,
+    pool: Int32Array,
+    interned: Int32Array,
+    steps: Int64Array,
+    scratch: Int64Array,
+    trie: Int32Array,
+    token_ids: Int32Array,
+    entries: Int32Array,
+    rows: Int32Array,
+    config: Int,
+    n_words: Int,
+) -> Int:
     """Find the mask of a configuration and keep it in the pool. Returns its record, or a status.
 
     NEED_ENTRY: the store has to give the entry of the terminal state ``pool[POOL_WANTED]`` first. Cost:
@@ -134,18 +196,19 @@ def compute_mask(
     n_rows = 0
     for i in range(n_threads):
         state = np.int64(pool[config + CONFIG_HEAD + 2 * i])
-        if terminal_flags(static, state) & WIDE:
-            entry = entry_of(pool, interned, state)
-            if entry < 0:
-                pool[POOL_WANTED] = state
-                return np.int64(NEED_ENTRY)
-            n_rows += 1
-        else:
+        entry = _stored(static, classes, pool, interned, trie, state)
+        if entry == _WANT_ENTRY:
+            return np.int64(NEED_ENTRY)
+        if entry < _WANT_ENTRY:
+            return entry - _WANT_ENTRY
+        if entry == NARROW:
             n_narrow += 1
+        else:
+            n_rows += 1
     for i in range(n_threads):
         state = np.int64(pool[config + CONFIG_HEAD + 2 * i])
-        if terminal_flags(static, state) & WIDE:
-            entry = entry_of(pool, interned, state)
+        entry = entry_of(pool, interned, representative(static, state))
+        if entry >= 0:
             k = np.int64(pool[config + CONFIG_HEAD + 2 * i + 1])
             n_found = _cross(
                 static, classes, pool, interned, steps, scratch, trie, entries, entry, k, n_found
@@ -160,7 +223,7 @@ def compute_mask(
                 return np.int64(NEED_SCRATCH)
             for i in range(n_threads):
                 state = np.int64(pool[config + CONFIG_HEAD + 2 * i])
-                if terminal_flags(static, state) & WIDE == 0:
+                if entry_of(pool, interned, representative(static, state)) < 0:
                     scratch[n] = (state << 32) | np.int64(pool[config + CONFIG_HEAD + 2 * i + 1])
                     n += 1
             narrow = configuration(static, pool, interned, scratch, n, 0)
@@ -184,8 +247,9 @@ def compute_mask(
             pool[record + 1 + w] = 0
         for i in range(n_threads):
             state = np.int64(pool[config + CONFIG_HEAD + 2 * i])
-            if terminal_flags(static, state) & WIDE:
-                row = entries[entry_of(pool, interned, state) + ENTRY_ROW]
+            entry = entry_of(pool, interned, representative(static, state))
+            if entry >= 0:
+                row = entries[entry + ENTRY_ROW]
                 for w in range(n_words):
                     pool[record + 1 + w] |= rows[row, w]
         for i in range(n_found):
@@ -206,8 +270,9 @@ def compute_mask(
         at = record + 3
         for i in range(n_threads):
             state = np.int64(pool[config + CONFIG_HEAD + 2 * i])
-            if terminal_flags(static, state) & WIDE:
-                pool[at] = entries[entry_of(pool, interned, state) + ENTRY_ROW]
+            entry = entry_of(pool, interned, representative(static, state))
+            if entry >= 0:
+                pool[at] = entries[entry + ENTRY_ROW]
                 at += 1
         for i in range(n_found):
             node = scratch[base + i]
@@ -223,8 +288,8 @@ def compute_mask(
     return record
 
 
-@njit(cache=True, nogil=True)
-def keep_dense(pool, config, words):
+@kernel
+def keep_dense(pool: Int32Array, config: Int, words: Int32Array) -> Int:
     """Keep ``words`` int32 (n,) as the mask of a configuration. Returns its record, or a status."""
     record = np.int64(pool[POOL_USED])
     if record + 1 + words.shape[0] > pool.shape[0]:
@@ -236,8 +301,8 @@ def keep_dense(pool, config, words):
     return record
 
 
-@njit(cache=True, nogil=True)
-def fill_known(pool, rows, config, bitmask, row):
+@kernel
+def fill_known(pool: Int32Array, rows: Int32Array, config: Int, bitmask: Int32Array, row: Int) -> bool:
     """Write the mask of ``config`` into ``bitmask[row]``; False when it has yet to be computed.
 
     bitmask int32 (rows, words), C-contiguous; words past the mask are cleared. One copy of a row, plus

@@ -8,8 +8,8 @@ is interned, so a configuration met again is the same number, and what was once 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from structgen_kernels.jit import ByteArray, Int, Int32Array, Int64Array, kernel
 from structgen_kernels.layout import (
     ACCEPTS,
     CONFIG_HEAD,
@@ -33,8 +33,8 @@ from structgen_kernels.records import continuation, intern, merged_node, single_
 from structgen_kernels.terminals import add_alive, terminal_flags, terminal_step
 
 
-@njit(cache=True, nogil=True)
-def closure(static, pool, interned, scratch, k):
+@kernel
+def closure(static: Int32Array, pool: Int32Array, interned: Int32Array, scratch: Int64Array, k: Int) -> Int:
     """The threads that can begin in continuation ``k``, and whether the text may end there.
 
     Follows calls (push), and ends of rules (pop) to the terminals. Left recursion was compiled away, so
@@ -118,8 +118,8 @@ def closure(static, pool, interned, scratch, k):
     return record
 
 
-@njit(cache=True, nogil=True)
-def _merge_threads(pool, interned, scratch, n):
+@kernel
+def _merge_threads(pool: Int32Array, interned: Int32Array, scratch: Int64Array, n: Int) -> Int:
     """Threads of one terminal state and one parser state become one, with the union of their stacks.
 
     Works on the sorted first ``n`` of ``scratch``; returns how many remain, or a status.
@@ -156,8 +156,10 @@ def _merge_threads(pool, interned, scratch, n):
     return np.int64(kept)
 
 
-@njit(cache=True, nogil=True)
-def configuration(static, pool, interned, scratch, n, accepting):
+@kernel
+def configuration(
+    static: Int32Array, pool: Int32Array, interned: Int32Array, scratch: Int64Array, n: Int, accepting: Int
+) -> Int:
     """The interned configuration of the first ``n`` threads in ``scratch``; 0 when there are none."""
     if n == 0 and accepting == 0:
         return np.int64(0)
@@ -183,8 +185,10 @@ def configuration(static, pool, interned, scratch, n, accepting):
     return intern(pool, interned, record, size)
 
 
-@njit(cache=True, nogil=True)
-def _add_closure(static, pool, interned, scratch, k, n):
+@kernel
+def _add_closure(
+    static: Int32Array, pool: Int32Array, interned: Int32Array, scratch: Int64Array, k: Int, n: Int
+) -> tuple[Int, Int]:
     """Append the threads of ``k``'s closure at ``scratch[n:]``; returns (new n or status, accepting)."""
     begin = closure(static, pool, interned, scratch, k)
     if begin < 0:
@@ -198,8 +202,10 @@ def _add_closure(static, pool, interned, scratch, k, n):
     return np.int64(n + count), np.int64(pool[begin + 2])
 
 
-@njit(cache=True, nogil=True)
-def entry_configuration(static, pool, interned, scratch, k):
+@kernel
+def entry_configuration(
+    static: Int32Array, pool: Int32Array, interned: Int32Array, scratch: Int64Array, k: Int
+) -> Int:
     """The configuration at the beginning of continuation ``k``, or a status."""
     n, accepting = _add_closure(static, pool, interned, scratch, k, 0)
     if n < 0:
@@ -207,8 +213,31 @@ def entry_configuration(static, pool, interned, scratch, k):
     return configuration(static, pool, interned, scratch, n, accepting)
 
 
-@njit(cache=True, nogil=True)
-def step(static, classes, pool, interned, steps, scratch, config, byte):
+@kernel
+def stays(static: Int32Array, classes: ByteArray, pool: Int32Array, config: Int, byte: Int) -> bool:
+    """True when a byte leaves a configuration of one thread as it is, as most do inside a string.
+
+    Cheaper than the memo, and it keeps the memo free of such steps.
+    """
+    if pool[config + 1] != 1 or pool[config + 2] != 0:
+        return False
+    state = np.int64(pool[config + CONFIG_HEAD])
+    if terminal_step(static, classes, state, byte) != state:
+        return False
+    return bool(terminal_flags(static, state) & ACCEPTS == 0)
+
+
+@kernel
+def step(
+    static: Int32Array,
+    classes: ByteArray,
+    pool: Int32Array,
+    interned: Int32Array,
+    steps: Int64Array,
+    scratch: Int64Array,
+    config: Int,
+    byte: Int,
+) -> Int:
     """The configuration after one more byte; 0 when no thread can take it; or a status.
 
     Memoised: O(1) when met before, else O(threads + their closures).
@@ -255,8 +284,8 @@ def step(static, classes, pool, interned, steps, scratch, config, byte):
     return result
 
 
-@njit(cache=True, nogil=True)
-def rehash_steps(old, new):
+@kernel
+def rehash_steps(old: Int64Array, new: Int64Array) -> None:
     """Move all entries of ``old`` into the empty, larger ``new``."""
     mask = np.uint64(new.shape[0] - 1)
     for i in range(old.shape[0]):
@@ -268,8 +297,17 @@ def rehash_steps(old, new):
             new[np.int64(p)] = old[i]
 
 
-@njit(cache=True, nogil=True)
-def advance(static, classes, pool, interned, steps, scratch, config, data):
+@kernel
+def advance(
+    static: Int32Array,
+    classes: ByteArray,
+    pool: Int32Array,
+    interned: Int32Array,
+    steps: Int64Array,
+    scratch: Int64Array,
+    config: Int,
+    data: ByteArray,
+) -> Int:
     """The configuration after the bytes ``data`` uint8 (n,); 0 when refused; or a status."""
     for i in range(data.shape[0]):
         config = step(static, classes, pool, interned, steps, scratch, config, np.int64(data[i]))
@@ -278,8 +316,17 @@ def advance(static, classes, pool, interned, steps, scratch, config, data):
     return np.int64(config)
 
 
-@njit(cache=True, nogil=True)
-def forced(static, classes, pool, interned, steps, scratch, config, out):
+@kernel
+def forced(
+    static: Int32Array,
+    classes: ByteArray,
+    pool: Int32Array,
+    interned: Int32Array,
+    steps: Int64Array,
+    scratch: Int64Array,
+    config: Int,
+    out: ByteArray,
+) -> Int:
     """Write the bytes that must follow into ``out`` uint8 (n,). Returns how many, or a status.
 
     Stops where more than one byte may follow, where the text may end, or when ``out`` is full.
@@ -307,8 +354,10 @@ def forced(static, classes, pool, interned, steps, scratch, config, out):
     return np.int64(n)
 
 
-@njit(cache=True, nogil=True)
-def start_configuration(static, pool, interned, scratch, accepts_empty):
+@kernel
+def start_configuration(
+    static: Int32Array, pool: Int32Array, interned: Int32Array, scratch: Int64Array, accepts_empty: Int
+) -> Int:
     """The configuration before any text: the start rule over the bottom of the stack. Or a status."""
     bottom = single_node(pool, interned, np.int64(0), np.int64(0))
     if bottom < 0:
@@ -324,8 +373,10 @@ def start_configuration(static, pool, interned, scratch, accepts_empty):
     return configuration(static, pool, interned, scratch, n, np.int64(accepts_empty))
 
 
-@njit(cache=True, nogil=True)
-def advance_known(pool, steps, blob, offsets, config, token):
+@kernel
+def advance_known(
+    pool: Int32Array, steps: Int64Array, blob: ByteArray, offsets: Int64Array, config: Int, token: Int
+) -> Int:
     """`advance` by the bytes of one token, through steps that are memoised; NOT_KNOWN at one that is not.
 
     blob uint8 and offsets int64 (V + 1,): the bytes of all tokens. This is the usual case of a long text,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from structgen_kernels.jit import Int, Int32Array, kernel
 from structgen_kernels.layout import (
     CONFIG_HEAD,
     CONTINUATION_SIZE,
@@ -16,17 +16,18 @@ from structgen_kernels.layout import (
     TAG_CONTINUATION,
     TAG_ENTRY,
     TAG_NODE,
+    UNKNOWN,
 )
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _mix(h, value):
+@kernel
+def _mix(h: np.uint64, value: Int) -> np.uint64:
     h = (h ^ np.uint64(np.int64(value) & 0xFFFFFFFF)) * np.uint64(0x9E3779B97F4A7C15)
     return h ^ (h >> np.uint64(31))
 
 
-@njit(cache=True, nogil=True)
-def content_hash(pool, record):
+@kernel
+def content_hash(pool: Int32Array, record: Int) -> np.uint64:
     """Hash of what makes an interned record unique."""
     tag = pool[record]
     h = _mix(np.uint64(0x243F6A8885A308D3), tag)
@@ -45,8 +46,8 @@ def content_hash(pool, record):
     return h
 
 
-@njit(cache=True, nogil=True)
-def same_content(pool, a, b):
+@kernel
+def same_content(pool: Int32Array, a: Int, b: Int) -> bool:
     """True when two interned records have the same tag and content."""
     tag = pool[a]
     if tag != pool[b] or pool[a + 1] != pool[b + 1]:
@@ -60,14 +61,14 @@ def same_content(pool, a, b):
         if pool[a + 2] != pool[b + 2]:
             return False
         begin = CONFIG_HEAD
-    for i in range(begin, begin + 2 * pool[a + 1]):
+    for i in range(begin, begin + 2 * pool[a + 1]):  # noqa: SIM110 (numba compiles no generators)
         if pool[a + i] != pool[b + i]:
             return False
     return True
 
 
-@njit(cache=True, nogil=True)
-def intern(pool, interned, record, size):
+@kernel
+def intern(pool: Int32Array, interned: Int32Array, record: Int, size: Int) -> Int:
     """The one record with the content of the record just written at the end of the pool.
 
     ``record`` stands at ``pool[POOL_USED]`` and is not yet allocated; it is, when it is new. Returns its
@@ -90,8 +91,8 @@ def intern(pool, interned, record, size):
     return np.int64(record)
 
 
-@njit(cache=True, nogil=True)
-def rehash_interned(pool, old, new):
+@kernel
+def rehash_interned(pool: Int32Array, old: Int32Array, new: Int32Array) -> None:
     """Move all records of ``old`` into the empty, larger ``new``."""
     mask = np.uint64(new.shape[0] - 1)
     for i in range(old.shape[0]):
@@ -102,8 +103,8 @@ def rehash_interned(pool, old, new):
             new[np.int64(p)] = old[i]
 
 
-@njit(cache=True, nogil=True)
-def continuation(pool, interned, parser_state, node):
+@kernel
+def continuation(pool: Int32Array, interned: Int32Array, parser_state: Int, node: Int) -> Int:
     """The interned continuation (parser state, stacks), or a status."""
     record = np.int64(pool[POOL_USED])
     if record + CONTINUATION_SIZE > pool.shape[0]:
@@ -116,8 +117,8 @@ def continuation(pool, interned, parser_state, node):
     return intern(pool, interned, record, CONTINUATION_SIZE)
 
 
-@njit(cache=True, nogil=True)
-def single_node(pool, interned, return_state, parent):
+@kernel
+def single_node(pool: Int32Array, interned: Int32Array, return_state: Int, parent: Int) -> Int:
     """The interned node with one (return state, parent), or a status."""
     record = np.int64(pool[POOL_USED])
     if record + 4 > pool.shape[0]:
@@ -129,8 +130,8 @@ def single_node(pool, interned, return_state, parent):
     return intern(pool, interned, record, 4)
 
 
-@njit(cache=True, nogil=True)
-def merged_node(pool, interned, a, b):
+@kernel
+def merged_node(pool: Int32Array, interned: Int32Array, a: Int, b: Int) -> Int:
     """The interned union of two nodes (both sorted by return state, then parent), or a status."""
     record = np.int64(pool[POOL_USED])
     n_a = pool[a + 1]
@@ -166,9 +167,9 @@ def merged_node(pool, interned, a, b):
     return intern(pool, interned, record, 2 + 2 * n)
 
 
-@njit(cache=True, nogil=True)
-def entry_of(pool, interned, terminal_state):
-    """Offset in the store of a terminal state's entry; -1 when it is not known here yet."""
+@kernel
+def entry_of(pool: Int32Array, interned: Int32Array, terminal_state: Int) -> Int:
+    """Offset in the store of a terminal state's entry, NARROW, or UNKNOWN."""
     h = _mix(_mix(np.uint64(0x243F6A8885A308D3), TAG_ENTRY), terminal_state)
     mask = np.uint64(interned.shape[0] - 1)
     p = h & mask
@@ -177,12 +178,12 @@ def entry_of(pool, interned, terminal_state):
         if pool[other] == TAG_ENTRY and pool[other + 1] == terminal_state:
             return np.int64(pool[other + 2])
         p = (p + np.uint64(1)) & mask
-    return np.int64(-1)
+    return np.int64(UNKNOWN)
 
 
-@njit(cache=True, nogil=True)
-def add_entry(pool, interned, terminal_state, offset):
-    """Note where the store keeps the entry of a terminal state. Returns an id or a status."""
+@kernel
+def add_entry(pool: Int32Array, interned: Int32Array, terminal_state: Int, offset: Int) -> Int:
+    """Note where the store keeps the entry of a terminal state, or NARROW. Returns an id or a status."""
     record = np.int64(pool[POOL_USED])
     if record + 3 > pool.shape[0]:
         return np.int64(NEED_POOL)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from structgen_kernels.jit import ByteArray, Int, Int32Array, kernel
 from structgen_kernels.layout import (
-    ACCEPTS,
     ALIVE,
     BLOCK_ALIVE,
     BLOCK_BASE,
     BLOCK_COUNTS,
-    BLOCK_FLAGS,
     BLOCK_MAXIMUM,
     BLOCK_MINIMUM,
     BLOCK_SIZE,
@@ -23,6 +21,7 @@ from structgen_kernels.layout import (
     CLASS_MAP,
     FLAGS,
     LEADS_ON,
+    LONGEST_TOKEN,
     N_BLOCKS,
     N_STATES,
     ROW,
@@ -30,8 +29,8 @@ from structgen_kernels.layout import (
 )
 
 
-@njit(cache=True, nogil=True)
-def block_of(static, state):
+@kernel
+def block_of(static: Int32Array, state: Int) -> Int:
     """Offset in ``static`` of the counted terminal that a state number past the tables belongs to."""
     low = 0
     high = static[N_BLOCKS] - 1
@@ -44,8 +43,8 @@ def block_of(static, state):
     return np.int64(static[BLOCKS] + low * BLOCK_SIZE)
 
 
-@njit(cache=True, nogil=True)
-def _counted_step(static, state, byte):
+@kernel
+def _counted_step(static: Int32Array, state: Int, byte: Int) -> Int:
     block = block_of(static, state)
     units = static[block + BLOCK_UNITS]
     relative = state - static[block + BLOCK_BASE]
@@ -69,8 +68,8 @@ def _counted_step(static, state, byte):
     return np.int64(static[block + BLOCK_BASE] + count * units + after - 1)
 
 
-@njit(cache=True, nogil=True)
-def terminal_step(static, classes, state, byte):
+@kernel
+def terminal_step(static: Int32Array, classes: ByteArray, state: Int, byte: Int) -> Int:
     """The state of a terminal after one byte; 0 is dead. O(1)."""
     if state < static[N_STATES]:
         column = classes[np.int64(static[static[CLASS_MAP] + state]) + byte]
@@ -78,18 +77,16 @@ def terminal_step(static, classes, state, byte):
     return _counted_step(static, state, byte)
 
 
-@njit(cache=True, nogil=True)
-def terminal_flags(static, state):
-    """ACCEPTS, LEADS_ON, WIDE of a terminal state."""
+@kernel
+def terminal_flags(static: Int32Array, state: Int) -> Int:
+    """ACCEPTS and LEADS_ON of a terminal state."""
     if state < static[N_STATES]:
         return static[static[FLAGS] + state]
-    block = block_of(static, state)
-    unit = (state - static[block + BLOCK_BASE]) % static[block + BLOCK_UNITS]
-    return LEADS_ON | static[static[block + BLOCK_FLAGS] + unit]
+    return np.int32(LEADS_ON)  # a counted terminal ends in its tail, which is a table
 
 
-@njit(cache=True, nogil=True)
-def add_alive(static, state, out, at):
+@kernel
+def add_alive(static: Int32Array, state: Int, out: Int32Array, at: Int) -> None:
     """OR the bitset of the bytes that lead on from ``state`` into ``out[at : at + 8]``."""
     if state < static[N_STATES]:
         source = static[ALIVE] + state * 8
@@ -111,6 +108,25 @@ def add_alive(static, state, out, at):
         out[at + (byte >> 5)] |= np.int32(np.uint32(1) << np.uint32(byte & 31))
 
 
-@njit(cache=True, nogil=True)
-def accepts(static, state):
-    return (terminal_flags(static, state) & ACCEPTS) != 0
+@kernel
+def representative(static: Int32Array, state: Int) -> Int:
+    """The state whose tokens are those of ``state``: counts that no token is long enough to reach are alike.
+
+    Table states stand for themselves; so does a counted state near one of its bounds.
+    """
+    if state < static[N_STATES]:
+        return np.int64(state)
+    block = block_of(static, state)
+    units = static[block + BLOCK_UNITS]
+    relative = state - static[block + BLOCK_BASE]
+    count = relative // units
+    minimum = static[block + BLOCK_MINIMUM]
+    maximum = static[block + BLOCK_MAXIMUM]
+    longest = static[LONGEST_TOKEN]
+    if maximum >= 0 and maximum - count <= longest + 1:
+        return np.int64(state)
+    if count >= minimum:
+        return np.int64(state - (count - minimum) * units)
+    if minimum - count > longest + 1:
+        return np.int64(state - count * units)
+    return np.int64(state)

@@ -8,11 +8,12 @@ in order, and leaving out a whole branch is one assignment.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from structgen_kernels.jit import kernel
 
-@njit(cache=True, nogil=True)
+
+@kernel
 def shared_prefixes(
     blob: NDArray[np.uint8],
     offsets: NDArray[np.int64],
@@ -42,7 +43,7 @@ def shared_prefixes(
     return nodes
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def fill_nodes(
     blob: NDArray[np.uint8],
     offsets: NDArray[np.int64],
@@ -78,7 +79,7 @@ def fill_nodes(
         last[k] = above
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def close_nodes(
     parent: NDArray[np.int32],
     end: NDArray[np.int32],
@@ -95,7 +96,7 @@ def close_nodes(
             end[above] = end[node]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def longest_spelling(
     labels: NDArray[np.uint8],
     end: NDArray[np.int32],
@@ -127,7 +128,7 @@ def longest_spelling(
                 longest[place] = node
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def farthest_spelled(
     labels: NDArray[np.uint8],
     end: NDArray[np.int32],

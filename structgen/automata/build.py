@@ -83,7 +83,9 @@ def repeat(automaton: Dfa, minimum: int, maximum: int | None, max_states: int = 
     """``automaton`` at least ``minimum`` and at most ``maximum`` times (None: without bound)."""
     nfa = _Nfa("utf-8", max_states)
     start, final = nfa.new_state(), nfa.new_state()
-    nfa.add_repeat(lambda source, target: nfa.add_dfa(automaton, source, target), minimum, maximum, start, final)
+    nfa.add_repeat(
+        lambda source, target: nfa.add_dfa(automaton, source, target), minimum, maximum, start, final
+    )
     return nfa.determinise(start, final)
 
 

@@ -92,7 +92,7 @@ class CountedDfa:
             raise ValueError("the unit of a CountedDfa is a non-empty prefix-free language")
         if not self.tail or unit.step(START, self.tail[:1]) != DEAD:
             raise ValueError("the tail of a CountedDfa begins with a byte that no unit begins with")
-        if not 0 <= self.minimum or (self.maximum is not None and self.maximum < self.minimum):
+        if not self.minimum >= 0 or (self.maximum is not None and self.maximum < self.minimum):
             raise ValueError("the bounds of a CountedDfa are 0 <= minimum <= maximum")
 
     @property

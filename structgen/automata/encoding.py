@@ -66,14 +66,15 @@ UTF8_LAYOUTS = (
     Layout(0x800, 0xFFFF, 0, (_digit(4, 0xE0), _CONTINUATION, _CONTINUATION)),
     Layout(0x10000, 0x10FFFF, 0, (_digit(3, 0xF0), _CONTINUATION, _CONTINUATION, _CONTINUATION)),
 )
+_HIGH_SURROGATE = (_BACKSLASH, _U, _hex_digit([13]), _hex_digit([8, 9, 10, 11]), _HEX, _HEX)
+_LOW_SURROGATE = (_BACKSLASH, _U, _hex_digit([13]), _hex_digit([12, 13, 14, 15]), _HEX, _HEX)
 _ESCAPE_LAYOUTS = (
     Layout(0x0, 0xFFFF, 0, (_BACKSLASH, _U, _HEX, _HEX, _HEX, _HEX)),
     Layout(
         0x10000,
         0x10FFFF,
         0x10000,
-        (_BACKSLASH, _U, _hex_digit([13]), _hex_digit([8, 9, 10, 11]), _HEX, _HEX)
-        + (_BACKSLASH, _U, _hex_digit([13]), _hex_digit([12, 13, 14, 15]), _HEX, _HEX),
+        (*_HIGH_SURROGATE, *_LOW_SURROGATE),
     ),
 )
 # RFC 8259: these may not stand raw in a string.
@@ -157,7 +158,9 @@ class _FragmentBuilder:
             self._spell(state, ranges, steps)
         return state
 
-    def _spell(self, source: int, ranges: tuple[tuple[int, int], ...], steps: tuple[int | Digit, ...]) -> None:
+    def _spell(
+        self, source: int, ranges: tuple[tuple[int, int], ...], steps: tuple[int | Digit, ...]
+    ) -> None:
         step, rest = steps[0], steps[1:]
         if isinstance(step, int):
             self.edges.append((source, step, step, self._state_for(ranges, rest)))

@@ -9,11 +9,10 @@ lone surrogates never.
 from __future__ import annotations
 
 import json
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import accumulate
 
 import numpy as np
-import numpy.typing as npt
 
 from structgen.automata.build import canonical, compile_regex
 from structgen.automata.dfa import START, CountedDfa, Dfa
@@ -50,13 +49,13 @@ _NATURAL = Union((Literal("0"), Concat((_NONZERO, Repeat(_DIGIT, 0, None)))))
 _INTEGER = Concat((optional(Literal("-")), _NATURAL))
 
 
-@lru_cache(maxsize=None)
+@cache
 def string() -> Dfa:
     """Any JSON string, quotes included."""
     return quoted(compile_regex(ANYTHING, "json-string"))
 
 
-@lru_cache(maxsize=None)
+@cache
 def character() -> Dfa:
     """Exactly one character of a JSON string, in any spelling."""
     return compile_regex(Chars(ANY), "json-string")
@@ -86,13 +85,13 @@ def quoted(content: Dfa) -> Dfa:
     return canonical(table, accepting)
 
 
-@lru_cache(maxsize=None)
+@cache
 def number() -> Dfa:
     """Any JSON number."""
     return compile_regex(Concat((_INTEGER, optional(_FRACTION), optional(_EXPONENT))))
 
 
-@lru_cache(maxsize=None)
+@cache
 def integer(plain: bool) -> Dfa:
     """Any integer: digits, and unless ``plain`` a fraction of zeros."""
     return compile_regex(_INTEGER if plain else Concat((_INTEGER, optional(_ZERO_FRACTION))))

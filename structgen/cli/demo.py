@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 FREE_TOKENS = 96  # without a grammar nothing says when to stop
 MAX_TOKENS = 320
+TEMPERATURE = 0.8
 _SHOWN = 320
 
 
@@ -32,7 +33,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Of one grammar, from scratch: seconds to compile, and per token for mask and accept."""
+    """Of one grammar, from scratch: seconds to compile it, and per token for mask and accept."""
 
     compile_s: float
     steps_s: tuple[float, ...]
@@ -54,11 +55,14 @@ def demo(
 
     from structgen import Compiler
     from structgen.cli.demo_tasks import tasks
-    from structgen.cli.generate import vocabulary_of_model
+    from structgen.cli.generate import sampling_options, vocabulary_of_model
     from structgen.model import load
 
     console = Console()
+    options = sampling_options(greedy, TEMPERATURE)
     with console.status("loading the model; the first run on a machine also compiles the kernels"):
+        from transformers import set_seed
+
         network, tokenizer = load(model)
         vocabulary = vocabulary_of_model(network, tokenizer)
         _warm_up(vocabulary)
@@ -70,8 +74,10 @@ def demo(
     for number, task in enumerate(all_tasks, 1):
         with console.status(f"{task.title}: generating"):
             grammar = task.source.compile(Compiler(vocabulary))
-            free = _answer(network, tokenizer, vocabulary, task, None, seed, greedy)
-            bound = _answer(network, tokenizer, vocabulary, task, grammar, seed, greedy)
+            set_seed(seed)
+            free = _free_answer(network, tokenizer, vocabulary, task.prompt, options)
+            set_seed(seed)
+            bound = _bound_answer(network, tokenizer, grammar, task.prompt, options)
             times = _replay(task, vocabulary, bound)
         free_problem = task.problem(free.text)
         problem = task.problem(bound.text) if bound.ended else f"cut off after {MAX_TOKENS} tokens"
@@ -94,32 +100,31 @@ def _warm_up(vocabulary: Vocabulary) -> None:
     matcher.accept(vocabulary.tokenize_bytes(b"a")[0])
 
 
-def _answer(
-    network: Any,
-    tokenizer: Any,
-    vocabulary: Vocabulary,
-    task: Task,
-    grammar: CompiledGrammar | None,
-    seed: int,
-    greedy: bool,
+def _free_answer(
+    network: Any, tokenizer: Any, vocabulary: Vocabulary, prompt: str, options: dict[str, Any]
 ) -> Answer:
-    from transformers import set_seed
-
-    from structgen import LogitsProcessor
-
-    set_seed(seed)
-    inputs = tokenizer(task.prompt, return_tensors="pt")
+    """What the model writes when nothing holds it."""
+    inputs = tokenizer(prompt, return_tensors="pt")
     output = network.generate(
         **inputs,
-        max_new_tokens=FREE_TOKENS if grammar is None else MAX_TOKENS,
-        do_sample=not greedy,
+        max_new_tokens=FREE_TOKENS,
         eos_token_id=list(vocabulary.eos_token_ids),
         pad_token_id=vocabulary.eos_token_ids[0],
-        logits_processor=[] if grammar is None else [LogitsProcessor(grammar)],
+        **options,
     )
     tokens = tuple(output[0, inputs["input_ids"].shape[1] :].tolist())
-    text = vocabulary.decode(tokens).decode("utf-8", "replace")
-    return Answer(text, tokens, tokens[-1] in vocabulary.eos_token_ids)
+    ended = tokens[-1] in vocabulary.eos_token_ids
+    return Answer(vocabulary.decode(tokens).decode("utf-8", "replace"), tokens, ended)
+
+
+def _bound_answer(
+    network: Any, tokenizer: Any, grammar: CompiledGrammar, prompt: str, options: dict[str, Any]
+) -> Answer:
+    """What it writes within the grammar."""
+    from structgen import generate
+
+    result = generate(network, tokenizer, prompt, grammar, max_new_tokens=MAX_TOKENS, **options)
+    return Answer(result.text, result.token_ids, result.status == "complete")
 
 
 def _replay(task: Task, vocabulary: Vocabulary, answer: Answer) -> Times:

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from structgen.cli.grammar_options import GrammarSource
 from structgen.model import prompt_for
@@ -46,10 +45,11 @@ value: COUNT | "'" NAME "'"
 NAME: /[a-z][a-z_]{0,11}/
 COUNT: /[1-9][0-9]{0,3}/
 """
-NESTED = """\
-# lists of numbers and lists
-root ::= "[" (item (", " item)*)? "]"
-item ::= "0" | "-"? [1-9] [0-9]{0,2} | root
+MATRIX = """\
+# two or three rows of two or three numbers
+root   ::= "[" row (", " row){1,2} "]"
+row    ::= "[" number (", " number){1,2} "]"
+number ::= "0" | "-"? [1-9] [0-9]{0,2} ("." [0-9]{1,2})?
 """
 
 
@@ -97,11 +97,11 @@ def tasks() -> tuple[Task, ...]:
         ),
         Task(
             "GBNF grammar",
-            GrammarSource("gbnf", NESTED, "nested lists"),
-            NESTED.rstrip(),
+            GrammarSource("gbnf", MATRIX, "a matrix"),
+            MATRIX.rstrip(),
             "text",
             prompt_for(matrix) + '{"matrix": ',
-            _nested_problem,
+            _matrix_problem,
         ),
     )
 
@@ -132,17 +132,14 @@ def _query_problem(text: str) -> str:
     return ""
 
 
-def _nested_problem(text: str) -> str:
+def _matrix_problem(text: str) -> str:
     try:
-        waiting: list[Any] = [json.loads(text)]
+        rows = json.loads(text)
     except ValueError as error:
-        return f"not a list: {error}"
-    if not isinstance(waiting[0], list):
-        return "not a list"
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, list):
-            waiting.extend(value)
-        elif isinstance(value, bool) or not isinstance(value, int):
-            return f"{value!r} is neither a number nor a list"
+        return f"not JSON: {error}"
+    for row in rows if isinstance(rows, list) and 2 <= len(rows) <= 3 else [None]:
+        if not isinstance(row, list) or not 2 <= len(row) <= 3:
+            return "not two or three rows of two or three"
+        if any(isinstance(number, bool) or not isinstance(number, (int, float)) for number in row):
+            return "not all are numbers"
     return ""

@@ -113,35 +113,33 @@ def generate(
         grammar = source.compile_or_load(vocabulary)
     from transformers import set_seed
 
-    from structgen import LogitsProcessor
+    from structgen import generate as generate_text
 
     set_seed(seed)
-    inputs = tokenizer(given, return_tensors="pt", add_special_tokens=True)
-    sampling = (
-        {"do_sample": False}
-        if greedy or temperature == 0
-        else {"do_sample": True, "temperature": temperature}
-    )
     begin = time.perf_counter()
-    write: Any = network.generate  # its annotation is that of a tensor
-    output = write(
-        **inputs,
+    result = generate_text(
+        network,
+        tokenizer,
+        given,
+        grammar,
         max_new_tokens=max_new_tokens,
-        eos_token_id=list(vocabulary.eos_token_ids),
-        pad_token_id=vocabulary.eos_token_ids[0],
-        logits_processor=[LogitsProcessor(grammar)],
         streamer=TerminalStreamer(vocabulary, sys.stdout),
-        **sampling,
+        **sampling_options(greedy, temperature),
     )
     seconds = time.perf_counter() - begin
-    tokens = output[0, inputs["input_ids"].shape[1] :].tolist()
-    complete = tokens[-1] in vocabulary.eos_token_ids
-    status = "complete" if complete else f"cut off by --max-new-tokens {max_new_tokens}"
-    console.print(
-        f"{status}: {len(tokens):,} tokens in {seconds:.2f} s ({len(tokens) / seconds:,.1f} a second)"
-    )
-    if not complete:
+    cut_off = result.status != "complete"
+    status = f"cut off by --max-new-tokens {max_new_tokens}" if cut_off else "complete"
+    n_tokens = len(result.token_ids)
+    console.print(f"{status}: {n_tokens:,} tokens in {seconds:.2f} s ({n_tokens / seconds:,.1f} a second)")
+    if cut_off:
         raise typer.Exit(NO_MATCH)
+
+
+def sampling_options(greedy: bool, temperature: float) -> dict[str, Any]:
+    """The options of transformers' ``generate`` for the command line's."""
+    if greedy or temperature == 0:
+        return {"do_sample": False}
+    return {"do_sample": True, "temperature": temperature}
 
 
 def vocabulary_of_model(network: Any, tokenizer: Any) -> Vocabulary:

@@ -70,23 +70,26 @@ def python_fold_char(code_point: int, ascii_only: bool) -> CharSet:
     return CharSet.of(_singles(members))
 
 
-def python_fold(ranges: Sequence[tuple[int, int]], sets: Sequence[CharSet], ascii_only: bool) -> CharSet:
-    """What a class of ``ranges`` (at least one) and ``sets`` (``\\w``, ...) matches under IGNORECASE,
-    before negation. A single character is a range of one.
+def python_fold(
+    singles: Sequence[int], ranges: Sequence[tuple[int, int]], sets: Sequence[CharSet], ascii_only: bool
+) -> CharSet:
+    """What a class of characters, ranges and ``sets`` (``\\w``, ...) matches under IGNORECASE, before
+    negation.
 
     `re` lowers the text's character and looks for it among the lowered members. Members beyond the BMP
     it does not lower: single ones are found only if they are lower case, ranges are tried with the upper
     case of the lowered character as well.
     """
     cases = _cases(ascii_only)
-    members: list[tuple[int, int]] = [pair for charset in sets for pair in charset.ranges]
+    basic = [(c, c) for c in singles if c < _FIRST_ASTRAL]
+    basic += [(low, min(high, _FIRST_ASTRAL - 1)) for low, high in ranges if low < _FIRST_ASTRAL]
+    members = [pair for charset in sets for pair in charset.ranges]
+    members += cases.lowered(CharSet.of(basic)).ranges
+    members += [(c, c) for c in singles if c >= _FIRST_ASTRAL]
     for low, high in ranges:
-        if low < _FIRST_ASTRAL:
-            members += cases.lowered(CharSet.of([(low, min(high, _FIRST_ASTRAL - 1))])).ranges
         if high >= _FIRST_ASTRAL:
             members.append((low, high))
-            if low != high:
-                members += _singles(c for c, upper in _case_maps()[1].items() if low <= upper <= high)
+            members += _singles(c for c, upper in _case_maps()[1].items() if low <= upper <= high)
     wanted = CharSet.of(members)
     matched = [c for key in _within(cases.targets, wanted) for c in cases.lowered_from[key]]
     return CharSet.of([*(wanted - cases.changing).ranges, *_singles(matched)])

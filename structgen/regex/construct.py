@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from structgen.charset import ANY, CharSet
-from structgen.regex.assertions import widths
 from structgen.regex.syntax import (
     ANYTHING,
     EPSILON,
@@ -63,11 +62,13 @@ def union(options: Iterable[Regex]) -> Regex:
                 flat[choice] = None
     if ANYTHING in flat:
         return ANYTHING
-    if len(flat) > 1 and all(_is_one_char(choice) for choice in flat):
-        return chars(CharSet.of(pair for choice in flat for pair in charset_of(choice).ranges))
+    if len(flat) > 1:
+        sets = [charset_of(choice) for choice in flat]
+        if None not in sets:
+            return chars(CharSet.of(pair for charset in sets if charset for pair in charset.ranges))
     if len(flat) == 2 and EPSILON in flat:
         other = next(choice for choice in flat if choice != EPSILON)
-        return repeat(other, 0, 1) if not nullable(other) else other
+        return other if nullable(other) else Repeat(other, 0, 1)
     return next(iter(flat)) if len(flat) == 1 else Union(tuple(flat))
 
 
@@ -91,9 +92,10 @@ def intersect(left: Regex, right: Regex) -> Regex:
     for small, other in ((left, right), (right, left)):
         words = _few_words(small)
         if words is not None:
-            return union(Literal(word) for word in words if matches(other, word))
-    if _is_one_char(left) and _is_one_char(right):
-        return chars(charset_of(left) & charset_of(right))
+            return union(Literal(word) for word in words if len(word) in ends(other, word, 0))
+    one, another = charset_of(left), charset_of(right)
+    if one is not None and another is not None:
+        return chars(one & another) if one & another else NOTHING
     return Intersection(left, right)
 
 
@@ -106,19 +108,60 @@ def complement(item: Regex) -> Regex:
 
 
 def is_nothing(node: Regex) -> bool:
-    """True for the two ways to write the empty language that the constructors leave."""
-    if isinstance(node, Chars):
-        return not node.charset
+    """True for `NOTHING`. A class without members stays as it is written: it has the width of a character,
+    which Python's rule for lookbehinds counts."""
     return isinstance(node, Union) and not node.options
 
 
-def charset_of(node: Regex) -> CharSet:
-    """The set of a node that is one character of a set."""
+def charset_of(node: Regex) -> CharSet | None:
+    """The set of a node that is one character of a set; None for other nodes."""
     if isinstance(node, Chars):
         return node.charset
     if isinstance(node, Literal) and len(node.text) == 1:
         return CharSet.chars(node.text)
-    raise ValueError(f"not one character: {node}")
+    return None
+
+
+def ends(node: Regex, text: str, begin: int) -> set[int]:
+    """Where the matches of ``node`` that begin at ``begin`` end in ``text``. For short texts."""
+    if isinstance(node, Chars):
+        return {begin + 1} if begin < len(text) and ord(text[begin]) in node.charset else set()
+    if isinstance(node, Literal):
+        return {begin + len(node.text)} if text.startswith(node.text, begin) else set()
+    if isinstance(node, Concat):
+        reached = {begin}
+        for part in node.parts:
+            reached = {end for place in reached for end in ends(part, text, place)}
+        return reached
+    if isinstance(node, Union):
+        return {end for option in node.options for end in ends(option, text, begin)}
+    if isinstance(node, Repeat):
+        return _ends_of_repeat(node, text, begin)
+    if isinstance(node, Intersection):
+        return ends(node.left, text, begin) & ends(node.right, text, begin)
+    return set(range(begin, len(text) + 1)) - ends(node.item, text, begin)
+
+
+def _ends_of_repeat(node: Repeat, text: str, begin: int) -> set[int]:
+    minimum = 0 if nullable(node.item) else node.minimum
+    found = {begin} if minimum == 0 else set()
+    reached, count = {begin}, 0
+    # iterations that match nothing add nothing, so there are at most as many as characters left
+    while reached and count < len(text) - begin and (node.maximum is None or count < node.maximum):
+        reached = {end for place in reached for end in ends(node.item, text, place) if end > place}
+        count += 1
+        if count >= minimum:
+            found |= reached
+    return found
+
+
+def _few_words(node: Regex) -> list[str] | None:
+    """The words of a language that is plainly finite and small."""
+    if isinstance(node, Literal):
+        return [node.text]
+    if isinstance(node, Repeat) and isinstance(node.item, Literal) and (node.minimum, node.maximum) == (0, 1):
+        return ["", node.item.text]
+    return None
 
 
 def nullable(node: Regex) -> bool:
@@ -165,14 +208,14 @@ def first_among(node: Regex, allowed: CharSet) -> Regex:
         return node
     if isinstance(node, Chars):
         both = node.charset & allowed
-        return node if both == node.charset else chars(both)
+        if both == node.charset:
+            return node
+        return chars(both) if both else NOTHING
     if isinstance(node, Literal):
         return node if ord(node.text[0]) in allowed else NOTHING
     if isinstance(node, Union):
         return union(first_among(option, allowed) for option in node.options)
     if isinstance(node, Repeat):
-        if nullable(node.item):
-            return first_among(repeat(nonempty(node.item), 1, node.maximum), allowed)
         head = first_among(node.item, allowed)
         if head == node.item:
             return node

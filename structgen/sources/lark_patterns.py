@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from structgen.charset import ANY, MAX_CODE_POINT, CharSet
@@ -277,7 +277,7 @@ def _named_category(category: Any, flags: int) -> CharSet:
     return ~charset if "_NOT_" in str(category) else charset
 
 
-@lru_cache(maxsize=None)
+@cache
 def _category(letter: str, ascii_only: bool) -> CharSet:
     """The characters of ``\\d``, ``\\s`` or ``\\w``, asked of `re` itself."""
     last = 0x7F if ascii_only else MAX_CODE_POINT

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from structgen.charset import ANY, CharSet
 from structgen.errors import UnsupportedRegexError
 from structgen.regex.syntax import EPSILON, NOTHING, Chars, Concat, Literal, Regex, Repeat, Union
-from structgen.sources.lark_patterns import Alt, Char, Look, Node, Rep, Seq, width
+from structgen.sources.lark_patterns import Alt, Char, Look, Node, Rep, Seq
 
 MAX_INSTRUCTIONS = 20_000
 MAX_STATES = 5_000

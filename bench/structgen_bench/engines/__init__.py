@@ -74,11 +74,23 @@ class Engine(ABC):
 
 
 def load_engine(name: str) -> Engine:
-    """A fresh, unprepared adapter. Raises `BenchError` for an unknown name."""
-    if name not in ENGINES:
-        raise BenchError(f"unknown engine {name!r}", f"choose among {', '.join(ENGINES)}")
-    module, attribute = ENGINES[name]
-    engine = getattr(import_module(module), attribute)()
+    """A fresh, unprepared adapter: one of `ENGINES`, or ``MODULE:CLASS`` for one from elsewhere.
+
+    Raises `BenchError` where there is none.
+    """
+    module, _, attribute = name.partition(":")
+    if not attribute:
+        if name not in ENGINES:
+            raise BenchError(
+                f"unknown engine {name!r}", f"choose among {', '.join(ENGINES)}, or MODULE:CLASS"
+            )
+        module, attribute = ENGINES[name]
+    try:
+        engine = getattr(import_module(module), attribute)()
+    except (ImportError, AttributeError) as error:
+        raise BenchError(
+            f"no engine {name!r}: {error}", "MODULE must be importable and hold CLASS"
+        ) from error
     if not isinstance(engine, Engine):
-        raise BenchError(f"{module}.{attribute} is not an Engine")
+        raise BenchError(f"{module}.{attribute} is not a {__name__}.Engine")
     return engine

@@ -1,10 +1,9 @@
 """JSON Schema to `Grammar`, exactly: what is not enforced is refused, by name and place.
 
-    document      the schema parsed and checked, its references resolved
-    assertions    one subschema's keywords as facts for each JSON type
-    normal_form   with ``$ref``, ``allOf``, ``anyOf``: alternatives of merged facts
-    emptiness     what has no value at all goes, from the bottom up
-    emit          rules over ready automata for strings, numbers and punctuation
+The data's way: `Document` (the schema parsed and checked, its references resolved), `own_form` (one
+subschema's keywords as facts for each JSON type), `NormalForms` (with ``$ref``, ``allOf`` and ``anyOf``:
+alternatives of merged facts), `inhabited` (what has no value at all goes, from the bottom up), `emit`
+(rules over ready automata for strings, numbers and punctuation).
 """
 
 from __future__ import annotations

@@ -6,9 +6,10 @@ values of its own type only: it yields facts for that type and leaves the others
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from structgen.errors import InvalidSchemaError
@@ -52,13 +53,34 @@ _NOT_YET = "is not enforced yet"
 _NUMERIC = frozenset(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"))
 _STRING = frozenset(("minLength", "maxLength", "pattern", "format"))
 _ARRAY = frozenset(
-    "items prefixItems additionalItems contains minItems maxItems uniqueItems unevaluatedItems".split()
+    [
+        "items",
+        "prefixItems",
+        "additionalItems",
+        "contains",
+        "minItems",
+        "maxItems",
+        "uniqueItems",
+        "unevaluatedItems",
+    ]
 )
 _OBJECT = frozenset(
-    "properties patternProperties additionalProperties propertyNames required minProperties maxProperties "
-    "dependentRequired dependentSchemas dependencies unevaluatedProperties".split()
+    [
+        "properties",
+        "patternProperties",
+        "additionalProperties",
+        "propertyNames",
+        "required",
+        "minProperties",
+        "maxProperties",
+        "dependentRequired",
+        "dependentSchemas",
+        "dependencies",
+        "unevaluatedProperties",
+    ]
 )
 _ANY_TYPE = frozenset(("oneOf", "not", "if", "$dynamicRef", "$recursiveRef"))
+_TYPE_ALONE = frozenset(("type",))
 _ASSERTIONS = _NUMERIC | _STRING | _ARRAY | _OBJECT | _ANY_TYPE | {"type", "enum", "const"}
 
 
@@ -70,12 +92,15 @@ def own_form(document: Document, node: Node) -> NormalForm:
     schema = node.schema
     if isinstance(schema, bool):
         return ANYTHING if schema else NOTHING
-    if _ASSERTIONS.isdisjoint(schema):
+    present = _ASSERTIONS.intersection(schema)
+    if not present:
         return ANYTHING
+    if present == _TYPE_ALONE:
+        return _form_of_types(_names(schema["type"]), node.draft is Draft.DRAFT4)
     schema = _known(schema, node.draft)
     by_type: list[list[Facts]] = [[facts] for facts in FREE]
     if "type" in schema:
-        _type(schema["type"], node.draft, by_type)
+        _types(_names(schema["type"]), node.draft is Draft.DRAFT4, by_type)
     if by_type[NUMBER] and not _NUMERIC.isdisjoint(schema):
         _conjoin(by_type, NUMBER, _numbers(schema, node))
     if by_type[STRING] and not _STRING.isdisjoint(schema):
@@ -118,12 +143,26 @@ def _conjoin(by_type: list[list[Facts]], place: int, facts: Facts) -> None:
     by_type[place] = [] if merged is None else [merged]
 
 
-def _type(given: str | list[str], draft: Draft, by_type: list[list[Facts]]) -> None:
-    names = (given,) if isinstance(given, str) else given
-    for place in {_PLACE_OF_TYPE[name] for name in _PLACE_OF_TYPE} - {_PLACE_OF_TYPE[n] for n in names}:
-        by_type[place] = []
+def _names(given: str | Sequence[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+@lru_cache(maxsize=256)
+def _form_of_types(names: tuple[str, ...], plain: bool) -> NormalForm:
+    """``type`` alone, as most subschemas have it."""
+    by_type: list[list[Facts]] = [[facts] for facts in FREE]
+    _types(names, plain, by_type)
+    return NormalForm(tuple(tuple(alternatives) for alternatives in by_type))  # type: ignore[arg-type]
+
+
+def _types(names: Sequence[str], plain: bool, by_type: list[list[Facts]]) -> None:
+    """``plain``: 1.0 is no integer (draft 4)."""
+    allowed = {_PLACE_OF_TYPE[name] for name in names}
+    for place in range(len(by_type)):
+        if place not in allowed:
+            by_type[place] = []
     if "integer" in names and "number" not in names:
-        by_type[NUMBER] = [NumberFacts(Integer.PLAIN if draft is Draft.DRAFT4 else Integer.YES)]
+        by_type[NUMBER] = [NumberFacts(Integer.PLAIN if plain else Integer.YES)]
 
 
 def _values(values: list[Any], by_type: list[list[Facts]]) -> None:
@@ -221,23 +260,20 @@ def _arrays(schema: Mapping[str, Any], node: Node, document: Document) -> Facts:
             rest = child(document, node, "additionalItems")
     else:
         if "prefixItems" in schema:
-            prefix = tuple(
-                child(document, node, "prefixItems", i) for i in range(len(schema["prefixItems"]))
-            )
+            prefix = tuple(child(document, node, "prefixItems", i) for i in range(len(schema["prefixItems"])))
         if items is not None:
             rest = child(document, node, "items")
     maximum = schema.get("maxItems")
     minimum = int(schema.get("minItems", 0))
     unenforced = []
-    if "contains" in schema and not (
-        schema.get("minContains", 1) == 0 and "maxContains" not in schema or schema["contains"] is True
-        and minimum >= schema.get("minContains", 1) and "maxContains" not in schema
-    ):  # fmt: skip
+    needed = schema.get("minContains", 1)
+    satisfied = needed == 0 or (_is_true(schema.get("contains")) and needed <= minimum)
+    if "contains" in schema and ("maxContains" in schema or not satisfied):
         unenforced.append("contains")
     if schema.get("uniqueItems") and not (maximum is not None and maximum <= 1):
         unenforced.append("uniqueItems")
     if not _is_true(schema.get("unevaluatedItems", True)) and not (
-        "items" in schema and not isinstance(items, (list, tuple)) or "additionalItems" in schema
+        ("items" in schema and not isinstance(items, (list, tuple))) or "additionalItems" in schema
     ):
         unenforced.append("unevaluatedItems")
     return ArrayFacts(

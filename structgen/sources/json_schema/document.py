@@ -148,9 +148,7 @@ class Document:
                 known = vocabulary.get(keyword)
                 if known is None:
                     if not isinstance(keyword, str):
-                        raise InvalidSchemaError(
-                            pointer, f"a keyword must be a string, not {kind(keyword)}"
-                        )
+                        raise InvalidSchemaError(pointer, f"a keyword must be a string, not {kind(keyword)}")
                     continue
                 check, subschemas = known
                 expected = check(value)
@@ -235,7 +233,7 @@ def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _bracket_depth(text: str) -> int:
     depth = deepest = 0
-    for mark in re.findall(r'[\[{\]}]', re.sub(r'"(?:[^"\\]|\\.)*"', "", text)):
+    for mark in re.findall(r"[\[{\]}]", re.sub(r'"(?:[^"\\]|\\.)*"', "", text)):
         depth += 1 if mark in "[{" else -1
         deepest = max(deepest, depth)
     return deepest

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence as Items
+from collections.abc import Mapping
+from collections.abc import Sequence as Items
 from typing import Any
 
 from structgen.automata import json_text
+from structgen.automata.dfa import Dfa
 from structgen.grammar import (
     EMPTY,
     Choice,
@@ -237,9 +239,7 @@ class _Emitter:
         body = _sequence(self._members(members, leading, rest), marks.end_object)
         return body if required else _choice([marks.close_object, body])
 
-    def _member(
-        self, key: json_text.Dfa, name: str, inner: Conjunction, level: int, repeated: bool
-    ) -> Expr:
+    def _member(self, key: Dfa, name: str, inner: Conjunction, level: int, repeated: bool) -> Expr:
         return _sequence(Terminal(key, name), self._marks.colon, self._place(inner, level + 1, repeated))
 
     def _members(self, members: Items[tuple[Expr, bool]], leading: int, rest: Expr | None) -> Expr:

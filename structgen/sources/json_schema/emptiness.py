@@ -97,9 +97,7 @@ def needed(facts: Facts) -> Iterator[Conjunction]:
             yield facts.member(name)
 
 
-def _explore(
-    root: Conjunction, forms: NormalForms, options: SchemaOptions
-) -> dict[Conjunction, NormalForm]:
+def _explore(root: Conjunction, forms: NormalForms, options: SchemaOptions) -> dict[Conjunction, NormalForm]:
     """The forms of all that can be reached, without strings and numbers that do not exist."""
     reached: dict[Conjunction, NormalForm] = {}
     pending = [root]

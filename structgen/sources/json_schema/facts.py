@@ -44,7 +44,7 @@ class Residue:
 class LiteralFacts:
     """null or booleans: those of ``values``."""
 
-    values: tuple[None | bool, ...]
+    values: tuple[Any, ...]
     residues: tuple[Residue, ...] = ()
 
 
@@ -60,7 +60,7 @@ class NumberFacts:
     low_open: bool = False
     high: Fraction | int | None = None
     high_open: bool = False
-    values: tuple[int | float, ...] | None = None
+    values: tuple[Any, ...] | None = None
     residues: tuple[Residue, ...] = ()
     unless_integer: tuple[Residue, ...] = ()
 
@@ -80,7 +80,7 @@ class StringFacts:
     min_length: int = 0
     max_length: int | None = None
     patterns: tuple[Pattern, ...] = ()
-    values: tuple[str, ...] | None = None
+    values: tuple[Any, ...] | None = None
     residues: tuple[Residue, ...] = ()
 
 

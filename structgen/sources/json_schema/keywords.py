@@ -41,8 +41,27 @@ TYPE_NAMES = ("null", "boolean", "number", "string", "array", "object", "integer
 
 # Formats that some draft defines; any other name is an annotation (validation, section 7.2.3).
 KNOWN_FORMATS = frozenset(
-    "date-time date time duration email idn-email hostname idn-hostname ipv4 ipv6 uri uri-reference iri "
-    "iri-reference uri-template uuid json-pointer relative-json-pointer regex".split()
+    [
+        "date-time",
+        "date",
+        "time",
+        "duration",
+        "email",
+        "idn-email",
+        "hostname",
+        "idn-hostname",
+        "ipv4",
+        "ipv6",
+        "uri",
+        "uri-reference",
+        "iri",
+        "iri-reference",
+        "uri-template",
+        "uuid",
+        "json-pointer",
+        "relative-json-pointer",
+        "regex",
+    ]
 )
 
 
@@ -157,7 +176,8 @@ def _any(value: Any) -> str:
 
 # Where a keyword's value holds subschemas: itself, the items of an array, the values of an object,
 # or any of these that is there (``items``, ``dependencies``).
-HERE, ITEMS, VALUES, HERE_OR_ITEMS, SCHEMA_VALUES = "here", "items", "values", "here or items", "schema values"
+HERE, ITEMS, VALUES = "here", "items", "values"
+HERE_OR_ITEMS, SCHEMA_VALUES = "here or items", "schema values"
 
 _ALL = (Draft.DRAFT4, Draft.UNION)
 _SINCE_6 = (Draft.DRAFT6, Draft.UNION)

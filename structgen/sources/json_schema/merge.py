@@ -19,7 +19,6 @@ from structgen.sources.json_schema.facts import (
     NormalForm,
     NumberFacts,
     ObjectFacts,
-    Residue,
     StringFacts,
 )
 from structgen.sources.json_schema.values import common, unique
@@ -61,8 +60,7 @@ def merge_forms(left: NormalForm, right: NormalForm, budget: Budget, pointer: st
     if right is ANYTHING:
         return left
     by_type = tuple(
-        _merge_alternatives(a, b, budget, pointer)
-        for a, b in zip(left.by_type, right.by_type, strict=True)
+        _merge_alternatives(a, b, budget, pointer) for a, b in zip(left.by_type, right.by_type, strict=True)
     )
     return NormalForm(by_type)  # type: ignore[arg-type]
 
@@ -83,35 +81,44 @@ def simplified(alternatives: list[Facts], free: Facts) -> Alternatives:
         return tuple(alternatives)
     if free in alternatives:
         return (free,)
-    finite: dict[Facts, list[object]] = {}  # facts without their values -> all their values
+    finite: dict[Facts, list[object]] = {}  # facts without their values -> the values of all that have them
     kept: list[Facts] = []
     for facts in alternatives:
-        if isinstance(facts, (StringFacts, NumberFacts)) and facts.values is not None:
-            frame = replace(facts, values=None)
-            if frame not in finite:
-                finite[frame] = []
-                kept.append(frame)
-            finite[frame].extend(facts.values)
-        elif isinstance(facts, LiteralFacts) and not facts.residues:
-            frame = LiteralFacts(())
-            if frame not in finite:
-                finite[frame] = []
-                kept.append(frame)
-            finite[frame].extend(facts.values)
-        elif len(kept) > _COMPARED or facts not in kept:
-            kept.append(facts)
+        frame = _without_values(facts)
+        if frame is None:
+            if len(kept) > _COMPARED or facts not in kept:
+                kept.append(facts)
+        elif frame in finite:
+            finite[frame].extend(facts.values or ())
+        else:
+            finite[frame] = list(facts.values or ())
+            kept.append(frame)
     if not finite:
         return tuple(kept)
     return tuple(_with_values(facts, finite) for facts in kept)
 
 
+def _without_values(facts: Facts) -> Facts | None:
+    """The facts beside an enumeration, when enumerations with the same can be put together."""
+    if isinstance(facts, LiteralFacts):
+        return LiteralFacts((), facts.residues)
+    if isinstance(facts, (StringFacts, NumberFacts)) and facts.values is not None:
+        return replace(facts, values=None)
+    return None
+
+
 def _with_values(facts: Facts, finite: dict[Facts, list[object]]) -> Facts:
     if isinstance(facts, (ArrayFacts, ObjectFacts)) or facts not in finite:
         return facts
-    return replace(facts, values=unique(finite[facts]))
+    values = unique(finite[facts])
+    if isinstance(facts, LiteralFacts):
+        return LiteralFacts(values, facts.residues)
+    return replace(facts, values=values)
 
 
-def _merge_alternatives(left: Alternatives, right: Alternatives, budget: Budget, pointer: str) -> Alternatives:
+def _merge_alternatives(
+    left: Alternatives, right: Alternatives, budget: Budget, pointer: str
+) -> Alternatives:
     if not left or not right:
         return ()
     if len(left) == len(right) == 1:
@@ -218,9 +225,7 @@ def _merge_objects(left: ObjectFacts, right: ObjectFacts) -> ObjectFacts:
     )
 
 
-def _common_values(
-    left: tuple[_T, ...] | None, right: tuple[_T, ...] | None
-) -> tuple[_T, ...] | None:
+def _common_values(left: tuple[_T, ...] | None, right: tuple[_T, ...] | None) -> tuple[_T, ...] | None:
     if left is None or right is None:
         return right if left is None else left
     return common(left, right)

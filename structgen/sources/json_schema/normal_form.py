@@ -44,10 +44,12 @@ class NormalForms:
     def of(self, conjunction: Conjunction) -> NormalForm:
         form = self._of_conjunction.get(conjunction)
         if form is None:
-            form = ANYTHING
-            for node in conjunction:
-                form = merge_forms(form, self._node_form(node), self._budget, node.pointer)
-            form = self._of_conjunction[conjunction] = self._settled(form)
+            form = self._node_form(conjunction[0])
+            if len(conjunction) > 1:
+                for node in conjunction[1:]:
+                    form = merge_forms(form, self._node_form(node), self._budget, node.pointer)
+                form = self._settled(form)
+            self._of_conjunction[conjunction] = form
         return form
 
     def holds(self, conjunction: Conjunction, value: Any) -> bool:
@@ -120,8 +122,9 @@ class NormalForms:
                 parts[keyword] = [union_forms(self._forms_of(node, keyword))]
             elif keyword == "properties":
                 parts[keyword] = [own_form(self._document, node)]
-        if not parts:
-            return self._settled(own_form(self._document, node))
+        if not parts or (len(parts) == 1 and "properties" in parts):
+            own = own_form(self._document, node)
+            return self._settled(own) if "enum" in schema or "const" in schema else own
         if "properties" not in parts:
             parts["properties"] = [own_form(self._document, node)]
         form = ANYTHING

@@ -89,9 +89,7 @@ def integer_range(low: int | None, high: int | None, plain: bool) -> Dfa:
                 for digit in "0123456789":
                     place = magnitudes.step(name[1:], digit)
                     if place is not None:
-                        rows[source][ord(digit)] = state(
-                            (name[0], *place), magnitudes.accepts(place)
-                        )
+                        rows[source][ord(digit)] = state((name[0], *place), magnitudes.accepts(place))
         if plain:
             continue
         if name[0] in ("+", "-") and accepting[source]:
@@ -167,5 +165,3 @@ def _written(texts: tuple[tuple[str, ...], ...], plain: bool) -> Dfa:
     if plain or not exponential:
         return json_text.numbers(decimal, not plain)
     return union([json_text.numbers(decimal, True), json_text.words(exponential)])
-
-

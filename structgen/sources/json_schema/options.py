@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from structgen.errors import OptionError
 
@@ -45,8 +45,8 @@ class SchemaOptions:
             check(name, value)
         if given.get("separators") is not None and "whitespace" in given:
             raise OptionError("separators", given["separators"], "not to be given beside 'whitespace'")
-        values = {f.name: given.get(f.name, getattr(_DEFAULTS, f.name)) for f in fields(SchemaOptions)}
-        if values["separators"] is not None:
+        values: dict[str, Any] = dict(given)
+        if values.get("separators") is not None:
             values["separators"] = tuple(values["separators"])
         return SchemaOptions(**values)
 

@@ -74,9 +74,7 @@ def _parsed(text: str) -> Regex:
 
 
 @lru_cache(maxsize=1024)
-def _matching(
-    patterns: tuple[str, ...], min_length: int, max_length: int | None, max_states: int
-) -> Dfa:
+def _matching(patterns: tuple[str, ...], min_length: int, max_length: int | None, max_states: int) -> Dfa:
     node = _parsed(patterns[0])
     for text in patterns[1:]:
         node = Intersection(node, _parsed(text))

@@ -1,0 +1,62 @@
+"""The decorator of all kernels: numba, compiled once per machine and set of sources.
+
+Numba keeps compiled code by the file that defines a function and does not see that a function of another
+file, or a constant, has changed. Here the folder is named for the content of all kernel sources, so that
+an upgrade or an edit never runs half-old code. It lies in ``NUMBA_CACHE_DIR`` where that is set, else in
+the user's cache folder (``STRUCTGEN_CACHE_DIR``, or the system's place).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+Int32Array = npt.NDArray[np.int32]
+Int64Array = npt.NDArray[np.int64]
+ByteArray = npt.NDArray[np.uint8]
+# A machine integer. In compiled code all are int64; in plain Python they are int or numpy scalars, which mypy
+# tells apart at every step of arithmetic.
+Int = Any
+BoolArray = npt.NDArray[np.bool_]
+Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+
+
+@lru_cache(maxsize=1)
+def sources_digest() -> str:
+    """Hash of all kernel sources."""
+    content = hashlib.blake2b(digest_size=8)
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        content.update(source.read_bytes())
+    return content.hexdigest()
+
+
+@lru_cache(maxsize=1)
+def code_folder() -> Path:
+    """Where compiled kernels are kept. It need not exist yet."""
+    chosen = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("STRUCTGEN_CACHE_DIR")
+    if chosen:
+        root = Path(chosen)
+    else:
+        import platformdirs
+
+        root = Path(platformdirs.user_cache_dir("structgen", appauthor=False))
+    return root / f"kernels-{sources_digest()}"
+
+
+def kernel(function: Kernel) -> Kernel:
+    """``numba.njit(cache=True, nogil=True)``, with the compiled code in `code_folder`."""
+    usual = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(code_folder())  # read when the function is decorated, so only ours see it
+    try:
+        jitted: Kernel = numba.njit(cache=True, nogil=True)(function)
+    finally:
+        numba.config.CACHE_DIR = usual
+    return jitted

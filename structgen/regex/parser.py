@@ -1,0 +1,51 @@
+"""The front door: a pattern of either dialect to the `Regex` of the whole texts that it matches.
+
+The parsers are the project's own: interegular's keeps no positions for errors, knows ASCII classes only
+and no ECMA-262 dialect; it serves the tests as an oracle.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Literal
+
+from structgen.errors import OptionError, UnsupportedRegexError
+from structgen.regex.derivative import TooComplexError
+from structgen.regex.ecma_dialect import EcmaParser
+from structgen.regex.lowering import lower
+from structgen.regex.python_dialect import PythonParser
+from structgen.regex.syntax import Regex
+
+Dialect = Literal["python", "ecma"]
+
+
+@lru_cache(maxsize=4096)
+def parse(pattern: str, dialect: Dialect = "python", *, flags: str = "", search: bool = False) -> Regex:
+    """The language of ``pattern`` over Unicode code points, exactly.
+
+    ``dialect``: "python", the standard library's `re` for str, with ``\\p{..}`` besides; or "ecma",
+    ECMA-262 with the u flag, where what only that flag forbids (``\\-``, a lone ``]`` or ``{``) has the
+    meaning that Annex B gives it. ``flags``: letters as in ``(?aimsux)`` for Python, of "ims" for ECMA, and
+    "u" to forbid Annex B. ``search=False``: the texts that match as a whole (`re.fullmatch`);
+    ``search=True``: the texts in which the pattern matches somewhere (`re.search`, JSON Schema's
+    ``pattern``). Greedy, lazy and capturing make no difference to a language.
+
+    Raises `InvalidRegexError` for what the dialect refuses, `UnsupportedRegexError` for what is no regular
+    language here (back-references, conditionals, most atomic groups) or needs too large a tree
+    (lookaround in some repeats), both with the position; `OptionError` for an unknown dialect or flag.
+    """
+    if dialect == "python":
+        node = PythonParser(pattern, flags).parse()
+    elif dialect == "ecma":
+        node = EcmaParser(pattern, flags).parse()
+    else:
+        raise OptionError("dialect", dialect, "'python' or 'ecma'")
+    try:
+        return lower(node, search)
+    except TooComplexError as error:
+        raise UnsupportedRegexError(
+            error.reason,
+            text=pattern,
+            offset=error.offset or 0,
+            remedy="write it without the assertion there, or with fewer cases",
+        ) from None

@@ -1,0 +1,88 @@
+"""The first run on a machine: numba compiles the kernels once, and whoever waits is told why.
+
+Numba keeps what it compiled on disk, so this costs tens of seconds once and nothing later. A marker in the
+cache folder says that it was done for these sources, versions and processor.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import threading
+
+from structgen import cache
+
+_MARKER_KIND = "kernels"
+_lock = threading.Lock()
+_done = False
+
+
+def ensure_kernels() -> None:
+    """Compile all kernels of the engine unless that was done before, with a message on stderr."""
+    global _done
+    with _lock:
+        if _done:
+            return
+        key = _key()
+        if cache.load_arrays(_MARKER_KIND, key) is None:
+            if sys.stderr is not None:
+                print(
+                    "structgen: compiling its kernels for this machine, once; this takes up to a minute ...",
+                    file=sys.stderr,
+                    flush=True,
+                )
+            _exercise()
+            import numpy as np
+
+            cache.store_arrays(_MARKER_KIND, key, {"done": np.ones(1, np.uint8)})
+        _done = True
+
+
+def _key() -> str:
+    import numba
+    from llvmlite import binding
+    from structgen_kernels.jit import sources_digest
+
+    versions = f"{sys.version} {numba.__version__} {binding.get_host_cpu_name()} {sources_digest()}"
+    return hashlib.blake2b(versions.encode(), digest_size=16).hexdigest()
+
+
+def _exercise() -> None:
+    """Compile and match with a grammar that comes through every kernel once."""
+    import numpy as np
+
+    from structgen.automata.build import compile_regex, difference, literal
+    from structgen.automata.dfa import CountedDfa
+    from structgen.bitmask import allocate_bitmask
+    from structgen.charset import ANY
+    from structgen.compiled import CompiledGrammar, GrammarSource
+    from structgen.grammar import Choice, Grammar, RuleRef, Sequence, Terminal
+    from structgen.mask_store import MaskStore
+    from structgen.regex.syntax import ANYTHING, Chars
+    from structgen.rtn import build_rtn
+    from structgen.symbols import symbol_grammar
+    from structgen.tables import build_tables
+    from structgen.vocabulary import Vocabulary
+
+    vocabulary = Vocabulary([bytes([byte]) for byte in range(256)] + [b"ab", b'",', None], 258)
+    text = difference(compile_regex(ANYTHING, "json-string"), literal(b"ab"))
+    counted = CountedDfa(b'"', compile_regex(Chars(ANY), "json-string"), 1, 300, b'"')
+    rule = Choice(
+        (
+            Sequence((Terminal(literal(b"[")), Terminal(text), Terminal(literal(b",")), RuleRef("s"))),
+            Terminal(counted),
+        )
+    )
+    symbols = symbol_grammar(Grammar({"s": rule}, "s", "lark"), vocabulary.alphabet)
+    tables = build_tables(
+        build_rtn(symbols), symbols.terminals, vocabulary.eos_token_ids, vocabulary.max_token_length
+    )
+    compiled = CompiledGrammar(tables, MaskStore(vocabulary), GrammarSource("lark", ""))
+    matcher = compiled.matcher()
+    bitmask = allocate_bitmask(1, vocabulary.size)
+    # long enough for every table to grow, and for steps to be met again
+    for token in b"[" + bytes(range(48, 58)) * 20 + b',"' + bytes(range(65, 91)) * 8:
+        matcher.fill_bitmask(bitmask, 0)
+        matcher.accept(token)
+    matcher.forced_bytes()
+    matcher.accept_bytes(np.zeros(0, np.uint8).tobytes())

@@ -1,0 +1,420 @@
+"""What a schema's grammar accepts: one table of schemas with texts in and out of the language."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from naive_json import accepts
+
+from structgen.errors import UnsatisfiableSchemaError
+from structgen.grammar import Choice, Expr, Grammar, Repetition, RuleRef, Sequence
+from structgen.sources.json_schema import json_schema_grammar
+
+D4 = "http://json-schema.org/draft-04/schema#"
+D6 = "http://json-schema.org/draft-06/schema#"
+D7 = "http://json-schema.org/draft-07/schema#"
+D2019 = "https://json-schema.org/draft/2019-09/schema"
+D2020 = "https://json-schema.org/draft/2020-12/schema"
+S, I, N, B = {"type": "string"}, {"type": "integer"}, {"type": "number"}, {"type": "boolean"}
+AB = {"properties": {"a": I, "b": I}}
+TREE = {
+    "$defs": {
+        "node": {
+            "type": "object",
+            "properties": {"v": I, "kids": {"type": "array", "items": {"$ref": "#/$defs/node"}}},
+            "required": ["v"],
+            "additionalProperties": False,
+        }
+    },
+    "$ref": "#/$defs/node",
+}
+
+# name: schema, accepted texts, refused texts
+CASES: dict[str, tuple[object, list[str], list[str]]] = {
+    "true": (True, ["1", '"a"', "null", "[]", "{}", '[1, {"a": [true]}]'], ["", "tru", "[1,]", "{1}", "[", " 1", "1 "]),
+    "empty": ({}, ["1", '{"a": {"a": {}}}'], ["nul", '{"a"}']),
+    "types": ({"type": ["null", "boolean"]}, ["null", "true", "false"], ["1", '"a"', "truefalse"]),
+    "all types": (
+        {"type": ["null", "boolean", "number", "string", "array", "object"]},
+        ["null", "1.5e3", "[[]]", '{"x":{}}'],
+        ["undefined"],
+    ),
+    "integer and number": ({"type": ["integer", "number"]}, ["1.5", "1"], ["null"]),
+    "integer": (I, ["1", "1.0", "-0"], ["1.5", "1e2", "01"]),
+    "integer, draft 4": ({"$schema": D4, **I}, ["1", "-1"], ["1.0"]),
+    "integer, draft 6": ({"$schema": D6, **I}, ["1", "1.0"], ["1.1"]),
+    # keywords speak about their own type only
+    "minLength alone": ({"minLength": 2}, ['"ab"', "1", "[]", "{}", "null"], ['"a"', '""']),
+    "required alone": ({"required": ["a"]}, ['{"a":1}', "1", "[]"], ["{}", '{"b":1}']),
+    "items alone": ({"items": I}, ["[1]", '"a"', '{"a":"b"}'], ['["a"]']),
+    "unused keywords": ({"type": "integer", "format": "date", "patternProperties": {"a": False}}, ["1"], ['"a"']),
+    # strings
+    "minLength": ({**S, "minLength": 2}, ['"ab"', '"\\u0061b"', '"😀😀"', '"\\ud83d\\ude00\\n"'], ['"😀"', '"\\ud83d\\ude00"']),
+    "maxLength": ({**S, "maxLength": 2}, ['""', '"😀é"', '"\\u00e9\\""'], ['"abc"', '"\\u0061\\u0062\\u0063"']),
+    "long maxLength": ({**S, "maxLength": 40}, ['"' + "é" * 40 + '"'], ['"' + "e" * 41 + '"']),
+    "lengths 2.0": ({**S, "maxLength": 2.0}, ['"ab"'], ['"abc"']),
+    "maxLength 0": ({**S, "maxLength": 0}, ['""'], ['"a"']),
+    "escapes": (S, ['"\\u00e9\\/\\b"', '"/"'], ['"\x01"', '"\\x"', '"\\ud800"', '"\n"']),
+    # enumerations
+    "enum": ({"enum": ["a", 1, None, True]}, ['"a"', '"\\u0061"', "1", "1.0", "null", "true"], ["false", '"b"', "0"]),
+    "const": ({"const": "é\n"}, ['"é\\n"', '"\\u00E9\\u000a"'], ['"é\n"']),
+    "const false": ({"const": False}, ["false"], ["0", "null"]),
+    "const 0": ({"const": 0}, ["0", "-0", "0.0"], ["false"]),
+    "const array": ({"const": [1, "a", []]}, ['[1,"a",[]]', '[ 1.0 , "\\u0061" ,\n[ ] ]'], ["[1]", '[1,"a"]']),
+    "const object": ({"const": {"a": {"b": None}}}, ['{"a":{"b":null}}', '{ "\\u0061" : {"b": null} }'], ["{}", '{"a":{}}']),
+    "const, draft 4": ({"$schema": D4, "const": 1}, ["2"], []),
+    "enum and type": ({**I, "enum": ["a", 1, 2.5, 3.0]}, ["1", "3", "3.0"], ['"a"', "2.5"]),
+    "enum and type, draft 4": ({"$schema": D4, **I, "enum": [1, 2.0]}, ["1", "2"], ["1.0"]),
+    "enum and bounds": ({"enum": [1, 5, 10, "x"], "minimum": 2, "maximum": 10}, ["5", "10", '"x"'], ["1"]),
+    "enum and number bounds": ({"enum": [0.1, 0.25], "minimum": 0.1, "exclusiveMaximum": 0.25}, ["0.1"], ["0.25"]),
+    "enum and lengths": ({"enum": ["a", "😀😀", "abc"], "minLength": 2, "maxLength": 2}, ['"😀😀"'], ['"a"', '"abc"']),
+    "enum and items": ({"enum": [[1], ["a"], [1, 2]], "items": I, "maxItems": 1}, ["[1]"], ['["a"]', "[1,2]"]),
+    "enum and properties": (
+        {"enum": [{"a": 1}, {"a": "x"}, {"b": 1}], "properties": {"a": I}, "required": ["a"]},
+        ['{"a":1}'],
+        ['{"a":"x"}', '{"b":1}'],
+    ),
+    "enum and enum": ({"enum": [1, 2, 3], "allOf": [{"enum": [3.0, 1, 4]}]}, ["1", "3"], ["2", "4"]),
+    "enum true is not 1": ({"enum": [1, [True]], "allOf": [{"enum": [True, [1], [True]]}]}, ["[true]"], ["1", "true", "[1]"]),
+    "a lone surrogate is no value": ({"enum": ["\ud800", "a"]}, ['"a"'], ['"\\ud800"']),
+    # arrays
+    "items": ({"type": "array", "items": I}, ["[]", "[1]", "[1,2 , 3]", "[ ]"], ["[1", "[1,]", "[,1]", '["a"]', "{}"]),
+    "minItems": ({"type": "array", "items": I, "minItems": 2}, ["[1,2]", "[1,2,3]"], ["[]", "[1]"]),
+    "maxItems": ({"type": "array", "items": I, "maxItems": 2}, ["[]", "[1,2]"], ["[1,2,3]"]),
+    "maxItems 0": ({"type": "array", "maxItems": 0}, ["[]", "[ ]"], ["[1]"]),
+    "exactly 3": ({"type": "array", "items": I, "minItems": 3, "maxItems": 3}, ["[1,2,3]"], ["[1,2]", "[1,2,3,4]"]),
+    "items false": ({"type": "array", "items": False}, ["[]"], ["[1]"]),
+    "prefixItems": ({"type": "array", "prefixItems": [I, S]}, ["[]", "[1]", '[1,"a"]', '[1,"a",null]'], ['["a"]', "[1,2]"]),
+    "prefixItems and items": (
+        {"type": "array", "prefixItems": [I, S], "items": B},
+        ["[1]", '[1,"a",true,false]'],
+        ['[1,"a",1]', "[true]"],
+    ),
+    "prefixItems, items false": ({"type": "array", "prefixItems": [I, S], "items": False}, ['[1,"a"]', "[]"], ['[1,"a",1]']),
+    "prefixItems, minItems": (
+        {"type": "array", "prefixItems": [I, S, B], "minItems": 2, "maxItems": 4},
+        ['[1,"a"]', '[1,"a",true]', '[1,"a",true,0]'],
+        ["[1]", '[1,"a",true,0,0]'],
+    ),
+    "prefixItems, minItems beyond": (
+        {"type": "array", "prefixItems": [I], "items": S, "minItems": 3},
+        ['[1,"a","b"]', '[1,"a","b","c"]'],
+        ['[1,"a"]', "[1]"],
+    ),
+    "a prefix item that cannot be": ({"type": "array", "prefixItems": [I, False, S]}, ["[]", "[1]"], ['[1,"a"]']),
+    "12 prefix items": (
+        {"type": "array", "prefixItems": [I] * 11 + [S], "items": False},
+        ["[]", "[" + "1," * 10 + "1]", "[" + "1," * 11 + '"a"]'],
+        ["[" + "1," * 11 + "1]", "[" + "1," * 12 + "1]"],
+    ),
+    "items array": ({"type": "array", "items": [I, S]}, ['[1,"a",null]', "[1]"], ['["a"]']),
+    "items array, additionalItems": (
+        {"$schema": D7, "type": "array", "items": [I], "additionalItems": S},
+        ['[1,"a"]'],
+        ["[1,1]"],
+    ),
+    "additionalItems beside items": ({"$schema": D7, "items": I, "additionalItems": False}, ["[1,2]"], ['["a"]']),
+    # objects
+    "properties": (
+        {"type": "object", **AB},
+        ["{}", '{"a":1}', '{"b":1}', '{"a":1,"b":2}', '{"a":1,"b":2,"c":null}', '{"c":[]}', '{ "a" : 1 }', "{ }"],
+        ['{"a":"x"}', '{"b":1,"a":2}', '{"a":1,}', '{,}', '{"a":1 "b":2}', '{"a":1,"a":2}', '{"c":1,"a":2}', '{"\\u0061":"x"}'],
+    ),
+    "closed": ({**AB, "additionalProperties": False, "type": "object"}, ["{}", '{"b":1}', '{"\\u0061":1}'], ['{"c":1}', '{"a":1,"c":2}']),
+    "required": ({**AB, "type": "object", "required": ["b"]}, ['{"b":1}', '{"a":1,"b":2}', '{"b":1,"c":2}'], ["{}", '{"a":1}']),
+    "required first": ({**AB, "required": ["a"], "type": "object"}, ['{"a":1}', '{"a":1,"b":2}'], ['{"b":1}', "{}"]),
+    "required elsewhere": (
+        {**AB, "required": ["z", "b", "y"], "type": "object"},
+        ['{"b":1,"z":0,"y":0}', '{"a":1,"b":1,"z":0,"y":0,"x":0}'],
+        ['{"b":1,"y":0,"z":0}', '{"b":1,"z":0}', '{"z":0,"b":1,"y":0}'],
+    ),
+    "required and additionalProperties": (
+        {"type": "object", "required": ["z"], "additionalProperties": I},
+        ['{"z":1}', '{"z":1,"a":2}'],
+        ['{"z":"a"}', "{}", '{"a":1,"z":1}'],
+    ),
+    "additionalProperties": (
+        {"type": "object", "properties": {"a": S}, "additionalProperties": I},
+        ['{"a":"x"}', '{"b":1,"c":2}', '{"a":"x","b":1}', '{"":1}', '{"aa":1}'],
+        ['{"b":"x"}', '{"a":1}', '{"\\u0061":1}'],
+    ),
+    "a forbidden property": ({"type": "object", "properties": {"a": False}}, ["{}", '{"b":1}'], ['{"a":1}', '{"\\u0061":1}']),
+    "a property that cannot be": (
+        {"type": "object", "properties": {"a": {**S, "minLength": 2, "maxLength": 1}, "b": I}},
+        ["{}", '{"b":1}', '{"c":1}'],
+        ['{"a":"x"}'],
+    ),
+    "escaped names": ({"type": "object", "properties": {'a"\n/': I}, "required": ['a"\n/']}, ['{"a\\"\\n/":1}', '{"a\\u0022\\n\\/":1}'], ["{}"]),
+    "names in pointers": (
+        {"$ref": "#/properties/a~1b~0%25", "properties": {"a/b~%": I}},
+        ["1"],
+        ['"a"', "{}"],
+    ),
+    "20 optional properties": (
+        {"type": "object", "properties": {f"p{i}": I for i in range(20)}, "additionalProperties": False},
+        ["{}", '{"p0":1,"p19":1}', '{"p7":1,"p8":1,"p15":1,"p16":1}', '{"p19":1}', '{"p10":1}'],
+        ['{"p1":1,"p0":1}', '{"p16":1,"p15":1}', '{"p19":1,"p19":1}', '{"p20":1}'],
+    ),
+    "required after 20 optional": (
+        {"type": "object", "properties": {f"p{i}": I for i in range(21)}, "required": ["p20"], "additionalProperties": False},
+        ['{"p20":1}', '{"p0":1,"p20":1}', '{"p9":1,"p10":1,"p19":1,"p20":1}'],
+        ["{}", '{"p0":1}', '{"p20":1,"p0":1}'],
+    ),
+    # nesting and references
+    "nested": (
+        {"type": "object", "properties": {"a": {"type": "object", "properties": {"b": {"type": "array", "items": AB}}}}},
+        ['{"a":{"b":[{"a":1},1]}}', '{"a":{}}'],
+        ['{"a":{"b":[{"a":"x"}]}}', '{"a":1}'],
+    ),
+    "tree": (
+        TREE,
+        ['{"v":1}', '{"v":1,"kids":[]}', '{"v":1,"kids":[{"v":2,"kids":[{"v":3}]},{"v":4}]}'],
+        ["{}", '{"v":1,"kids":[1]}', '{"v":1,"kids":[{"v":2,"kids":[{}]}]}'],
+    ),
+    "root recursion": (
+        {"type": "object", "properties": {"next": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}}, "required": ["next"]},
+        ['{"next":null}', '{"next":{"next":null}}'],
+        ["{}", '{"next":{}}', '{"next":1}'],
+    ),
+    "$ref with siblings": ({"$defs": {"s": S}, "$ref": "#/$defs/s", "maxLength": 1}, ['"a"'], ['"ab"', "1"]),
+    "$ref with siblings, draft 7": (
+        {"$schema": D7, "definitions": {"s": S}, "properties": {"a": {"$ref": "#/definitions/s", "maxLength": 1}}},
+        ['{"a":"abc"}'],
+        ['{"a":1}'],
+    ),
+    "$ref into an unknown keyword": ({"$ref": "#/stuff/0/x", "stuff": [{"x": S}]}, ['"a"'], ["1"]),
+    "$ref chain": ({"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/c"}, "c": I}, "$ref": "#/$defs/a"}, ["1"], ['"a"']),
+    "$id and pointers inside": (
+        {
+            "$id": "http://x.org/root.json",
+            "$defs": {"in": {"$id": "in.json", "$defs": {"t": S}, "items": {"$ref": "#/$defs/t"}}, "t": I},
+            "properties": {"a": {"$ref": "in.json"}, "b": {"$ref": "#/$defs/t"}, "c": {"$ref": "http://x.org/root.json#/$defs/t"}},
+        },
+        ['{"a":["x"],"b":1,"c":1}'],
+        ['{"a":[1]}', '{"b":"x"}', '{"c":"x"}'],
+    ),
+    "$anchor": ({"$defs": {"t": {"$anchor": "here", **S}}, "$ref": "#here"}, ['"a"'], ["1"]),
+    "$id as anchor, draft 7": ({"$schema": D7, "definitions": {"t": {"$id": "#here", **S}}, "allOf": [{"$ref": "#here"}]}, ['"a"'], ["1"]),
+    "embedded draft 4": (
+        {
+            "$schema": D2020,
+            "$defs": {"old": {"$id": "http://x.org/old", "$schema": D2019, "items": [I]}},
+            "$ref": "http://x.org/old",
+        },
+        ['[1,"a"]'],
+        ['["a"]'],
+    ),
+    # allOf, anyOf
+    "allOf": ({"allOf": [{"type": ["string", "integer"]}, {"type": ["integer", "null"]}, {"minimum": 3}]}, ["3"], ["2", '"a"', "null"]),
+    "allOf objects": (
+        {"allOf": [{"properties": {"a": I}, "required": ["a"]}, {"properties": {"b": S, "a": {"maximum": 5}}}], "type": "object"},
+        ['{"a":1}', '{"a":1,"b":"x"}'],
+        ['{"a":6}', '{"b":"x","a":1}', "{}"],
+    ),
+    "allOf and closed": (
+        {"type": "object", "properties": {"a": I}, "additionalProperties": False, "allOf": [{"properties": {"b": S}}]},
+        ["{}", '{"a":1}'],
+        ['{"b":"x"}', '{"a":1,"b":"x"}'],
+    ),
+    "text order of siblings": (
+        {"allOf": [{"properties": {"x": I}}], "properties": {"a": I}, "type": "object"},
+        ['{"x":1,"a":1}'],
+        ['{"a":1,"x":1}'],
+    ),
+    "anyOf": ({"anyOf": [S, {"type": "array", "items": I}]}, ['"a"', "[1]"], ["1", '["a"]']),
+    "anyOf with siblings": (
+        {"type": "object", "properties": {"k": S}, "anyOf": [{"required": ["k"]}, {"properties": {"n": I}, "required": ["n"]}]},
+        ['{"k":"a"}', '{"n":1}', '{"k":"a","n":1}', '{"k":"a","n":"x"}'],
+        ["{}", '{"n":"x"}', '{"k":1,"n":1}'],
+    ),
+    "anyOf of anyOf": (
+        {"allOf": [{"anyOf": [{"minLength": 3}, {"enum": ["a", 1]}]}, {"anyOf": [{"maxLength": 1}, {"const": "abcd"}]}]},
+        ['"a"', '"abcd"', "1", "null"],
+        ['"abc"', '""', '"ab"'],
+    ),
+    "anyOf, one impossible": ({"anyOf": [False, {**I, "minimum": 2, "maximum": 1}, S]}, ['"a"'], ["1"]),
+    "anyOf of objects": (
+        {"anyOf": [{"properties": {"t": {"const": "a"}, "v": I}, "required": ["t", "v"], "type": "object"},
+                   {"properties": {"t": {"const": "b"}, "v": S}, "required": ["t", "v"], "type": "object"}]},
+        ['{"t":"a","v":1}', '{"t":"b","v":"x"}'],
+        ['{"t":"a","v":"x"}', '{"t":"b","v":1}', '{"t":"c","v":1}'],
+    ),
+    "merged children": (
+        {"allOf": [{"items": {"properties": {"a": I}}}, {"items": {"required": ["a"], "type": "object"}}], "type": "array"},
+        ['[{"a":1}]', "[]"],
+        ["[{}]", '[{"a":"x"}]', "[1]"],
+    ),
+    "recursion through a merge": (
+        {"$defs": {"n": {"type": "object", "properties": {"c": {"$ref": "#/$defs/n"}}}},
+         "allOf": [{"$ref": "#/$defs/n"}, {"properties": {"c": {"required": ["c"]}}}]},
+        ["{}", '{"c":{"c":{}}}', '{"c":{"c":{"c":{}}}}'],
+        ['{"c":{}}', '{"c":1}'],
+    ),
+    "recursion without end is optional": (
+        {"$defs": {"n": {"type": "object", "properties": {"c": {"$ref": "#/$defs/n"}}, "required": ["c"]}},
+         "type": "object", "properties": {"x": {"$ref": "#/$defs/n"}}},
+        ["{}", '{"y":1}'],
+        ['{"x":{}}', '{"x":{"c":{}}}'],
+    ),
+    # what constrains nothing
+    "annotations": (
+        {"title": "t", "description": "d", "default": 1, "examples": [2], "$comment": "c", "readOnly": True, "deprecated": True,
+         "contentMediaType": "x/y", "format": "color", "x-mine": {"type": "nonsense"}, "nullable": True, "extends": 3},
+        ["1", "null"],
+        ["x"],
+    ),
+    "vacuous keywords": (
+        {"uniqueItems": False, "minProperties": 0, "minItems": 0, "patternProperties": {}, "dependentRequired": {"a": []},
+         "propertyNames": True, "not": False, "if": {"type": "null"}, "contains": {}, "minContains": 0, "unevaluatedItems": True},
+        ["1", "[1,1]", "{}"],
+        ["x"],
+    ),
+    "uniqueItems of one": ({"type": "array", "uniqueItems": True, "maxItems": 1}, ["[1]"], ["[1,1]"]),
+    "minProperties of required": ({"type": "object", "required": ["a", "b"], "minProperties": 2}, ['{"a":1,"b":2}'], ['{"a":1}']),
+    "maxProperties of closed": ({**AB, "additionalProperties": False, "maxProperties": 2}, ['{"a":1,"b":2}'], ['{"c":1}']),
+    "multipleOf 1": ({**N, "multipleOf": 1}, ["3", "3.0"], ["3.5"]),
+    "number bounds on integers only": ({"allOf": [{"minimum": 3}, I]}, ["3"], ["2", "3.5"]),
+    "unsupported only where it cannot be": (
+        {"properties": {"a": {"allOf": [{"format": "date"}, I]}}, "$defs": {"x": {"oneOf": [S, I]}}},
+        ['{"a":1}'],
+        ['{"a":"2020-01-01"}'],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_language(name: str) -> None:
+    schema, good, bad = CASES[name]
+    grammar = json_schema_grammar(schema)
+    assert [text for text in good if not accepts(grammar, text)] == []
+    assert [text for text in bad if accepts(grammar, text)] == []
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_schema_as_text(name: str) -> None:
+    schema, good, bad = CASES[name]
+    grammar = json_schema_grammar(json.dumps(schema))
+    assert all(accepts(grammar, text) for text in good)
+    assert not any(accepts(grammar, text) for text in bad)
+
+
+PATTERNS = [
+    ({"pattern": "^[a-c]+$"}, ['"abc"', '"\\u0061"', "1"], ['""', '"d"', '"abcd"']),
+    ({"pattern": "b"}, ['"abc"', '"b"', '"\\u0062"'], ['"ac"', '""']),
+    ({"pattern": "^é\\d$"}, ['"é1"', '"\\u00e91"'], ['"é"', '"e1"']),
+    ({"pattern": "^\\n\"/$"}, ['"\\n\\"/"', '"\\u000a\\u0022\\/"'], ['"\n"/"', '"n"']),
+    ({"pattern": "^.$"}, ['"😀"', '"\\ud83d\\ude00"', '"\\""'], ['""', '"ab"', '"\\n"']),
+    ({"pattern": "^a*$", "minLength": 2, "maxLength": 3}, ['"aa"', '"aaa"'], ['"a"', '"aaaa"', '"ab"']),
+    ({"pattern": "^a{1,3}$", "maxLength": 3}, ['"aaa"'], ['"aaaa"', '""']),
+    ({"pattern": "a", "maxLength": 2}, ['"a"', '"xa"'], ['"xxa"', '"x"']),
+    ({"allOf": [{"pattern": "^a"}, {"pattern": "b$"}]}, ['"ab"', '"axb"'], ['"a"', '"b"', '"ba"']),
+    ({"pattern": "^b", "enum": ["a", "bc", 1]}, ['"bc"', "1"], ['"a"']),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("schema", "good", "bad"), PATTERNS)
+def test_pattern(schema: dict[str, object], good: list[str], bad: list[str]) -> None:
+    grammar = json_schema_grammar(schema)
+    assert [text for text in good if not accepts(grammar, text)] == []
+    assert [text for text in bad if accepts(grammar, text)] == []
+
+
+def test_patterns_that_exclude_each_other() -> None:
+    schema = {"allOf": [{"pattern": "^a$"}, {"pattern": "^b$"}]}
+    assert not accepts(json_schema_grammar(schema), '"a"')
+    with pytest.raises(UnsatisfiableSchemaError):
+        json_schema_grammar({"type": "string", **schema})
+
+
+VALUE = {"a": [1, {}, []], "b": {"c": None}}
+ANY_OBJECT = {"type": "object", "properties": {"a": {"type": "array"}}}
+
+
+@pytest.mark.parametrize("indent", [None, 0, 1, 2, 4, "\t"])
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": "), (" ,\n", "\t:\r")])
+@pytest.mark.parametrize("schema", [True, ANY_OBJECT, {"const": VALUE}])
+def test_flexible_white_space(schema: object, indent: int | str | None, separators: tuple[str, str]) -> None:
+    grammar = json_schema_grammar(schema)
+    assert accepts(grammar, json.dumps(VALUE, indent=indent, separators=separators))
+
+
+@pytest.mark.parametrize("width", [1, 3, 64])
+def test_white_space_is_bounded(width: int) -> None:
+    grammar = json_schema_grammar(True, max_whitespace=width)
+    places = ["[{0}]", "[{0}1]", "[1{0}]", "[1{0},2]", "[1,{0}2]", "{{{0}}}", '{{{0}"a":1}}', '{{"a"{0}:1}}', '{{"a":{0}1}}', '{{"a":1{0}}}']
+    for place in places:
+        for blank in " \t\n\r":
+            assert accepts(grammar, place.format(blank * width))
+            assert not accepts(grammar, place.format(blank * (width + 1)))
+    for text in (" 1", "1 ", "\n[]", "[]\n"):
+        assert not accepts(grammar, text)
+
+
+@pytest.mark.parametrize("schema", [True, ANY_OBJECT, {"const": VALUE}])
+def test_compact(schema: object) -> None:
+    grammar = json_schema_grammar(schema, whitespace="compact")
+    assert accepts(grammar, json.dumps(VALUE, separators=(",", ":")))
+    assert not accepts(grammar, json.dumps(VALUE))
+    assert not accepts(grammar, '{"a":[ ],"b":{"c":null}}')
+
+
+@pytest.mark.parametrize("schema", [True, ANY_OBJECT, {"const": VALUE}])
+def test_fixed_separators(schema: object) -> None:
+    grammar = json_schema_grammar(schema, separators=(", ", ": "))
+    assert accepts(grammar, json.dumps(VALUE))
+    assert not accepts(grammar, json.dumps(VALUE, separators=(",", ":")))
+    assert not accepts(grammar, json.dumps(VALUE, indent=1))
+
+
+def rules_reached(grammar: Grammar) -> set[str]:
+    found: set[str] = set()
+    pending: list[Expr] = [RuleRef(grammar.start)]
+    while pending:
+        expr = pending.pop()
+        if isinstance(expr, RuleRef) and expr.name not in found:
+            found.add(expr.name)
+            pending.append(grammar.rules[expr.name])
+        elif isinstance(expr, Sequence):
+            pending.extend(expr.items)
+        elif isinstance(expr, Choice):
+            pending.extend(expr.options)
+        elif isinstance(expr, Repetition):
+            pending.append(expr.item)
+    return found
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_rules_are_all_there_and_all_used(name: str) -> None:
+    grammar = json_schema_grammar(CASES[name][0])
+    assert rules_reached(grammar) == set(grammar.rules)
+    assert grammar.source_kind == "json_schema"
+
+
+def test_rules_are_named_by_pointers() -> None:
+    grammar = json_schema_grammar(TREE)
+    assert (grammar.start, set(grammar.rules)) == ("#", {"#", "#/$defs/node"})
+
+
+def test_a_chain_of_objects_does_not_explode() -> None:
+    schema: dict[str, object] = {"type": "integer"}
+    for _ in range(40):  # each level could write the next one twice
+        schema = {"type": "object", "properties": {"a": I, "b": schema, "c": schema}}
+    grammar = json_schema_grammar(schema["properties"]["b"])  # type: ignore[index]
+    assert len(grammar.rules) <= 80
+
+
+def test_equal_subschemas_share_their_automata() -> None:
+    grammars = [json_schema_grammar({"type": "object", "properties": {name: S}}) for name in "ab"]
+    pairs = zip(*(terminals(grammar.rules["#"]) for grammar in grammars), strict=True)
+    assert sum(a is b for a, b in pairs) >= 4
+
+
+def terminals(expr: Expr) -> list[object]:
+    if isinstance(expr, Sequence):
+        return [found for item in expr.items for found in terminals(item)]
+    if isinstance(expr, Choice):
+        return [found for item in expr.options for found in terminals(item)]
+    if isinstance(expr, Repetition):
+        return terminals(expr.item)
+    return [] if isinstance(expr, RuleRef) else [expr.pattern]
