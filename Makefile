@@ -1,11 +1,13 @@
 # make demo    sets up .venv and shows the main job on the embedded model
 # make test    sets up .venv and runs the tests        (ARGS="-k name" for some of them)
 # make lint    ruff and mypy --strict
-# make bench   times the engine and its peers
+# make bench   times the engine and its peers          (LIMIT=0 for all files, MASKBENCH=folder)
 # make clean   removes .venv and the caches
 
 PYTHON ?= python3
 JOBS ?= 2
+LIMIT ?= 300
+MASKBENCH ?= ../shared/data/maskbench
 ARGS ?=
 
 BIN := .venv/bin
@@ -49,7 +51,10 @@ format: $(READY)
 	$(BIN)/ruff check --fix $(CHECKED)
 
 bench: $(READY) $(PEERS)
-	$(BIN)/python -m structgen_bench.apply
+	@mkdir -p bench/results
+	$(BIN)/structgen bench maskbench --data $(MASKBENCH) --limit $(LIMIT) \
+	  --engines structgen,llguidance,xgrammar --output bench/results/maskbench.json
+	$(BIN)/structgen bench apply --json bench/results/apply.json
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

@@ -10,10 +10,8 @@ import hashlib
 import threading
 
 import numpy as np
-import numpy.typing as npt
 from structgen_kernels import layout
 
-from structgen.automata.build import canonical
 from structgen.tables import Int32Array, Tables
 from structgen.vocabulary import Vocabulary
 
@@ -64,26 +62,11 @@ class MaskStore:
 
     def entry(self, tables: Tables, state: int) -> int:
         """Offset in ``entries`` of a terminal state's entry, computed when it is new."""
-        from structgen_kernels.store import walk_terminal
-
-        if state < tables.n_terminal_states:
-            digest = self._digest_of_table_state(tables, state)
-        else:
-            digest = _digest_of_counted_state(tables, state)
+        digest = self._digest(tables, state)
         with self._lock:
             known = self._offsets.get(digest)
-            if known is not None:
-                return known
-            crossing = np.zeros(_FIRST_CROSSING, np.int32)
-            while True:
-                row = np.zeros(self.n_words, np.int32)
-                count = walk_terminal(
-                    tables.static, tables.classes, self.trie, self.token_ids, state, row, crossing
-                )
-                if count <= crossing.shape[0]:
-                    break
-                crossing = np.zeros(count, np.int32)
-            known = self._offsets[digest] = self._append(row, crossing[:count])
+            if known is None:
+                known = self._offsets[digest] = self._append(*self._found(tables, state))
             return known
 
     def adopt(self, digest: bytes, row: Int32Array, crossing: Int32Array) -> int:
@@ -98,19 +81,64 @@ class MaskStore:
         """(digest, inside row, crossing nodes) of the entry at ``offset``, for an artifact."""
         with self._lock:
             digest = next(key for key, value in self._offsets.items() if value == offset)
-            entry = self.entries[offset:]
-            size = int(entry[layout.ENTRY_BEGIN + 256])
-            row = self.rows[entry[layout.ENTRY_ROW]].copy()
-            return digest, row, entry[layout.ENTRY_HEAD : size].copy()
+            row, crossing = self._content(offset)
+            return digest, row, crossing
 
-    def _digest_of_table_state(self, tables: Tables, state: int) -> bytes:
+    def _digest(self, tables: Tables, state: int) -> bytes:
+        if state >= tables.n_terminal_states:
+            return _digest_of_counted_state(tables, state)
         digest, local, is_head = tables.origin(state)
         if is_head:  # what follows is no table; the counted terminal's digest and the place say it all
             return hashlib.blake2b(b"head %d" % local + digest, digest_size=16).digest()
         known = self._by_origin.get((digest, local))
         if known is None:
-            known = self._by_origin[digest, local] = canonical(*_residual_table(tables, state)).digest
+            known = self._by_origin[digest, local] = _digest_of_table_state(tables, state)
         return known
+
+    def _found(self, tables: Tables, state: int) -> tuple[Int32Array, Int32Array]:
+        """(inside row, crossing nodes) of a terminal state, from a similar state's where there is one."""
+        from structgen_kernels.store import base_of
+
+        base = 0
+        if state < tables.n_terminal_states:
+            base = int(base_of(tables.static, tables.classes, state))
+        if base == 0:
+            return self._walked(tables, state)
+        digest = self._digest(tables, base)
+        if digest not in self._offsets:
+            self._offsets[digest] = self._append(*self._walked(tables, base))
+        return self._differing(tables, state, base, self._offsets[digest])
+
+    def _walked(self, tables: Tables, state: int) -> tuple[Int32Array, Int32Array]:
+        from structgen_kernels.store import walk_terminal
+
+        static, classes = tables.static, tables.classes
+        crossing = np.zeros(_FIRST_CROSSING, np.int32)
+        while True:
+            row = np.zeros(self.n_words, np.int32)
+            count = walk_terminal(static, classes, self.trie, self.token_ids, state, row, crossing)
+            if count <= crossing.shape[0]:
+                return row, crossing[:count]
+            crossing = np.zeros(count, np.int32)
+
+    def _differing(self, tables: Tables, state: int, base: int, offset: int) -> tuple[Int32Array, Int32Array]:
+        from structgen_kernels.store import walk_difference
+
+        gained = lost = np.zeros(0, np.int32)
+        while True:
+            row, crossing = self._content(offset)
+            n_gained, n_lost = walk_difference(
+                tables.static, tables.classes, self.trie, self.token_ids, state, base, row, gained, lost
+            )
+            if n_gained <= gained.shape[0] and n_lost <= lost.shape[0]:
+                kept = crossing[~np.isin(crossing, lost[:n_lost])]
+                return row, np.concatenate([kept, gained[:n_gained]])
+            gained, lost = np.zeros(n_gained, np.int32), np.zeros(n_lost, np.int32)
+
+    def _content(self, offset: int) -> tuple[Int32Array, Int32Array]:
+        entry = self.entries[offset:]
+        size = int(entry[layout.ENTRY_BEGIN + 256])
+        return self.rows[entry[layout.ENTRY_ROW]].copy(), entry[layout.ENTRY_HEAD : size].copy()
 
     def _append(self, row: Int32Array, crossing: Int32Array) -> int:
         if self._n_rows == self.rows.shape[0]:
@@ -136,30 +164,16 @@ class MaskStore:
         return offset
 
 
-def _residual_table(tables: Tables, state: int) -> tuple[Int32Array, npt.NDArray[np.bool_]]:
-    """The part of a terminal's table that ``state`` reaches, as int32 (states, 256) with it as state 1."""
-    static, classes = tables.static, tables.classes
-    rows = static[static[layout.ROW] :]
-    maps = static[static[layout.CLASS_MAP] :]
-    flags = static[static[layout.FLAGS] :]
-    number = {0: 0, state: 1}
-    order = [0, state]
-    table = [np.zeros(256, np.int64)]
-    while len(table) < len(order):
-        current = order[len(table)]
-        columns = classes[maps[current] : maps[current] + 256]
-        after = static[rows[current] + columns.astype(np.int64)]
-        for target in np.unique(after).tolist():
-            if target not in number:
-                number[target] = len(order)
-                order.append(target)
-        table.append(after)
-    lookup_keys = np.array(sorted(number), np.int64)
-    lookup = np.array([number[key] for key in lookup_keys.tolist()], np.int32)
-    stacked = lookup[np.searchsorted(lookup_keys, np.stack(table))]
-    accepting = (flags[np.array(order, np.int64)] & layout.ACCEPTS) != 0
-    accepting[0] = False
-    return np.ascontiguousarray(stacked, dtype=np.int32), accepting
+def _digest_of_table_state(tables: Tables, state: int) -> bytes:
+    """Of what may follow: the minimal automaton, written down in one way only."""
+    from structgen_kernels.store import residual_runs
+
+    runs = np.zeros(_FIRST_CROSSING, np.int32)
+    while True:
+        size = residual_runs(tables.static, tables.classes, state, runs)
+        if size <= runs.shape[0]:
+            return hashlib.blake2b(runs[:size].tobytes(), digest_size=16).digest()
+        runs = np.zeros(size, np.int32)
 
 
 def _digest_of_counted_state(tables: Tables, state: int) -> bytes:

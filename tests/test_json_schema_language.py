@@ -393,15 +393,17 @@ def test_rules_are_all_there_and_all_used(name: str) -> None:
 
 def test_rules_are_named_by_pointers() -> None:
     grammar = json_schema_grammar(TREE)
-    assert (grammar.start, set(grammar.rules)) == ("#", {"#", "#/$defs/node"})
+    assert (grammar.start, set(grammar.rules)) == ("#/$defs/node", {"#/$defs/node"})
 
 
 def test_a_chain_of_objects_does_not_explode() -> None:
-    schema: dict[str, object] = {"type": "integer"}
-    for _ in range(40):  # each level could write the next one twice
-        schema = {"type": "object", "properties": {"a": I, "b": schema, "c": schema}}
-    grammar = json_schema_grammar(schema["properties"]["b"])  # type: ignore[index]
-    assert len(grammar.rules) <= 80
+    definitions: dict[str, object] = {"0": I}
+    for i in range(1, 41):  # each level could write the one below it twice, and in two places
+        below = {"$ref": f"#/$defs/{i - 1}"}
+        definitions[str(i)] = {"type": "object", "properties": {"a": I, "b": below, "c": below}}
+    grammar = json_schema_grammar({"$defs": definitions, "$ref": "#/$defs/40"})
+    assert len(grammar.rules) <= 41
+    assert accepts(grammar, '{"b":{"c":{"a":1}}}')
 
 
 def test_equal_subschemas_share_their_automata() -> None:

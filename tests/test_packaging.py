@@ -32,11 +32,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def elsewhere(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
-    """A folder outside the repository, and an environment in which the installed wheel goes first."""
+    """A folder outside the repository, and an environment in which the installed wheel goes first.
+
+    Kernels run as plain Python there: compiling them anew for a new place takes a minute.
+    """
     site = tmp_path_factory.mktemp("site")
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     run(*pip, "--no-deps", "--no-index", "--target", site, wheel)
-    return tmp_path_factory.mktemp("work"), os.environ | {"PYTHONPATH": str(site)}
+    return tmp_path_factory.mktemp("work"), os.environ | {"PYTHONPATH": str(site), "NUMBA_DISABLE_JIT": "1"}
 
 
 def test_the_wheel_holds_four_packages_and_nothing_else(wheel: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from structgen_kernels.jit import ByteArray, Int, Int32Array, kernel
-from structgen_kernels.layout import ACCEPTS, MAX_TOKEN_BYTES
+from structgen_kernels.layout import ACCEPTS, MAX_TOKEN_BYTES, N_STATES
 from structgen_kernels.terminals import terminal_flags, terminal_step
 
 
@@ -76,3 +76,132 @@ def reaches_more(static: Int32Array, classes: ByteArray, trie: Int32Array, state
         by_depth[depth] = after
         node += 1
     return False
+
+
+@kernel
+def base_of(static: Int32Array, classes: ByteArray, state: Int) -> Int:
+    """The state whose tokens are nearly those of a table state; 0 when there is none.
+
+    A string that must not be one of some keys differs from any string only along the keys. The base is where
+    most bytes lead, if most bytes then lead on alike.
+    """
+    best = 0
+    best_votes = 0
+    votes = 0
+    candidate = 0
+    for byte in range(256):  # majority vote (Boyer and Moore 1981)
+        after = terminal_step(static, classes, state, byte)
+        if after == 0 or after == state:
+            continue
+        if votes == 0:
+            candidate = after
+        votes += 1 if after == candidate else -1
+    if candidate == 0 or candidate >= static[N_STATES]:
+        return np.int64(0)
+    for byte in range(256):
+        if terminal_step(static, classes, state, byte) == terminal_step(static, classes, candidate, byte):
+            best_votes += 1
+            best = candidate
+    return np.int64(best) if best_votes >= 192 else np.int64(0)
+
+
+@kernel
+def walk_difference(
+    static: Int32Array,
+    classes: ByteArray,
+    trie: Int32Array,
+    token_ids: Int32Array,
+    state: Int,
+    base: Int,
+    row: Int32Array,
+    gained: Int32Array,
+    lost: Int32Array,
+) -> tuple[Int, Int]:
+    """`walk_terminal`, where only what is not as in ``base`` is visited.
+
+    ``row`` comes in as the base's and goes out as the state's. Writes the crossing nodes that only the state
+    has into ``gained`` and those that only the base has into ``lost``, both int32, as far as there is room.
+    Returns how many there are of either. O(nodes where the two are in different states).
+    """
+    n_nodes = trie.shape[0] - 1
+    own = np.zeros(MAX_TOKEN_BYTES + 1, np.int64)
+    other = np.zeros(MAX_TOKEN_BYTES + 1, np.int64)
+    own[0] = state
+    other[0] = base
+    n_gained = 0
+    n_lost = 0
+    node = np.int64(1)
+    while node < n_nodes:
+        label = np.uint32(trie[node, 0])
+        depth = np.int64(label >> np.uint32(8))
+        byte = np.int64(label & np.uint32(255))
+        a = own[depth - 1]
+        b = other[depth - 1]
+        if depth > 1:
+            own_ends = a != 0 and (terminal_flags(static, a) & ACCEPTS) != 0
+            base_ends = b != 0 and (terminal_flags(static, b) & ACCEPTS) != 0
+            if own_ends and not base_ends:
+                if n_gained < gained.shape[0]:
+                    gained[n_gained] = node
+                n_gained += 1
+            elif base_ends and not own_ends:
+                if n_lost < lost.shape[0]:
+                    lost[n_lost] = node
+                n_lost += 1
+        if a != 0:
+            a = terminal_step(static, classes, a, byte)
+        if b != 0:
+            b = terminal_step(static, classes, b, byte)
+        if a == b:
+            node = np.int64(trie[node, 1])
+            continue
+        own[depth] = a
+        other[depth] = b
+        for t in range(trie[node, 2], trie[node + 1, 2]):
+            token = np.uint32(token_ids[t])
+            bit = np.int32(np.uint32(1) << (token & np.uint32(31)))
+            if a != 0:
+                row[np.int64(token >> np.uint32(5))] |= bit
+            else:
+                row[np.int64(token >> np.uint32(5))] &= ~bit
+        node += 1
+    return n_gained, n_lost
+
+
+@kernel
+def residual_runs(static: Int32Array, classes: ByteArray, state: Int, out: Int32Array) -> Int:
+    """Write what may follow in a table state in a form that depends on nothing else, for hashing.
+
+    The automata are minimal, so the states reached, numbered breadth-first over ascending bytes, are the
+    minimal automaton of the residual language. Per state: accepting, then (first byte, target) for each run
+    of bytes with one target. Returns how many words of ``out`` int32 that takes; more than its size when there is
+    no room. O(states reached x 256).
+    """
+    number = np.zeros(static[N_STATES], np.int32)
+    order = np.zeros(static[N_STATES], np.int32)
+    number[state] = 1
+    order[0] = state
+    n_states = 1
+    size = 0
+    i = 0
+    while i < n_states:
+        current = np.int64(order[i])
+        i += 1
+        previous = -1
+        if size < out.shape[0]:
+            out[size] = -1 - (terminal_flags(static, current) & ACCEPTS)
+        size += 1
+        for byte in range(256):
+            after = terminal_step(static, classes, current, byte)
+            if after != 0 and number[after] == 0:
+                number[after] = n_states + 1
+                order[n_states] = after
+                n_states += 1
+            target = number[after] if after != 0 else 0
+            if target != previous:
+                if size + 1 < out.shape[0]:
+                    out[size] = byte
+                    out[size + 1] = target
+                size += 2
+                previous = target
+    return size

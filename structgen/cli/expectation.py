@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from structgen import Matcher
 
 _WHITE = {0x20: "space", 0x09: "tab", 0x0A: "line break", 0x0D: "carriage return"}
+_BACKSLASH = 0x5C
 _PRINTABLE = range(0x21, 0x7F)
 _MANY = 60  # printable characters; from here on the others are named
 _FEW = 8  # first bytes that are followed to the end of what they force
@@ -29,7 +30,10 @@ def describe_next(matcher: Matcher) -> list[str]:
             f"any visible character except {' '.join(missing)}" if missing else "any visible character"
         )
     elif len(visible) <= _FEW:
-        parts.extend(_forced_text(matcher, byte) for byte in visible)
+        # In JSON any character of a string may also be spelled as an escape; saying so each time hides the rest.
+        escape = _BACKSLASH if matcher.grammar.source.kind == "json_schema" else None
+        shown = [byte for byte in visible if byte != escape] or visible
+        parts.extend(_forced_text(matcher, byte, escape) for byte in shown)
     else:
         parts.extend(_ranges(visible))
     if beyond:
@@ -46,13 +50,19 @@ def describe_next(matcher: Matcher) -> list[str]:
     return parts
 
 
-def _forced_text(matcher: Matcher, byte: int) -> str:
-    """The byte and what must follow it, quoted."""
+def _forced_text(matcher: Matcher, byte: int, passed_over: int | None) -> str:
+    """The byte and what must follow it, quoted. ``passed_over``: a byte that is no choice worth telling."""
     ahead = matcher.fork()
-    ahead.accept_bytes(bytes([byte]))
-    text = (bytes([byte]) + ahead.forced_bytes()).decode("utf-8", "backslashreplace")
-    shown = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
-    return quoted(shown)
+    text = bytes([byte])
+    ahead.accept_bytes(text)
+    while len(text) <= _LONGEST and not ahead.is_accepting:
+        following = [b for b, follows in enumerate(ahead.following_bytes()) if follows and b != passed_over]
+        if len(following) != 1:
+            break
+        text += bytes(following)
+        ahead.accept_bytes(bytes(following))
+    shown = text.decode("utf-8", "backslashreplace")
+    return quoted(shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}...")
 
 
 def _ranges(values: Sequence[int]) -> list[str]:

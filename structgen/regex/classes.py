@@ -28,7 +28,7 @@ _FIRST_ASTRAL = 0x10000
 
 @lru_cache(maxsize=32)
 def ecma_class(letter: str, ignore_case: bool = False) -> CharSet:
-    """The set of ``\\d``, ``\\w``, ``\\s`` or, in upper case, its complement (ECMA-262, CharacterClassEscape)."""
+    """The set of ``\\d``, ``\\w``, ``\\s`` or, in upper case, its complement (CharacterClassEscape)."""
     lower = letter.lower()
     if letter != lower:
         return ~ecma_class(lower, ignore_case)

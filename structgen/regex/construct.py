@@ -194,9 +194,7 @@ def nonempty(node: Regex) -> Regex:
         return repeat(nonempty(node.item), 1, node.maximum)
     if isinstance(node, Concat) and len(node.parts) <= 4:
         # by the first part that is not empty
-        return union(
-            concat([nonempty(part), *node.parts[i + 1 :]]) for i, part in enumerate(node.parts)
-        )
+        return union(concat([nonempty(part), *node.parts[i + 1 :]]) for i, part in enumerate(node.parts))
     return intersect(node, SOMETHING)
 
 
@@ -219,8 +217,8 @@ def first_among(node: Regex, allowed: CharSet) -> Regex:
         head = first_among(node.item, allowed)
         if head == node.item:
             return node
-        rest = None if node.maximum is None else node.maximum - 1
-        return concat([head, repeat(node.item, max(node.minimum - 1, 0), rest)])
+        left = None if node.maximum is None else node.maximum - 1
+        return concat([head, repeat(node.item, max(node.minimum - 1, 0), left)])
     if isinstance(node, Concat):
         head, rest = node.parts[0], node.parts[1:]
         if not nullable(head):

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from functools import lru_cache
+from itertools import pairwise
+from typing import TypeVar
 
 from structgen.charset import ANY, MAX_CODE_POINT, CharSet
 from structgen.regex.construct import (
@@ -38,6 +40,8 @@ from structgen.regex.syntax import (
     Repeat,
     Union,
 )
+
+Node = TypeVar("Node", bound=Hashable)
 
 MAX_STATES = 60  # of one lookaround's content; state elimination is cubic in it, its result may be more
 MAX_SIZE = 20_000  # nodes of a tree made by state elimination
@@ -85,7 +89,7 @@ def partition(sets: Iterable[CharSet]) -> list[CharSet]:
     boundaries = sorted(toggled)
     blocks: dict[int, list[tuple[int, int]]] = {}
     members = 0
-    for low, after in zip(boundaries, boundaries[1:], strict=False):
+    for low, after in pairwise(boundaries):
         members ^= toggled[low]
         blocks.setdefault(members, []).append((low, after - 1))
     made = [CharSet.of(ranges) for ranges in blocks.values()]
@@ -122,9 +126,7 @@ class Automaton:
         if found is None:
             if len(self._moves) >= MAX_STATES:
                 raise TooComplexError(f"a lookaround with more than {MAX_STATES} states")
-            found = tuple(
-                canonical(derivative(state, block.ranges[0][0])) for block in self.blocks
-            )
+            found = tuple(canonical(derivative(state, block.ranges[0][0])) for block in self.blocks)
             self._moves[state] = found
         return found
 
@@ -248,41 +250,39 @@ def _advance_through(automaton: Automaton, state: Regex, node: Regex) -> dict[Re
     return reached
 
 
-def paths(edges: Mapping[tuple[Hashable, Hashable], Regex], start: Hashable, finals: Iterable[Hashable]) -> Regex:
-    """The words on the paths of a graph from ``start`` to any of ``finals``, by state elimination."""
-    source, sink = object(), object()
-    table: dict[tuple[Hashable, Hashable], tuple[Regex, int]] = {
-        pair: (label, size(label)) for pair, label in edges.items()
-    }
-    table[source, start] = (EPSILON, 1)
-    for final in finals:
-        table[final, sink] = (EPSILON, 1)
-    nodes = {node for pair in table for node in pair} - {source, sink}
-    order = {node: rank for rank, node in enumerate(dict.fromkeys(node for pair in table for node in pair))}
-    while nodes:
-        degree = dict.fromkeys(nodes, 1)
-        incoming = dict.fromkeys(nodes, 0)
-        outgoing = dict.fromkeys(nodes, 0)
+def paths(edges: Mapping[tuple[Node, Node], Regex], start: Node, finals: Iterable[Node]) -> Regex:
+    """The words on the paths of a graph from ``start`` to any of ``finals``, by state elimination.
+
+    Raises `TooComplexError` when the result would be a tree of more than `MAX_SIZE` nodes.
+    """
+    numbers: dict[Node, int] = {}
+    for node in [start, *(node for pair in edges for node in pair)]:
+        numbers.setdefault(node, len(numbers))
+    source, sink = -1, -2
+    table = {(numbers[a], numbers[b]): (label, size(label)) for (a, b), label in edges.items()}
+    table[source, numbers[start]] = (EPSILON, 1)
+    table |= {(numbers[final], sink): (EPSILON, 1) for final in finals if final in numbers}
+    left = set(numbers.values())
+    while left:
+        incoming, outgoing = dict.fromkeys(left, 0), dict.fromkeys(left, 0)
         for begin, end in table:
-            if begin == end:
-                continue
-            if begin in outgoing:
-                outgoing[begin] += 1
-            if end in incoming:
-                incoming[end] += 1
-        degree = {node: incoming[node] * outgoing[node] for node in nodes}
-        gone = min(nodes, key=lambda node: (degree[node], order[node]))
-        nodes.remove(gone)
+            if begin != end:
+                if begin in outgoing:
+                    outgoing[begin] += 1
+                if end in incoming:
+                    incoming[end] += 1
+        gone = min(left, key=lambda node: (incoming[node] * outgoing[node], node))
+        left.remove(gone)
         _bypass(table, gone)
     return table.get((source, sink), (NOTHING, 1))[0]
 
 
-def _bypass(table: dict[tuple[Hashable, Hashable], tuple[Regex, int]], gone: Hashable) -> None:
+def _bypass(table: dict[tuple[int, int], tuple[Regex, int]], gone: int) -> None:
     """Take a node out of the graph; what went through it goes past it."""
     loop, loop_size = table.pop((gone, gone), (NOTHING, 0))
     around = repeat(loop, 0, None)
-    before = [(begin, table.pop((begin, gone))) for begin, end in list(table) if end == gone]
-    after = [(end, table.pop((gone, end))) for begin, end in list(table) if begin == gone]
+    before = [(begin, table.pop((begin, end))) for begin, end in list(table) if end == gone]
+    after = [(end, table.pop((begin, end))) for begin, end in list(table) if begin == gone]
     for begin, (head, head_size) in before:
         for end, (tail, tail_size) in after:
             known, known_size = table.get((begin, end), (NOTHING, 0))

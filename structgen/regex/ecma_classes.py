@@ -93,8 +93,8 @@ class EscapeParser(Parser):
             self.invalid("undefined Unicode code point", begin, "the largest is \\u{10FFFF}")
         digits = (_HEX2 if letter == "x" else _HEX4).match(pattern, self.at)
         if digits is None:
-            reason = "invalid escape" if letter == "x" else "invalid Unicode escape"
-            self.only_without_u(reason, begin, f"write \\{letter} with {2 if letter == 'x' else 4} hex digits")
+            count = 2 if letter == "x" else 4
+            self.only_without_u("invalid hexadecimal escape", begin, f"write {count} hex digits")
             return ord(letter)
         self.at = digits.end()
         value = int(digits.group(), 16)

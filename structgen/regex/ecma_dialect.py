@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from structgen.charset import ANY
+from structgen.charset import ANY, CharSet
 from structgen.errors import InvalidRegexError, OptionError, UnsupportedRegexError
 from structgen.regex.assertions import (
     Look,
@@ -25,17 +25,21 @@ from structgen.regex.classes import LINE_TERMINATORS, ecma_class, ecma_fold
 from structgen.regex.construct import chars, concat
 from structgen.regex.ecma_classes import EscapeParser, class_node
 from structgen.regex.groups import choice, repeated, series, text
+from structgen.regex.properties import property_set
 from structgen.regex.syntax import EPSILON, Chars, Regex
-from structgen.charset import CharSet
 
 _IGNORE_CASE, _MULTILINE, _DOT_ALL = 1, 2, 4
 _FLAGS = {"i": _IGNORE_CASE, "m": _MULTILINE, "s": _DOT_ALL}
 _RUN = re.compile(r"[^\\.\[\](){}*+?^$|]+")
 _CLASS = re.compile(r"\[(?:[^\]\\]|\\.)*\]", re.DOTALL)
 _COUNT = re.compile(r"\{([0-9]+)(,?)([0-9]*)\}")
-_NAME = re.compile(r"\(\?<(?![=!])")
+_GROUP_START = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|(?P<group>\((?!\?)|(?P<named>\(\?<(?![=!])))", re.DOTALL)
+_MAX_DIGITS = 18  # of a count; Python converts only so many, and no automaton has that many states
 _DECIMAL = re.compile("[1-9][0-9]*")
 _REFERENCE = re.compile(r"<([^>]*)>")
+_NAME_ESCAPE = re.compile(
+    r"\\u\{([0-9a-fA-F]{1,6})\}|\\u([0-9a-fA-F]{4})(?:\\u([dD][c-fC-F][0-9a-fA-F]{2}))?"
+)
 _DOT = Chars(~LINE_TERMINATORS)
 _ANY_CHARACTER = Chars(ANY)
 
@@ -50,22 +54,31 @@ class EcmaParser(EscapeParser):
                 raise OptionError("flags", flags, "letters of 'imsu'")
             self._flags |= _FLAGS.get(letter, 0)
         super().__init__(pattern, "u" in flags, _has_named_groups(pattern))
-        self._names: dict[str, int] = {}
-        self._n_groups: int | None = None
+        # where each group name stands: the alternatives around it, outermost first
+        self._names: dict[str, list[list[tuple[int, int]]]] = {}
+        self._alternatives: list[tuple[int, int]] = []
+        self._referenced_names: dict[str, int] = {}
 
     def parse(self) -> Node:
         """The tree, assertions still in it. Raises `InvalidRegexError`, `UnsupportedRegexError`."""
         node = self._disjunction(self._flags)
         if self.at < len(self.pattern):
             self.invalid("unmatched )", self.at, "write \\) for the character")
+        for name, offset in self._referenced_names.items():
+            if name not in self._names:
+                self.invalid("invalid named capture referenced", offset)
         self.check_supported()
         return node
 
     def _disjunction(self, flags: int) -> Node:
+        begin = self.at
+        self._alternatives.append((begin, 0))
         options = [self._alternative(flags)]
         while self.pattern.startswith("|", self.at):
             self.at += 1
+            self._alternatives[-1] = (begin, len(options))
             options.append(self._alternative(flags))
+        self._alternatives.pop()
         return options[0] if len(options) == 1 else choice(options)
 
     def _alternative(self, flags: int) -> Node:
@@ -141,7 +154,10 @@ class EcmaParser(EscapeParser):
             count = _COUNT.match(pattern, begin)
             if count is None:
                 return item
-            low, comma, high = count.groups()
+            low, comma, high = (part.lstrip("0") or part[:1] for part in count.groups())
+            if max(len(low), len(high)) > _MAX_DIGITS:
+                self.unsupported(f"a count of more than {_MAX_DIGITS} digits", begin)
+                low = high = "1"
             minimum = int(low)
             maximum = (int(high) if high else None) if comma else minimum
             self.at = count.end()
@@ -150,7 +166,7 @@ class EcmaParser(EscapeParser):
         else:
             minimum, maximum = (1 if char == "+" else 0), (1 if char == "?" else None)
             self.at += 1
-        if isinstance(item, Look):
+        if pattern.startswith(("(?=", "(?!"), item_at):
             self.only_without_u("nothing to repeat", begin, "an assertion cannot be repeated")
         if pattern.startswith("?", self.at):
             self.at += 1
@@ -167,7 +183,7 @@ class EcmaParser(EscapeParser):
             return self._named_reference(begin)
         number = _DECIMAL.match(self.pattern, begin + 1)
         if number is not None:
-            if int(number.group()) <= self._group_count():
+            if len(number.group()) <= _MAX_DIGITS and int(number.group()) <= self._group_count():
                 self.at = number.end()
                 return self._reference(begin)
             self.only_without_u("invalid group reference", begin)
@@ -177,9 +193,8 @@ class EcmaParser(EscapeParser):
         name = _REFERENCE.match(self.pattern, begin + 2)
         if name is None:
             self.invalid("invalid named reference", begin)
-        if f"(?<{name.group(1)}>" not in self.pattern:
-            self.invalid("invalid named capture referenced", begin)
         self.at = name.end()
+        self._referenced_names.setdefault(_decoded(name.group(1)), begin)
         return self._reference(begin)
 
     def _reference(self, begin: int) -> Regex:
@@ -213,3 +228,81 @@ class EcmaParser(EscapeParser):
             return self._modified(begin, flags)
         remedy = "this is Python's syntax; ECMA-262 has (?<name>...)" if kind == "P" else ""
         self.invalid("invalid group", begin, remedy)
+
+    def _group_body(self, begin: int, inner: int, flags: int) -> Node:
+        """What is between ``inner`` and the closing parenthesis, and past it."""
+        self.enter_group(begin)
+        self.at = inner
+        node = self._disjunction(flags)
+        if not self.pattern.startswith(")", self.at):
+            self.invalid("unterminated group", begin, "close it with ), or write \\( for the character")
+        self.at += 1
+        self.depth -= 1
+        return node
+
+    def _group_name(self, begin: int) -> int:
+        """Registers the name of the group here; returns where the group's content begins."""
+        end = self.pattern.find(">", begin)
+        name = _decoded(self.pattern[begin + 3 : end]) if end > 0 else ""
+        if not _is_name(name):
+            self.invalid("invalid capture group name", begin + 3)
+        here = list(self._alternatives)
+        for other in self._names.get(name, []):
+            # two groups may share a name if no match passes through both (ECMA-262, 2025)
+            if not any(a[0] == b[0] and a[1] != b[1] for a, b in zip(here, other, strict=False)):
+                self.invalid("duplicate capture group name", begin + 3)
+        self._names.setdefault(name, []).append(here)
+        return end + 1
+
+    def _modified(self, begin: int, flags: int) -> Node:
+        """``(?ims-ims:...)``."""
+        added, removed, end = 0, 0, begin + 2
+        seen: set[str] = set()
+        minus = False
+        while (letter := self.pattern[end : end + 1]) and letter in "ims-" and letter not in seen:
+            seen.add(letter)
+            if letter == "-":
+                minus = True
+            elif minus:
+                removed |= _FLAGS[letter]
+            else:
+                added |= _FLAGS[letter]
+            end += 1
+        if letter != ":" or seen == {"-"}:
+            remedy = "flags for a part are (?i:...); for the whole pattern they are given beside it"
+            self.invalid("invalid group", begin, remedy)
+        return self._group_body(begin, end + 1, (flags | added) & ~removed)
+
+    def _group_count(self) -> int:
+        return sum(1 for start in _GROUP_START.finditer(self.pattern) if start["group"])
+
+
+def _has_named_groups(pattern: str) -> bool:
+    return "(?<" in pattern and any(start["named"] for start in _GROUP_START.finditer(pattern))
+
+
+def _decoded(name: str) -> str:
+    """A group name with its Unicode escapes replaced."""
+
+    def character(escape: re.Match[str]) -> str:
+        braced, lead, trail = escape.groups()
+        if braced:
+            return chr(int(braced, 16)) if int(braced, 16) <= 0x10FFFF else escape.group()
+        first = int(lead, 16)
+        if not trail:
+            return chr(first)
+        if 0xD800 <= first < 0xDC00:
+            return chr(0x10000 + ((first - 0xD800) << 10) + (int(trail, 16) - 0xDC00))
+        return chr(first) + chr(int(trail, 16))
+
+    return _NAME_ESCAPE.sub(character, name)
+
+
+def _is_name(name: str) -> bool:
+    """Whether it is a RegExpIdentifierName."""
+    if name.isascii():
+        return name.replace("$", "_").isidentifier()
+    starts, continues = property_set("ID_Start"), property_set("ID_Continue")
+    return (name[0] in "$_" or ord(name[0]) in starts) and all(
+        char in "$_\u200c\u200d" or ord(char) in continues for char in name[1:]
+    )

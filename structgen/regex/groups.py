@@ -37,9 +37,7 @@ class Parser:
 
     def unsupported(self, reason: str, offset: int, remedy: str = "") -> Regex:
         if self._unsupported is None:
-            self._unsupported = UnsupportedRegexError(
-                reason, text=self.pattern, offset=offset, remedy=remedy
-            )
+            self._unsupported = UnsupportedRegexError(reason, text=self.pattern, offset=offset, remedy=remedy)
         return EPSILON
 
     def check_supported(self) -> None:

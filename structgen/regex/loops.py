@@ -175,11 +175,15 @@ def _any_number(terms: Sequence[Term]) -> list[Term]:
     raise TooComplexError("a repeat with assertions about both of its sides")
 
 
+# condition on the left, sets of the first and of the last character, condition on the right
+Atom = tuple[Side, int, int, Side]
+
+
 def _local(terms: Sequence[Term]) -> list[Term]:
     """Conditions on neighbours only: a graph of bodies, each of one first and one last set of characters."""
     sets = {side.chars for term in terms for side in (term.left.near, term.right.near) if side != FREE}
     blocks = partition(sorted(sets, key=lambda charset: charset.ranges))
-    atoms: dict[tuple[Side, int, int, Side], Regex] = {}
+    atoms: dict[Atom, Regex] = {}
     for term in terms:
         for first, first_block in enumerate(blocks):
             begun = first_among(term.body, first_block)
@@ -188,7 +192,7 @@ def _local(terms: Sequence[Term]) -> list[Term]:
                 key = (term.left.near, first, last, term.right.near)
                 if not is_nothing(body):
                     atoms[key] = union([atoms.get(key, NOTHING), body])
-    followed = {
+    followed: dict[tuple[Atom | None, Atom | None], Regex] = {
         (a, b): body
         for a in atoms
         for b, body in atoms.items()
@@ -196,9 +200,9 @@ def _local(terms: Sequence[Term]) -> list[Term]:
     }
     found = []
     for left in dict.fromkeys(atom[0] for atom in atoms):
-        begin = {(None, atom): body for atom, body in atoms.items() if atom[0] == left}
+        begun_with = {(None, atom): body for atom, body in atoms.items() if atom[0] == left}
         for right in dict.fromkeys(atom[3] for atom in atoms):
-            body = paths({**followed, **begin}, None, [atom for atom in atoms if atom[3] == right])
+            body = paths(followed | begun_with, None, [atom for atom in atoms if atom[3] == right])
             found.append(Term(Guard(near=left), body, Guard(near=right)))
     return _possible(found)
 

@@ -150,12 +150,12 @@ def _guarded_characters(loop: Loop) -> list[Path] | None:
     Much smaller than what `repeated` makes of it, and the most common lookaround in a repeat.
     """
     item = _expanded(loop.item)
-    if len(item) != 1 or len(item[0].pieces) != 1 or item[0].cuts[1] != NO_CUT or item[0].cuts[0].left != TRUE:
+    if len(item) != 1 or len(item[0].pieces) != 1:
         return None
-    (character,) = item[0].pieces
-    if charset_of(character) is None or item[0].cuts[0].right.near != FREE:
+    (before, after), (character,) = item[0].cuts, item[0].pieces
+    if after != NO_CUT or before.left != TRUE or charset_of(character) is None:
         return None
-    offending = nonempty(complement(item[0].cuts[0].right.whole))
+    offending = nonempty(complement(before.right.whole))
     texts = intersect(
         Repeat(character, loop.minimum, loop.maximum), complement(concat([ANYTHING, offending]))
     )

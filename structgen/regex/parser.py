@@ -19,7 +19,6 @@ from structgen.regex.syntax import Regex
 Dialect = Literal["python", "ecma"]
 
 
-@lru_cache(maxsize=4096)
 def parse(pattern: str, dialect: Dialect = "python", *, flags: str = "", search: bool = False) -> Regex:
     """The language of ``pattern`` over Unicode code points, exactly.
 
@@ -34,12 +33,19 @@ def parse(pattern: str, dialect: Dialect = "python", *, flags: str = "", search:
     language here (back-references, conditionals, most atomic groups) or needs too large a tree
     (lookaround in some repeats), both with the position; `OptionError` for an unknown dialect or flag.
     """
+    if not isinstance(pattern, str):
+        raise OptionError("pattern", pattern, "a string")
+    if dialect not in ("python", "ecma"):
+        raise OptionError("dialect", dialect, "'python' or 'ecma'")
+    return _parse(pattern, dialect, flags, search)
+
+
+@lru_cache(maxsize=4096)
+def _parse(pattern: str, dialect: Dialect, flags: str, search: bool) -> Regex:
     if dialect == "python":
         node = PythonParser(pattern, flags).parse()
-    elif dialect == "ecma":
-        node = EcmaParser(pattern, flags).parse()
     else:
-        raise OptionError("dialect", dialect, "'python' or 'ecma'")
+        node = EcmaParser(pattern, flags).parse()
     try:
         return lower(node, search)
     except TooComplexError as error:

@@ -57,7 +57,7 @@ class Guard:
         """The texts that may stand on this side."""
         if self.near == FREE:
             return self.whole
-        there = NOTHING
+        there: Regex = NOTHING
         if self.near.chars:
             near = chars(self.near.chars)
             there = concat([near, ANYTHING] if ahead else [ANYTHING, near])

@@ -45,7 +45,7 @@ _MAXCODE = 4294967295
 _WHITESPACE = " \t\n\r\v\f"
 _RUN = re.compile(r"[^\\.\[{()*+?^$|]+")
 _VERBOSE_RUN = re.compile(r"[^\\.\[{()*+?^$|# \t\n\r\v\f]+")
-_CLASS = re.compile(r"\[\^?\]?(?:[^\]\\]|\\.)*\]", re.DOTALL)
+_CLASS = re.compile(r"\[\^?+\]?+(?:[^\]\\]|\\.)*+\]", re.DOTALL)
 _COUNT = re.compile(r"\{(?!\})([0-9]*)(,?)([0-9]*)\}")
 _DECIMAL = frozenset("0123456789")
 _THREE_OCTAL = re.compile("[0-7]{3}")
@@ -168,6 +168,8 @@ class PythonParser(EscapeParser):
         while char == "#" and self.at < len(self.pattern):
             here = self.pattern[self.at]
             self.at += 2 if here == "\\" else 1
+            if self.at > len(self.pattern):
+                self.invalid("bad escape (end of pattern)", self.at - 2)
             if here == "\n":
                 break
 
@@ -191,7 +193,8 @@ class PythonParser(EscapeParser):
         if not comma:
             high = low
         for bound in (low, high):
-            if bound and int(bound) >= _MAXREPEAT:
+            digits = bound.lstrip("0")
+            if len(digits) > 10 or int(digits or 0) >= _MAXREPEAT:
                 self.invalid("the repetition number is too large", begin + 1, f"use less than {_MAXREPEAT}")
         minimum, maximum = int(low or 0), int(high) if high else None
         if maximum is not None and maximum < minimum:
@@ -361,8 +364,8 @@ class PythonParser(EscapeParser):
         self._groups += 1
         if name is not None:
             if name in self._names:
-                reason = f"redefinition of group name {name!r} as group {number}; was group {self._names[name]}"
-                self.invalid(reason, self.at - len(name) - 1)
+                was = f"as group {number}; was group {self._names[name]}"
+                self.invalid(f"redefinition of group name {name!r} {was}", self.at - len(name) - 1)
             self._names[name] = number
         return number
 

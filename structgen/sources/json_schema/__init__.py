@@ -37,6 +37,6 @@ def json_schema_grammar(schema: Mapping[str, Any] | bool | str, **options: objec
     enforced), `UnsatisfiableSchemaError` (no text validates), `CompileLimitError`, `OptionError`.
     """
     chosen = SchemaOptions.parse(options)
-    document = Document(schema, chosen.max_depth)
+    document = Document(schema, chosen)
     forms = NormalForms(document, max_depth=chosen.max_depth, max_alternatives=chosen.max_alternatives)
-    return emit(inhabited(conjunction_of(document.root), forms, chosen), chosen)
+    return emit(inhabited(conjunction_of(document, document.root), forms, chosen), chosen)

@@ -82,6 +82,7 @@ _OBJECT = frozenset(
 _ANY_TYPE = frozenset(("oneOf", "not", "if", "$dynamicRef", "$recursiveRef"))
 _TYPE_ALONE = frozenset(("type",))
 _ASSERTIONS = _NUMERIC | _STRING | _ARRAY | _OBJECT | _ANY_TYPE | {"type", "enum", "const"}
+_CONSTRAINING = _ASSERTIONS | {"allOf", "anyOf"}
 
 
 def own_form(document: Document, node: Node) -> NormalForm:
@@ -120,14 +121,34 @@ def own_form(document: Document, node: Node) -> NormalForm:
     return NormalForm(tuple(tuple(alternatives) for alternatives in by_type))  # type: ignore[arg-type]
 
 
-def conjunction_of(node: Node) -> Conjunction:
-    """One subschema alone; () when it is true of every value."""
+def conjunction_of(document: Document, node: Node) -> Conjunction:
+    """One subschema alone; () when it is true of every value.
+
+    One that only refers to another is that other one, so that both have one rule.
+    """
+    seen = {node}
+    while (target := _alias(document, node)) is not None and target not in seen:
+        node = target
+        seen.add(node)
     return () if _is_true(node.schema) else (node,)
 
 
 def child(document: Document, node: Node, *place: str | int) -> Conjunction:
     """The subschema at a place inside ``node``."""
-    return conjunction_of(document.node(node.at(*place)))
+    return conjunction_of(document, document.node(node.at(*place)))
+
+
+def _alias(document: Document, node: Node) -> Node | None:
+    """The subschema of this document that says all that ``node`` says, if there is one."""
+    schema = node.schema
+    if isinstance(schema, bool):
+        return None
+    if "$ref" in schema:
+        alone = node.draft <= Draft.DRAFT7 or _CONSTRAINING.isdisjoint(schema)
+        return document.resolve(node, schema["$ref"], "$ref") if alone else None
+    if len(schema.get("allOf", ())) == 1 and _ASSERTIONS.isdisjoint(schema) and "anyOf" not in schema:
+        return document.node(node.at("allOf", 0))
+    return None
 
 
 def _known(schema: Mapping[str, Any], draft: Draft) -> Mapping[str, Any]:

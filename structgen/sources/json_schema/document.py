@@ -22,6 +22,7 @@ from structgen.sources.json_schema.keywords import (
     Schema,
     kind,
 )
+from structgen.sources.json_schema.options import SchemaOptions
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,12 +57,15 @@ class Document:
     """All subschemas of one document, by JSON Pointer.
 
     Raises `InvalidSchemaError` where something is not a schema, `UnsupportedSchemaError` for a dialect
-    that is not known, `CompileLimitError` (``max_depth``) for nesting that is too deep.
+    that is not known, `CompileLimitError` (``max_depth``, ``max_subschemas``, ``max_values``).
     """
 
-    def __init__(self, schema: Mapping[str, Any] | bool | str, max_depth: int) -> None:
-        parsed = parse_text(schema, max_depth) if isinstance(schema, str) else schema
-        self._max_depth = max_depth
+    def __init__(self, schema: Mapping[str, Any] | bool | str, options: SchemaOptions) -> None:
+        parsed = parse_text(schema, options.max_depth) if isinstance(schema, str) else schema
+        self._max_depth = options.max_depth
+        self._max_subschemas = options.max_subschemas
+        self._max_values = options.max_values
+        self._n_values = 0
         self._nodes: dict[str, Node] = {}
         self._resource_at: dict[str, Resource] = {}
         self._resource_of: dict[str, Resource] = {}
@@ -133,6 +137,9 @@ class Document:
                 continue
             if depth > self._max_depth:
                 raise CompileLimitError("max_depth", self._max_depth, depth, pointer[:200])
+            if len(self._nodes) >= self._max_subschemas:
+                # Python objects may hold the same one in many places, 2**n of them
+                raise CompileLimitError("max_subschemas", self._max_subschemas, len(self._nodes) + 1, pointer)
             if isinstance(schema, bool):
                 self._nodes[pointer] = Node(schema, pointer, resource)
                 continue
@@ -185,6 +192,9 @@ class Document:
         pending: list[tuple[object, int]] = [(value, 0)]
         while pending:
             value, depth = pending.pop()
+            self._n_values += 1
+            if self._n_values > self._max_values:
+                raise CompileLimitError("max_values", self._max_values, self._n_values, pointer)
             if depth > self._max_depth:
                 raise CompileLimitError("max_depth", self._max_depth, depth, pointer)
             if value is None or isinstance(value, (str, bool, int)):

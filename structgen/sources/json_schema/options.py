@@ -20,15 +20,17 @@ class SchemaOptions:
     or after the document) or "compact" (none). ``separators``: exactly these texts between items and
     between a key and its value, as in `json.dumps`, and no other white space; it replaces
     ``whitespace``. Limits: ``max_depth`` (nesting of the schema and of chains of ``$ref`` and
-    ``allOf``), ``max_alternatives`` (merged alternatives in the whole schema), ``max_rules``
-    (combinations of subschemas that need a rule or a place of their own), ``max_states`` (states of one
-    automaton).
+    ``allOf``), ``max_subschemas`` (in the document), ``max_values`` (enumerated, with all that they
+    hold), ``max_alternatives`` (merged alternatives in the whole schema), ``max_rules`` (combinations of
+    subschemas with a place of their own), ``max_states`` (states of one automaton).
     """
 
     whitespace: Literal["flexible", "compact"] = "flexible"
     max_whitespace: int = 64
     separators: tuple[str, str] | None = None
     max_depth: int = 128
+    max_subschemas: int = 100_000
+    max_values: int = 1_000_000
     max_alternatives: int = 20_000
     max_rules: int = 50_000
     max_states: int = 100_000
@@ -90,6 +92,8 @@ _CHECKS = {
     "max_whitespace": _check_max_whitespace,
     "separators": _check_separators,
     "max_depth": _check_limit,
+    "max_subschemas": _check_limit,
+    "max_values": _check_limit,
     "max_alternatives": _check_limit,
     "max_rules": _check_limit,
     "max_states": _check_limit,
