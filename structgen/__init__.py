@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from structgen.compiled import CompiledGrammar
     from structgen.compiler import Compiler
     from structgen.errors import StructgenError
-    from structgen.generate import generate
+    from structgen.generation import generate
     from structgen.hf import LogitsProcessor
     from structgen.matcher import Matcher
     from structgen.vocabulary import Vocabulary
@@ -29,7 +29,7 @@ _EXPORTS = {
     "allocate_bitmask": "structgen.bitmask",
     "apply_bitmask_": "structgen.apply",
     "fill_bitmasks": "structgen.bitmask",
-    "generate": "structgen.generate",
+    "generate": "structgen.generation",
 }
 
 __all__ = [

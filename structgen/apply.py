@@ -67,7 +67,14 @@ def apply_bitmask_(
     logits = _checked_logits(logits)
     bitmask = _checked_bitmask(bitmask, logits)
     masks, height = bitmask.shape[0], logits.shape[0]
-    rows = _checked_rows(indices, masks, height)
+    rows = None
+    if indices is not None:
+        rows = _checked_rows(indices, masks, height)
+    elif masks != height:
+        raise BitmaskError(
+            f"bitmask: {masks} rows for {height} rows of logits, expected as many; name the rows that "
+            "it is for with indices=[...]"
+        )
     if masks == 0 or logits.numel() == 0:
         return
     _BACKENDS[_choose(backend, logits)](logits, bitmask, rows)
@@ -131,16 +138,9 @@ def _checked_bitmask(
 
 
 def _checked_rows(
-    indices: Sequence[int] | NDArray[np.integer[Any]] | torch.Tensor | None, masks: int, height: int
-) -> NDArray[np.int64] | None:
-    """The logits row of each bitmask row, or None where they are the same."""
-    if indices is None:
-        if masks != height:
-            raise BitmaskError(
-                f"bitmask: {masks} rows for {height} rows of logits, expected as many; name the rows that "
-                "it is for with indices=[...]"
-            )
-        return None
+    indices: Sequence[int] | NDArray[np.integer[Any]] | torch.Tensor, masks: int, height: int
+) -> NDArray[np.int64]:
+    """The logits row of each bitmask row."""
     rows = indices.cpu().numpy() if isinstance(indices, torch.Tensor) else np.asarray(indices)
     if rows.size == 0:
         rows = rows.astype(np.int64)
@@ -191,7 +191,7 @@ def _pool(process: int) -> ThreadPoolExecutor:
 def _threads_for(bitmask: NDArray[np.int32], row_bytes: int) -> int:
     """How many threads are worth starting; never more than torch may use."""
     allowed = min(torch.get_num_threads(), len(bitmask))
-    if allowed == 1 or len(bitmask) * row_bytes < _PARALLEL_BYTES:
+    if allowed == 1:
         return 1
     sample = bitmask[:, ::_SAMPLED]
     written = np.count_nonzero(sample != -1) / sample.size * len(bitmask) * row_bytes
@@ -217,7 +217,8 @@ def _apply_numba(
     if rows is None:
         rows = _same_rows(height)
     mask_rows = _cpu_kernel()
-    threads = _threads_for(array, width * logits.element_size())
+    row_bytes = width * logits.element_size()
+    threads = 1 if len(rows) * row_bytes < _PARALLEL_BYTES else _threads_for(array, row_bytes)
     if threads == 1:
         mask_rows(flat, stride, width, array, rows, minus_infinity)
         return

@@ -1,8 +1,9 @@
 """Recursive transition networks: the parser as flat tables (Woods 1970).
 
 From automata over symbols, in four steps: nullable calls become empty edges and every rule keeps only its
-non-empty texts; empty edges go; left recursion goes; automata are made deterministic and cut to what
-can both be reached and finished. What remains has no empty loops, so a closure always ends.
+non-empty texts; empty edges go, or become jumps where they save many edges; left recursion goes; automata are
+made deterministic and cut to what can both be reached and finished. A call never comes back to where it began
+without a terminal in between, so a closure always ends.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ from structgen.symbols import Edge, SymbolAutomaton, SymbolGrammar
 
 MAX_PARSER_STATES = 2_000_000
 END = 0  # parser state 0: nothing to come back to
+JUMP = 0  # the symbol of an empty edge that was kept
+# Empty edges are taken out where this leaves at most so many times the edges. In a list of n optional parts it would
+# leave n * n / 2; there they stay, and a closure follows them.
+_GROWTH = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +54,7 @@ class Rtn:
 
 @dataclass(slots=True)
 class _Automaton:
-    """Without empty edges; state 0 is the start, no edge comes back to it, it is not final."""
+    """State 0 is the start: no edge comes back to it, it is not final, and it has no `JUMP`."""
 
     edges: list[list[Edge]]
     final: list[bool]
@@ -103,26 +108,33 @@ def _empty_closure(rule: SymbolAutomaton, state: int, nullable: list[bool]) -> s
 
 def _without_empty_edges(rule: SymbolAutomaton, nullable: list[bool]) -> _Automaton:
     """The same non-empty texts, with a start state of its own that nothing comes back to."""
-    number = {-1: 0}  # -1 stands for the fresh start, a copy of state 0
-    edges: list[list[Edge]] = [[]]
-    final = [False]
-    queue = [-1]
-    while queue:
-        state = queue.pop()
-        closure = _empty_closure(rule, max(state, 0), nullable)
-        if state >= 0:
-            final[number[state]] = bool(rule.final & closure)
-        found: dict[Edge, None] = {}
-        for member in closure:
-            for symbol, target in rule.edges[member]:
-                if target not in number:
-                    number[target] = len(edges)
-                    edges.append([])
-                    final.append(False)
-                    queue.append(target)
-                found[symbol, number[target]] = None
-        edges[number[state]] = list(found)
-    return _Automaton(edges, final)
+    n = len(rule.edges)
+    reaches: list[list[int]] = []
+    budget = _GROWTH * (sum(map(len, rule.edges)) + sum(map(len, rule.empty))) + 64
+    for state in range(n):
+        closure = sorted(_empty_closure(rule, state, nullable))
+        budget -= sum(len(rule.edges[member]) for member in closure)
+        reaches.append(closure)
+        if budget < 0:
+            return _with_jumps(rule, nullable)
+    edges = [list(dict.fromkeys(edge for m in closure for edge in rule.edges[m])) for closure in reaches]
+    final = [bool(rule.final.intersection(closure)) for closure in reaches]
+    return _with_fresh_start(edges, final, edges[0])
+
+
+def _with_jumps(rule: SymbolAutomaton, nullable: list[bool]) -> _Automaton:
+    edges = []
+    for state, found in enumerate(rule.edges):
+        skipped = [target for symbol, target in found if symbol < 0 and nullable[-symbol - 1]]
+        jumps = dict.fromkeys((JUMP, target) for target in (*rule.empty[state], *skipped) if target != state)
+        edges.append([*found, *jumps])
+    start = [edge for m in sorted(_empty_closure(rule, 0, nullable)) for edge in rule.edges[m]]
+    return _with_fresh_start(edges, [state in rule.final for state in range(len(edges))], start)
+
+
+def _with_fresh_start(edges: list[list[Edge]], final: list[bool], start: list[Edge]) -> _Automaton:
+    shifted = [[(symbol, target + 1) for symbol, target in found] for found in (start, *edges)]
+    return _reachable(_Automaton(shifted, [False, *final]))
 
 
 def _without_unproductive(rules: list[_Automaton]) -> list[_Automaton]:
@@ -150,7 +162,7 @@ def _without_unproductive(rules: list[_Automaton]) -> list[_Automaton]:
             productive[r] = True
             stack.extend(waiting.pop(r, []))
         for symbol, source in incoming[r][state]:
-            if symbol > 0 or productive[-symbol - 1]:
+            if symbol >= 0 or productive[-symbol - 1]:
                 stack.append((r, source))
             else:
                 waiting.setdefault(-symbol - 1, []).append((r, source))
@@ -160,7 +172,7 @@ def _without_unproductive(rules: list[_Automaton]) -> list[_Automaton]:
             [
                 (symbol, target)
                 for symbol, target in edges
-                if useful[r][target] and (symbol > 0 or productive[-symbol - 1])
+                if useful[r][target] and (symbol >= 0 or productive[-symbol - 1])
             ]
             for edges in rule.edges
         ]
@@ -219,7 +231,11 @@ def _left_loop(rules: list[_Automaton], group: list[int], wanted: int) -> _Autom
                 automaton.edges[0].append((symbol, after))
         for state in range(1, len(body.edges)):
             at = place[rule, state]
-            automaton.edges[at].extend((symbol, place[rule, target]) for symbol, target in body.edges[state])
+            for symbol, target in body.edges[state]:
+                if symbol == JUMP:
+                    automaton.empty[at].append(place[rule, target])
+                else:
+                    automaton.edges[at].append((symbol, place[rule, target]))
             if body.final[state]:
                 automaton.empty[at].append(hub[rule])
     automaton.final.add(hub[wanted])
@@ -293,6 +309,8 @@ def _deterministic(rule: _Automaton) -> _Automaton:
     """Subset construction over symbols, where it does not make the rule much larger."""
     if all(len({symbol for symbol, _ in edges}) == len(edges) for edges in rule.edges):
         return rule
+    if any(symbol == JUMP for edges in rule.edges for symbol, _ in edges):
+        return rule
     limit = 4 * len(rule.edges) + 16
     start = frozenset([0])
     number = {start: 0}
@@ -342,6 +360,8 @@ def _flatten(rules: list[_Automaton], accepts_empty: bool, max_states: int) -> R
             for symbol, target in edges:
                 if symbol > 0:
                     flat.append((symbol, base[number] + target))
+                elif symbol == JUMP:  # a call that ends its caller goes on in its place
+                    flat.append((-(base[number] + target), END))
                 else:
                     tail = rule.final[target] and not rule.edges[target]
                     flat.append((-base[-symbol - 1], END if tail else base[number] + target))

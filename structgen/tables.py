@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -118,9 +119,7 @@ def build_tables(
         here = slice(base + 1, base + automaton.n_states)
         row[here] = offset + np.arange(1, automaton.n_states) * table.shape[1]
         class_map[here] = class_offsets[content]
-        bits = (automaton.transitions > 0)[:, automaton.byte_class]
-        alive[here] = _bitsets(bits)[1:]
-        flags[here] = _flags(automaton.accepting, bits)[1:]
+        alive[here], flags[here] = _state_facts(automaton)
     # counted terminals: state numbers after all table states; their heads lead into them
     block_rows = []
     next_state = n_states
@@ -241,6 +240,13 @@ def _bitsets(bits: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint32]:
     """bool (n, 256) to uint32 (n, 8), bit i of word w standing for 32 w + i."""
     packed = np.packbits(bits, axis=1, bitorder="little")
     return np.ascontiguousarray(packed).view(np.uint32)
+
+
+@lru_cache(maxsize=4096)
+def _state_facts(automaton: Dfa) -> tuple[npt.NDArray[np.uint32], Int32Array]:
+    """The alive bitsets and flags of all states but the dead one. Most automata are met again and again."""
+    bits = (automaton.transitions > 0)[:, automaton.byte_class]
+    return _bitsets(bits)[1:], _flags(automaton.accepting, bits)[1:]
 
 
 def _flags(accepting: npt.NDArray[np.bool_], bits: npt.NDArray[np.bool_]) -> Int32Array:

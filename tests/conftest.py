@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+from structgen_kernels.jit import code_folder
 
 if TYPE_CHECKING:
     from structgen import Compiler, Vocabulary
@@ -27,7 +28,11 @@ _made: list[str] = []
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A cache folder for this run, which xdist's workers inherit and share: the user's stays as it is."""
+    """A cache folder for this run, which xdist's workers inherit and share: the user's stays as it is.
+
+    Compiled kernels are kept from run to run: they are named by their sources, and take a minute.
+    """
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(code_folder().parent))
     if _CACHE not in os.environ:
         _made.append(tempfile.mkdtemp(prefix="structgen-tests-"))
         os.environ[_CACHE] = _made[0]

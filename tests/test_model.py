@@ -276,6 +276,7 @@ def test_damaged_folders_are_refused_with_the_reason(tmp_path, change, reason):
         ("./no/such/folder", "no such folder"),
         ("/no/such/folder", "no such folder"),
         ("~/no such folder", "no such folder"),
+        ("~nonesuch-user/model", "no such folder"),
         ("owner/name/more", "no such folder"),
         ("has space/x", "no such folder"),
         ("", "no such folder"),

@@ -12,7 +12,9 @@ WORDS = 128  # words of a program: 4,096 columns
 
 
 @triton.jit
-def mask_rows(logits, stride, width, bitmask, mask_stride, words, rows, WORDS: tl.constexpr):
+def mask_rows(  # type: ignore[no-untyped-def]  # Triton reads annotations, and takes no others than its own
+    logits, stride, width, bitmask, mask_stride, words, rows, WORDS: tl.constexpr
+):
     """Write minus infinity over every logit that its row of the bitmask does not allow.
 
     One program for each bitmask row and each WORDS words. The logits are never read: allowed ones are

@@ -24,7 +24,7 @@ _DIGIT = Chars(CharSet.of([(0x30, 0x39)]))
 _NONZERO = Chars(CharSet.of([(0x31, 0x39)]))
 _QUOTE = 0x22
 # Below this many characters a bounded string is spelled out: as fast, and without a counter.
-_UNROLLED = 8
+UNROLLED = 8
 
 # An automaton with a start, an end and nothing in between: table, byte classes, accepting states.
 _NOTHING_YET = (
@@ -66,22 +66,34 @@ def sized_string(minimum: int, maximum: int | None) -> Dfa | CountedDfa:
     """A JSON string of at least ``minimum`` and at most ``maximum`` code points."""
     if minimum == 0 and maximum is None:
         return string()
-    if max(minimum, maximum or 0) <= _UNROLLED:
+    if max(minimum, maximum or 0) <= UNROLLED:
         return quoted(compile_regex(Repeat(Chars(ANY), minimum, maximum), "json-string"))
     return CountedDfa(b'"', character(), minimum, maximum, b'"')
 
 
 def quoted(content: Dfa) -> Dfa:
     """A JSON string whose inside ``content`` matches (it writes its own quotes as escapes)."""
+    return _after_quote(content, closed=True)
+
+
+def opened(content: Dfa) -> Dfa:
+    """An opening quote and the beginning of a JSON string's inside, which ``content`` matches."""
+    return _after_quote(content, closed=False)
+
+
+def _after_quote(content: Dfa, *, closed: bool) -> Dfa:
     n = content.n_states
     table = np.zeros((n + 2, 256), np.int32)
     # 0 dead, 1 the opening quote, 2.. the content's states, the last one the end
     inner = content.transitions[:, content.byte_class]
     table[2 : n + 1] = np.where(inner[1:] > 0, inner[1:] + 1, 0)
     table[1, _QUOTE] = 2
-    table[np.flatnonzero(content.accepting) + 1, _QUOTE] = n + 1
     accepting = np.zeros(n + 2, np.bool_)
-    accepting[n + 1] = True
+    if closed:
+        table[np.flatnonzero(content.accepting) + 1, _QUOTE] = n + 1
+        accepting[n + 1] = True
+    else:
+        accepting[2 : n + 1] = content.accepting[1:]
     return canonical(table, accepting)
 
 

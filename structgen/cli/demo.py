@@ -43,7 +43,7 @@ def demo(
     model: Annotated[
         str, typer.Option(help="'default' (the embedded model), a folder or a model id.")
     ] = "default",
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the sampling.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the sampling.")] = 4,
     greedy: Annotated[bool, typer.Option("--greedy", help="Always the likeliest token.")] = False,
 ) -> None:
     """A JSON Schema, a regex, a Lark and a GBNF grammar: what a model writes without and with each.
@@ -75,7 +75,7 @@ def demo(
         with console.status(f"{task.title}: generating"):
             grammar = task.source.compile(Compiler(vocabulary))
             set_seed(seed)
-            free = _free_answer(network, tokenizer, vocabulary, task.prompt, options)
+            free = _free_answer(network, tokenizer, vocabulary, task, options)
             set_seed(seed)
             bound = _bound_answer(network, tokenizer, grammar, task.prompt, options)
             times = _replay(task, vocabulary, bound)
@@ -101,10 +101,10 @@ def _warm_up(vocabulary: Vocabulary) -> None:
 
 
 def _free_answer(
-    network: Any, tokenizer: Any, vocabulary: Vocabulary, prompt: str, options: dict[str, Any]
+    network: Any, tokenizer: Any, vocabulary: Vocabulary, task: Task, options: dict[str, Any]
 ) -> Answer:
-    """What the model writes when nothing holds it."""
-    inputs = tokenizer(prompt, return_tensors="pt")
+    """What the model writes when nothing holds it, up to where it leaves the prompt's JSON string or list."""
+    inputs = tokenizer(task.prompt, return_tensors="pt")
     output = network.generate(
         **inputs,
         max_new_tokens=FREE_TOKENS,
@@ -113,8 +113,10 @@ def _free_answer(
         **options,
     )
     tokens = tuple(output[0, inputs["input_ids"].shape[1] :].tolist())
-    ended = tokens[-1] in vocabulary.eos_token_ids
-    return Answer(vocabulary.decode(tokens).decode("utf-8", "replace"), tokens, ended)
+    text = vocabulary.decode(tokens).decode("utf-8", "replace")
+    if task.until:
+        text = text.partition(task.until)[0]
+    return Answer(text, tokens, tokens[-1] in vocabulary.eos_token_ids)
 
 
 def _bound_answer(
@@ -167,7 +169,7 @@ def _show(
     )
     parts: list[RenderableType] = [
         Syntax(task.shown, task.language, word_wrap=True, background_color="default"),
-        Text(f"prompt  {_short(task.prompt)}", style="dim"),
+        Text(f"prompt  {_short(task.prompt, 120)}", style="dim"),
         *_verdict("without", free, free_problem),
         *_verdict("with", bound, problem),
         Text(figures, style="dim"),
@@ -184,7 +186,7 @@ def _verdict(which: str, answer: Answer, problem: str) -> list[RenderableType]:
     return [heading, Text(_short(answer.text), style="" if not problem else "dim")]
 
 
-def _short(text: str) -> str:
-    """One line, not endless."""
+def _short(text: str, most: int = _SHOWN) -> str:
+    """One line, not endless: its beginning and its end."""
     line = text.replace("\n", "\\n")
-    return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}..."
+    return line if len(line) <= most else f"{line[: most // 2]} ... {line[-most // 2 :]}"

@@ -10,30 +10,19 @@ from dataclasses import dataclass
 from structgen.cli.grammar_options import GrammarSource
 from structgen.model import prompt_for
 
-PERSON = {
-    "type": "object",
-    "properties": {
-        "name": {"type": "string", "minLength": 1, "maxLength": 30},
-        "age": {"type": "integer", "minimum": 0, "maximum": 120},
-        "roles": {
-            "type": "array",
-            "items": {"enum": ["admin", "editor", "reader"]},
-            "minItems": 1,
-            "maxItems": 3,
-        },
-        "address": {
-            "type": "object",
-            "properties": {
-                "city": {"type": "string", "maxLength": 30},
-                "zip": {"type": "string", "pattern": "^[0-9]{5}$"},
-            },
-            "required": ["city", "zip"],
-            "additionalProperties": False,
-        },
-    },
-    "required": ["name", "age", "roles", "address"],
-    "additionalProperties": False,
-}
+PERSON = """\
+{"type": "object",
+ "properties": {
+  "name": {"type": "string", "minLength": 1, "maxLength": 30},
+  "age": {"type": "integer", "minimum": 0, "maximum": 120},
+  "roles": {"type": "array", "items": {"enum": ["admin", "editor", "reader"]}, "minItems": 1, "maxItems": 3},
+  "address": {
+   "type": "object",
+   "properties": {
+    "city": {"type": "string", "maxLength": 30},
+    "zip": {"type": "string", "pattern": "^[0-9]{5}$"}},
+   "required": ["city", "zip"], "additionalProperties": false}},
+ "required": ["name", "age", "roles", "address"], "additionalProperties": false}"""
 DATE = r"(19|20)\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
 QUERY = """\
 start: "SELECT " columns " FROM " NAME [where] [" LIMIT " COUNT] ";"
@@ -55,28 +44,35 @@ number ::= "0" | "-"? [1-9] [0-9]{0,2} ("." [0-9]{1,2})?
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """``problem(text)``: what is wrong with a text, '' for nothing; it does not ask structgen."""
+    """One grammar and one prompt.
+
+    ``problem(text)``: what is wrong with a text, '' for nothing; it does not ask structgen. ``until``: what
+    follows the text in the prompt's JSON; without a grammar the model is taken to be done there.
+    """
 
     title: str
     source: GrammarSource
     shown: str
     language: str
     prompt: str
+    until: str
     problem: Callable[[str], str]
 
 
 def tasks() -> tuple[Task, ...]:
     """The tasks, in the order in which they are shown."""
+    person = json.loads(PERSON)
     date_field = {"type": "object", "properties": {"date": {"type": "string"}}, "required": ["date"]}
     matrix = {"type": "object", "properties": {"matrix": {"type": "array"}}, "required": ["matrix"]}
     query = {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]}
     return (
         Task(
             "JSON Schema",
-            GrammarSource("json_schema", PERSON, "a person"),
-            json.dumps(PERSON, indent=1),
+            GrammarSource("json_schema", person, "a person"),
+            PERSON,
             "json",
-            prompt_for(PERSON),
+            prompt_for(person),
+            "",
             _json_problem,
         ),
         Task(
@@ -85,6 +81,7 @@ def tasks() -> tuple[Task, ...]:
             DATE,
             "text",
             prompt_for(date_field) + '{"date": "',
+            '"',
             _date_problem,
         ),
         Task(
@@ -93,6 +90,7 @@ def tasks() -> tuple[Task, ...]:
             QUERY.rstrip(),
             "text",
             prompt_for(query) + '{"query": "',
+            '"',
             _query_problem,
         ),
         Task(
@@ -101,6 +99,7 @@ def tasks() -> tuple[Task, ...]:
             MATRIX.rstrip(),
             "text",
             prompt_for(matrix) + '{"matrix": ',
+            "}",
             _matrix_problem,
         ),
     )
@@ -113,7 +112,9 @@ def _json_problem(text: str) -> str:
         value = json.loads(text)
     except ValueError as error:
         return f"not JSON: {error}"
-    errors = sorted(Draft202012Validator(PERSON).iter_errors(value), key=lambda error: error.json_path)
+    errors = sorted(
+        Draft202012Validator(json.loads(PERSON)).iter_errors(value), key=lambda error: error.json_path
+    )
     return f"{errors[0].json_path}: {errors[0].message}" if errors else ""
 
 

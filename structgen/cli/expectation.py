@@ -30,7 +30,7 @@ def describe_next(matcher: Matcher) -> list[str]:
             f"any visible character except {' '.join(missing)}" if missing else "any visible character"
         )
     elif len(visible) <= _FEW:
-        # In JSON any character of a string may also be spelled as an escape; saying so each time hides the rest.
+        # In JSON any character of a string may also be spelled as an escape; saying so hides the rest.
         escape = _BACKSLASH if matcher.grammar.source.kind == "json_schema" else None
         shown = [byte for byte in visible if byte != escape] or visible
         parts.extend(_forced_text(matcher, byte, escape) for byte in shown)

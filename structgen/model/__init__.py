@@ -9,6 +9,7 @@ loaded.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,10 +86,12 @@ def load(
     damaged or does not fit the others.
     """
     name = str(name_or_path)
-    path = Path(name_or_path).expanduser()
+    path = Path(os.path.expanduser(name))  # not Path.expanduser: it raises for an unknown ~user
+    if not name:  # Path("") is the working folder
+        raise ModelLoadError(name, "no such folder: the name is empty", _OTHER_MODEL)
     if name == DEFAULT_MODEL_NAME or (path.is_dir() and path.resolve() == default_model_path()):
         return load_default()
-    if name and path.is_dir():  # Path("") is the working folder
+    if path.is_dir():
         return _load_folder(path, name, "auto")
     if path.exists():
         raise ModelLoadError(name, "is a file, not a folder", "give the folder that holds config.json")

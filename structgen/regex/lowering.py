@@ -21,6 +21,7 @@ from structgen.regex.assertions import (
     Node,
     Series,
     Side,
+    end_or_last_newline,
     text_end,
     text_start,
     widths,
@@ -50,7 +51,7 @@ from structgen.regex.paths import (
     pushed_left,
     resolved,
 )
-from structgen.regex.syntax import ANYTHING, EPSILON, Concat, Regex, Repeat
+from structgen.regex.syntax import ANYTHING, EPSILON, Concat, Literal, Regex, Repeat
 
 _START = ((ONLY_EDGE, FREE),)
 _END = ((FREE, ONLY_EDGE),)
@@ -61,8 +62,6 @@ def lower(node: Node, search: bool) -> Regex:
 
     Raises `TooComplexError`.
     """
-    if isinstance(node, PLAIN):
-        return concat([ANYTHING, node, ANYTHING]) if search else node
     quick = _anchored(node, search)
     if quick is not None:
         return quick
@@ -72,19 +71,30 @@ def lower(node: Node, search: bool) -> Regex:
 
 
 def _anchored(node: Node, search: bool) -> Regex | None:
-    """The common case, ``^`` or ``$`` or both around what has no assertions."""
+    """The common cases, at no cost: ``^`` or ``$`` or both around what has no assertions, and choices
+    between such. None for others."""
+    if isinstance(node, PLAIN):
+        return concat([ANYTHING, node, ANYTHING]) if search else node
+    if isinstance(node, Choice):
+        options = [_anchored(option, search) for option in node.options]
+        made = [option for option in options if option is not None]
+        return union(made) if len(made) == len(options) else None
     if not isinstance(node, Series):
         return None
     parts = list(node.parts)
-    starts = isinstance(parts[0], Neighbours) and parts[0].pairs == _START
-    stops = isinstance(parts[-1], Neighbours) and parts[-1].pairs == _END
-    inner = parts[starts : len(parts) - stops]
-    plain = [part for part in inner if isinstance(part, PLAIN)]
-    if len(plain) != len(inner):
-        return None
-    if not search:
-        return concat(plain)
-    return concat([EPSILON if starts else ANYTHING, *plain, EPSILON if stops else ANYTHING])
+    head = tail = ANYTHING if search else EPSILON
+    if isinstance(parts[0], Neighbours) and parts[0].pairs == _START:
+        head = EPSILON
+        del parts[0]
+    last = parts[-1] if parts else None
+    if isinstance(last, Neighbours) and last.pairs == _END:
+        tail = EPSILON
+        del parts[-1]
+    elif isinstance(last, Look) and last == end_or_last_newline(last.offset):
+        tail = Repeat(Literal("\n"), 0, 1) if search else EPSILON
+        del parts[-1]
+    plain = [part for part in parts if isinstance(part, PLAIN)]
+    return concat([head, *plain, tail]) if len(plain) == len(parts) else None
 
 
 def _closed(path: Path) -> Path:

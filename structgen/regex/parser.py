@@ -10,10 +10,9 @@ from functools import lru_cache
 from typing import Literal
 
 from structgen.errors import OptionError, UnsupportedRegexError
+from structgen.regex.assertions import Node
 from structgen.regex.derivative import TooComplexError
-from structgen.regex.ecma_dialect import EcmaParser
 from structgen.regex.lowering import lower
-from structgen.regex.python_dialect import PythonParser
 from structgen.regex.syntax import Regex
 
 Dialect = Literal["python", "ecma"]
@@ -42,10 +41,7 @@ def parse(pattern: str, dialect: Dialect = "python", *, flags: str = "", search:
 
 @lru_cache(maxsize=4096)
 def _parse(pattern: str, dialect: Dialect, flags: str, search: bool) -> Regex:
-    if dialect == "python":
-        node = PythonParser(pattern, flags).parse()
-    else:
-        node = EcmaParser(pattern, flags).parse()
+    node = _tree(pattern, dialect, flags)
     try:
         return lower(node, search)
     except TooComplexError as error:
@@ -55,3 +51,14 @@ def _parse(pattern: str, dialect: Dialect, flags: str, search: bool) -> Regex:
             offset=error.offset or 0,
             remedy="write it without the assertion there, or with fewer cases",
         ) from None
+
+
+def _tree(pattern: str, dialect: Dialect, flags: str) -> Node:
+    # most programs need one dialect only
+    if dialect == "python":
+        from structgen.regex.python_dialect import PythonParser
+
+        return PythonParser(pattern, flags).parse()
+    from structgen.regex.ecma_dialect import EcmaParser
+
+    return EcmaParser(pattern, flags).parse()

@@ -146,11 +146,21 @@ def plain_path(node: Regex) -> Path:
 
 
 def limited(paths: Iterable[Path]) -> list[Path]:
-    """The paths, each once. Raises `TooComplexError` at more than `MAX_PATHS`."""
-    distinct = list(dict.fromkeys(paths))
-    if len(distinct) > MAX_PATHS:
-        raise TooComplexError(f"assertions that hold in more than {MAX_PATHS} ways")
-    return distinct
+    """The paths, each once; those of one piece that differ in nothing else become one.
+
+    Raises `TooComplexError` as soon as more than `MAX_PATHS` are left.
+    """
+    distinct: dict[object, list[Path]] = {}
+    for path in paths:
+        alike = distinct.setdefault(path.cuts if len(path.pieces) == 1 else path, [])
+        if len(path.pieces) == 1 or not alike:
+            alike.append(path)
+        if len(distinct) > MAX_PATHS:
+            raise TooComplexError(f"assertions that hold in more than {MAX_PATHS} ways")
+    return [
+        alike[0] if len(alike) == 1 else alike[0].with_span(0, 1, union(path.pieces[0] for path in alike))
+        for alike in distinct.values()
+    ]
 
 
 def joined(before: Iterable[Path], after: Iterable[Path]) -> list[Path]:

@@ -22,6 +22,7 @@ from structgen.charset import ANY, MAX_CODE_POINT, CharSet
 from structgen.errors import InvalidGrammarError, OptionError, SourcePosition, UnsupportedGrammarError
 from structgen.grammar import EMPTY, Choice, Expr, Grammar, Repetition, RuleRef, Sequence, Terminal
 from structgen.regex.syntax import Chars, Literal
+from structgen.sources.source_text import refuse_lone_surrogates
 
 MAX_NESTING = 100
 _MAX_COUNT_DIGITS = 9
@@ -47,6 +48,7 @@ def gbnf_grammar(text: str, root: str = "root", *, undefined: OneOf["error", "no
         raise OptionError("text", text, "a GBNF grammar as a str")
     if undefined not in ("error", "nothing"):
         raise OptionError("undefined", undefined, "'error' or 'nothing'")
+    refuse_lone_surrogates(text)
     reader = _Reader(text)
     reader.read_rules()
     for name, offset in reader.references:
@@ -96,7 +98,9 @@ class _Reader:
         begin = self.at
         name = self.read_name()
         if not name:
-            raise self.invalid("expected the name of a rule", remedy="names are made of letters, digits, - and _")
+            raise self.invalid(
+                "expected the name of a rule", remedy="names are made of letters, digits, - and _"
+            )
         self.skip_space(newlines=False)
         if not self.text.startswith("::=", self.at):
             raise self.invalid(f"expected '::=' after the rule name {name!r}")
@@ -119,7 +123,7 @@ class _Reader:
         if self.text.startswith("::=", self.at):
             raise self.invalid(
                 f"'::=' inside the rule {name!r}",
-                remedy="the text before it belongs to that rule: after '::=' and '|' a line break does not end it",
+                remedy="what precedes it belongs to that rule: after '::=' and '|' a rule goes on below",
             )
         raise self.invalid(f"unexpected {found!r} in the rule {name!r}")
 
@@ -199,7 +203,9 @@ class _Reader:
             escaped = self.at
             code_point = self.read_char()
             if 0xD800 <= code_point <= 0xDFFF:
-                raise self.invalid("a surrogate is no character", at=escaped, remedy="write it as \\UHHHHHHHH")
+                raise self.invalid(
+                    "a surrogate is no character", at=escaped, remedy="write it as \\UHHHHHHHH"
+                )
             chars.append(chr(code_point))
         self.at += 1
         return Terminal(Literal("".join(chars)), self.text[begin : self.at]) if chars else EMPTY
@@ -228,7 +234,9 @@ class _Reader:
         charset = CharSet.of(ranges)
         source = self.text[begin : self.at]
         if not ranges:
-            raise self.invalid(f"the character class {source} is empty", at=begin, remedy="write . for any character")
+            raise self.invalid(
+                f"the character class {source} is empty", at=begin, remedy="write . for any character"
+            )
         if negated:
             charset = ~charset
         if not charset:
@@ -337,7 +345,9 @@ class _Reader:
         return f"line {position.line}, column {position.column}"
 
     def invalid(self, reason: str, *, at: int | None = None, remedy: str = "") -> InvalidGrammarError:
-        return InvalidGrammarError(reason, text=self.text, offset=self.at if at is None else at, remedy=remedy)
+        return InvalidGrammarError(
+            reason, text=self.text, offset=self.at if at is None else at, remedy=remedy
+        )
 
     def token_reference(self) -> UnsupportedGrammarError:
         return UnsupportedGrammarError(

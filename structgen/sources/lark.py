@@ -24,6 +24,7 @@ from pathlib import Path
 
 from structgen.errors import InvalidGrammarError, OptionError
 from structgen.grammar import Grammar
+from structgen.sources.source_text import refuse_lone_surrogates
 
 
 def lark_grammar(source: str | Path, start: str = "start", *, import_paths: Sequence[Path] = ()) -> Grammar:
@@ -46,6 +47,7 @@ def lark_grammar(source: str | Path, start: str = "start", *, import_paths: Sequ
         raise OptionError("start", start, "the name of a rule")
     path = source.absolute() if isinstance(source, Path) else None
     text = source if isinstance(source, str) else _read_file(source)
+    refuse_lone_surrogates(text)
     return read_rules(read_definitions(text, path, [Path(folder) for folder in import_paths]), start)
 
 
@@ -55,4 +57,6 @@ def _read_file(path: Path) -> str:
     except OSError as error:
         raise InvalidGrammarError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise InvalidGrammarError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from error
+        raise InvalidGrammarError(
+            f"{path} is not UTF-8 text: {error.reason} at byte {error.start}"
+        ) from error

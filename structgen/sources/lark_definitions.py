@@ -17,22 +17,29 @@ from lark.lexer import Token
 from lark.load_grammar import (
     GRAMMAR_ERRORS,
     GrammarBuilder,
-    _get_parser,  # the one way to Lark's parser of grammars that keeps the places
+    _get_parser,
     stdlib_loader,
 )
 from lark.tree import Tree
 
 from structgen.errors import InvalidGrammarError, SourcePosition, UnsupportedGrammarError
 
-LarkTree = Tree[Any]
+# Lark's parser of grammars: not public, but nothing else keeps the places of names. It has no types.
+_grammar_parser: Any = _get_parser
 
+# A `lark.Tree`. Lark types its children as trees, but some are tokens and symbols.
+LarkTree = Any
+
+IGNORED_PREFIX = "__IGNORE_"  # what Lark calls the n-th %ignore, where that is no terminal's name
 _MAX_IMPORTS_OF_A_FILE = 50
+_MAX_TERMINAL_PARTS = 100_000
 _STATEMENTS_OF_OTHERS = ("%json", "%regex", "%llguidance", "%lark")
 
 # Where Lark's messages have the name that they are about.
 _NAMED = re.compile(
-    r"'(\w+)'|(?:Error at|rule|terminal|Parameter|parameters:|used for|not defined:|aren't allowed inside"
-    r" terminals) ?[({]?(?:NonTerminal\()?'?(\w+)"
+    r"['`](\w+)['`]"
+    r"|(?:Error at|rule|terminal|Parameter|parameters:|used for|not defined:) (\w+)"
+    r"|terminals? [({](?:NonTerminal\()?'(\w+)"
 )
 
 
@@ -74,22 +81,22 @@ def read_definitions(text: str, path: Path | None, import_paths: Sequence[Path])
     Raises `InvalidGrammarError` and `UnsupportedGrammarError`.
     """
     names = _Names()
-    names.collect(_parse(text, ""))
-    loader = _ImportLoader(text, names.imports, import_paths)
-    builder = GrammarBuilder(False, [loader])
     try:
+        names.collect(_parse(text, ""))
+        loader = _ImportLoader(text, names.imports, import_paths)
+        builder = GrammarBuilder(False, [loader])
         builder.load_grammar(text, str(path) if path is not None else _NO_FILE)
         grammar = builder.build()
     except (LarkError, AssertionError) as error:  # Lark checks some of its input with `assert`
         raise _translated(error, text, names) from error
     except RecursionError as error:
-        raise UnsupportedGrammarError("definitions nested too deep") from error
+        raise UnsupportedGrammarError("definitions nested too deep", text=text, offset=0) from error
     return Definitions(
         text=text,
         rules={name: RuleDefinition(tuple(params), tree) for name, params, tree, _ in grammar.rule_defs},
         terminals={name: tree for name, (tree, _) in grammar.term_defs},
         ignored=tuple(dict.fromkeys(grammar.ignore)),
-        offsets=names.defined | {k: v for k, v in names.imported.items() if k not in names.defined},
+        offsets=names.imported | names.ignored | names.defined,
         own=frozenset(names.defined),
     )
 
@@ -99,7 +106,7 @@ def _parse(text: str, file: str) -> LarkTree:
     where = f"{file}: " if file else ""
     try:
         # a last line without its end is fine to Lark
-        tree: LarkTree = _get_parser().parse(text + "\n", "start")
+        tree = _grammar_parser().parse(text + "\n", "start")
     except UnexpectedInput as error:
         offset = min(error.pos_in_stream if error.pos_in_stream is not None else len(text), len(text))
         for statement in _STATEMENTS_OF_OTHERS:
@@ -121,14 +128,48 @@ def _parse(text: str, file: str) -> LarkTree:
             offset=offset,
             remedy="a str is the grammar itself: for a file give a pathlib.Path" if one_line else "",
         ) from error
+    _check_terminal_sizes(tree, text, where)
     return tree
+
+
+def _check_terminal_sizes(tree: LarkTree, text: str, where: str) -> None:
+    """Refuse terminals that grow out of bounds when those they name are put in, before Lark does it."""
+    parts: dict[str, list[str]] = {}
+    offsets: dict[str, int] = {}
+    for term in tree.find_data("term"):
+        name = term.children[0]
+        offsets[str(name)] = name.start_pos or 0
+        nodes = term.children[-1].iter_subtrees()
+        parts[str(name)] = [str(part) for node in nodes for part in node.children if isinstance(part, Token)]
+    sizes: dict[str, int] = {}
+    open_names: set[str] = set()
+    for name in parts:
+        pending = [name]
+        while pending:
+            current = pending[-1]
+            needed = [part for part in parts[current] if part in parts and part not in sizes]
+            if needed and current not in open_names:
+                open_names.add(current)
+                # a name that is open already is a circle, which Lark reports
+                pending += [part for part in needed if part not in open_names]
+                continue
+            pending.pop()
+            sizes[current] = 1 + sum(sizes.get(part, 1) for part in parts[current])
+            if sizes[current] > _MAX_TERMINAL_PARTS:
+                raise UnsupportedGrammarError(
+                    f"{where}terminal {current} has over {_MAX_TERMINAL_PARTS:,} parts",
+                    text=text,
+                    offset=offsets[current],
+                    remedy="make it a rule, in which parts are shared",
+                )
 
 
 def _syntax_reason(error: UnexpectedInput) -> str:
     """What Lark says of a syntax error in a grammar, in one line."""
     if not isinstance(error, UnexpectedToken):
-        return f"unexpected {getattr(error, 'char', 'character')!r}"
-    known = error.match_examples(_get_parser().parse, GRAMMAR_ERRORS, use_accepts=True)
+        char = getattr(error, "char", "character")
+        return f"unexpected {char!r}" + (" (is a string closed on its line?)" if char == '"' else "")
+    known = error.match_examples(_grammar_parser().parse, GRAMMAR_ERRORS, use_accepts=True)
     if isinstance(known, str):
         return known[0].lower() + known[1:]
     expected = ", ".join(sorted(error.accepts or error.expected))
@@ -145,13 +186,18 @@ class _Names:
     used: dict[str, int] = field(default_factory=dict)
     repeated: dict[str, int] = field(default_factory=dict)  # the second definition of a name
     imports: dict[str, int] = field(default_factory=dict)  # 'a/b.lark': where its path stands
+    conditional: dict[str, int] = field(default_factory=dict)  # rules written ?name
+    ignored: dict[str, int] = field(default_factory=dict)  # by the names that Lark gives them
 
     def collect(self, tree: LarkTree) -> None:
         for statement in tree.children:
             if statement.data in ("override", "extend"):
                 statement = statement.children[0]
             if statement.data == "rule":
-                self.define(statement.children[1])
+                modifiers, name, *_ = statement.children
+                self.define(name)
+                if any("?" in modifier for modifier in modifiers.children):
+                    self.conditional[str(name)] = name.start_pos or 0
             elif statement.data == "term":
                 self.define(statement.children[0])
             elif statement.data == "declare":
@@ -160,6 +206,12 @@ class _Names:
             elif statement.data == "import":
                 self.collect_import(statement)
                 continue
+            elif statement.data == "ignore":
+                tokens = [
+                    t for node in statement.iter_subtrees() for t in node.children if isinstance(t, Token)
+                ]
+                name = f"{IGNORED_PREFIX}{len(self.ignored)}"
+                self.ignored[name] = min((token.start_pos or 0 for token in tokens), default=0)
             for symbol in statement.find_data("terminal"):
                 self.use(symbol.children[0])
             for symbol in statement.find_data("nonterminal"):
@@ -178,11 +230,12 @@ class _Names:
     def collect_import(self, statement: LarkTree) -> None:
         path, *rest = statement.children
         parts: list[Token] = list(path.children)
-        listed = rest[0].children if rest and isinstance(rest[0], Tree) else None
+        listed: Any = rest[0].children if rest and isinstance(rest[0], Tree) else None
         folders = parts if listed is not None else parts[:-1]
         if folders:
             self.imports.setdefault("/".join(folders) + ".lark", parts[0].start_pos or 0)
-        for token in listed if listed is not None else [rest[0] if rest else parts[-1]]:
+        names: list[Token] = listed if listed is not None else [rest[0] if rest else parts[-1]]
+        for token in names:
             self.imported.setdefault(str(token), token.start_pos or 0)
 
     def place(self, message: str) -> int | None:
@@ -193,8 +246,10 @@ class _Names:
             tables = [self.used, self.defined, self.imported]
         elif "more than once" in message:
             tables = [self.repeated, *tables]
+        if "?rule modifier" in message:
+            return next((at for name, at in self.conditional.items() if name.startswith("_")), None)
         for match in _NAMED.finditer(message):
-            name = match[1] or match[2]
+            name = match[1] or match[2] or match[3]
             for table in tables:
                 if name in table:
                     return table[name]
@@ -210,9 +265,10 @@ def _translated(error: LarkError | AssertionError, text: str, names: _Names) -> 
         remedy = "join the two with |, or replace an imported one with %override"
     if not isinstance(error, GrammarError | AssertionError):
         message = f"{type(error).__name__}: {message}"
-    return InvalidGrammarError(
-        message[0].lower() + message[1:], text=text, offset=names.place(message), remedy=remedy
-    )
+    offset = names.place(message)
+    reason = re.sub(r"(?:Non)?Terminal\('(\w+)'\)", r"\1", message[0].lower() + message[1:])
+    reason = re.sub(r"^rule (?='_?[A-Z])", "terminal ", reason)
+    return InvalidGrammarError(reason, text=text, offset=offset, remedy=remedy)
 
 
 # --- imports
@@ -256,7 +312,9 @@ class _ImportLoader:
         places = [str(folder) for folder in tried] + (["Lark's library"] if base is None else [])
         remedy = f"looked in {', '.join(places)}" if places else ""
         if base == "":
-            remedy = "relative imports of a text are found in import_paths only; or give the grammar as a Path"
+            remedy = (
+                "relative imports of a text are found in import_paths only; or give the grammar as a Path"
+            )
         raise self.invalid(f"cannot find {file} to import", file, remedy)
 
     def checked(self, found: Any, file: str, text: str) -> tuple[Any, str]:

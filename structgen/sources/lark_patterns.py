@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import importlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from structgen.charset import ANY, MAX_CODE_POINT, CharSet
@@ -72,8 +74,10 @@ Node = Char | Seq | Alt | Rep | Look | _Anchor
 NEVER = Alt(())
 
 
-def read_pattern(pattern: str) -> Node:
+def read_pattern(pattern: str, stand_ins: Mapping[int, CharSet] = MappingProxyType({})) -> Node:
     """The nodes of a pattern of Python's `re`, all its conditions decided within the match.
+
+    ``stand_ins``: characters that stand for a set of characters each, such as ``\\p{L}``, which `re` lacks.
 
     Raises `InvalidRegexError` for what `re` refuses and `UnsupportedRegexError` for back-references,
     atomic groups, and conditions (lookaround, anchors) that look at text outside the match: Lark sees
@@ -85,32 +89,32 @@ def read_pattern(pattern: str) -> Node:
     except re.error as error:
         raise InvalidRegexError(error.msg, text=pattern, offset=error.pos) from error
     except OverflowError as error:
-        raise InvalidRegexError(str(error), text=pattern, offset=0) from error
+        raise InvalidRegexError(str(error)) from error
     except RecursionError as error:
-        raise UnsupportedRegexError("groups nested too deep", text=pattern, offset=0) from error
-    return _settle(_read(tree, tree.state.flags, pattern), 0, 0, pattern)
+        raise UnsupportedRegexError("groups nested too deep") from error
+    return _settle(_read(tree, tree.state.flags, stand_ins), 0, 0)
 
 
-def _read(tree: Any, flags: int, pattern: str) -> Node:
-    items = [_read_item(op, value, flags, pattern) for op, value in tree]
+def _read(tree: Any, flags: int, stand_ins: Mapping[int, CharSet]) -> Node:
+    items = [_read_item(op, value, flags, stand_ins) for op, value in tree]
     return items[0] if len(items) == 1 else Seq(tuple(items))
 
 
-def _read_item(op: Any, value: Any, flags: int, pattern: str) -> Node:
+def _read_item(op: Any, value: Any, flags: int, stand_ins: Mapping[int, CharSet]) -> Node:
     if op in (_op.LITERAL, _op.NOT_LITERAL, _op.IN, _op.ANY):
-        return Char(_charset(op, value, flags))
+        return Char(_charset(op, value, flags, stand_ins))
     if op is _op.BRANCH:
-        return Alt(tuple(_read(option, flags, pattern) for option in value[1]))
+        return Alt(tuple(_read(option, flags, stand_ins) for option in value[1]))
     if op is _op.SUBPATTERN:
         _group, added, removed, inner = value
-        return _read(inner, (flags | added) & ~removed, pattern)
+        return _read(inner, (flags | added) & ~removed, stand_ins)
     if op in (_op.MAX_REPEAT, _op.MIN_REPEAT):
         minimum, maximum, inner = value
         bound = None if maximum is _op.MAXREPEAT else int(maximum)
-        return Rep(_read(inner, flags, pattern), int(minimum), bound, op is _op.MIN_REPEAT)
+        return Rep(_read(inner, flags, stand_ins), int(minimum), bound, op is _op.MIN_REPEAT)
     if op in (_op.ASSERT, _op.ASSERT_NOT):
         direction, inner = value
-        return Look(_read(inner, flags, pattern), direction > 0, op is _op.ASSERT_NOT)
+        return Look(_read(inner, flags, stand_ins), direction > 0, op is _op.ASSERT_NOT)
     if op is _op.FAILURE:
         return NEVER
     if op is _op.AT:
@@ -121,7 +125,7 @@ def _read_item(op: Any, value: Any, flags: int, pattern: str) -> Node:
         _op.ATOMIC_GROUP: "an atomic group",
         _op.POSSESSIVE_REPEAT: "a possessive quantifier",
     }.get(op, str(op))
-    raise UnsupportedRegexError(f"{construct} is not supported", text=pattern, offset=0)
+    raise UnsupportedRegexError(f"{construct} is not supported")
 
 
 def _read_anchor(code: Any, flags: int) -> _Anchor:
@@ -134,7 +138,9 @@ def _read_anchor(code: Any, flags: int) -> _Anchor:
         return _Anchor("start", "\\A", word)
     if code is _op.AT_END_STRING:
         return _Anchor("end", "\\Z", word)
-    return _Anchor("boundary", "\\b", word) if code is _op.AT_BOUNDARY else _Anchor("no boundary", "\\B", word)
+    return (
+        _Anchor("boundary", "\\b", word) if code is _op.AT_BOUNDARY else _Anchor("no boundary", "\\B", word)
+    )
 
 
 # What each anchor must know of the characters before and after it.
@@ -149,7 +155,7 @@ _ANCHOR_REACH = {
 }
 
 
-def _settle(node: Node, before: int, after: int, pattern: str) -> Node:
+def _settle(node: Node, before: int, after: int) -> Node:
     """The node with its anchors spelled out as lookaround.
 
     ``before`` and ``after``: how many characters of the match surely stand on either side. A condition
@@ -161,33 +167,31 @@ def _settle(node: Node, before: int, after: int, pattern: str) -> Node:
         for item in node.items:
             own = width(item)[0]
             rest -= own
-            settled.append(_settle(item, before, after + rest, pattern))
+            settled.append(_settle(item, before, after + rest))
             before += own
         return Seq(tuple(settled))
     if isinstance(node, Alt):
-        return Alt(tuple(_settle(option, before, after, pattern) for option in node.options))
+        return Alt(tuple(_settle(option, before, after) for option in node.options))
     if isinstance(node, Rep):
-        return Rep(_settle(node.item, before, after, pattern), node.minimum, node.maximum, node.lazy)
+        return Rep(_settle(node.item, before, after), node.minimum, node.maximum, node.lazy)
     if isinstance(node, _Anchor):
         reach_before, reach_after = _ANCHOR_REACH[node.name]
         if before < reach_before or after < reach_after:
-            raise _outside(f"{node.sign!r}", pattern)
+            raise _outside(f"{node.sign!r}")
         return _spell_out(node)
     if isinstance(node, Look):
         if _has_condition(node.item):
-            raise UnsupportedRegexError("a condition inside a lookaround", text=pattern, offset=0)
+            raise UnsupportedRegexError("a condition inside a lookaround")
         reach = width(node.item)[1]
         if reach is None or reach > (after if node.ahead else before):
             sign = "(?" + ("" if node.ahead else "<") + ("!" if node.negated else "=")
-            raise _outside(f"the lookaround {sign}...)", pattern)
+            raise _outside(f"the lookaround {sign}...)")
     return node
 
 
-def _outside(what: str, pattern: str) -> UnsupportedRegexError:
+def _outside(what: str) -> UnsupportedRegexError:
     return UnsupportedRegexError(
         f"{what} may look at text outside the terminal",
-        text=pattern,
-        offset=0,
         remedy="a condition must be decided by the terminal's own characters: drop it, or let the terminal"
         " take the characters that it looks at",
     )
@@ -205,7 +209,12 @@ def _spell_out(anchor: _Anchor) -> Node:
         same = anchor.name == "no boundary"
         return Alt(
             tuple(
-                Seq((Look(word, ahead=False, negated=negated), Look(word, ahead=True, negated=negated == same)))
+                Seq(
+                    (
+                        Look(word, ahead=False, negated=negated),
+                        Look(word, ahead=True, negated=negated == same),
+                    )
+                )
                 for negated in (False, True)
             )
         )
@@ -245,7 +254,7 @@ def width(node: Node) -> tuple[int, int | None]:
     return 0, 0
 
 
-def _charset(op: Any, value: Any, flags: int) -> CharSet:
+def _charset(op: Any, value: Any, flags: int, stand_ins: Mapping[int, CharSet]) -> CharSet:
     """The characters that one item of a pattern matches."""
     if op is _op.ANY:
         return ANY if flags & re.DOTALL else ~CharSet.chars("\n")
@@ -253,9 +262,15 @@ def _charset(op: Any, value: Any, flags: int) -> CharSet:
     negated = op is _op.NOT_LITERAL or (op is _op.IN and items[0][0] is _op.NEGATE)
     found = CharSet.of([])
     for kind, item in items:
-        if kind is _op.LITERAL:
+        if kind is _op.LITERAL and item in stand_ins:
+            if flags & re.IGNORECASE:
+                raise UnsupportedRegexError("\\p{...} where case is ignored")
+            found |= stand_ins[item]
+        elif kind is _op.LITERAL:
             found |= CharSet.of([(item, item)])
         elif kind is _op.RANGE:
+            if not stand_ins.keys().isdisjoint(item):
+                raise InvalidRegexError("\\p{...} cannot end a range")
             found |= CharSet.of([item])
         elif kind is _op.CATEGORY:
             found |= _named_category(item, flags)

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, field
-from typing import Any
 
 from lark.grammar import Symbol
 from lark.lexer import Token
-from lark.tree import Tree
 
 from structgen.grammar import EMPTY, Choice, Expr, Grammar, Repetition, RuleRef, Sequence, Terminal
 from structgen.sources.lark_definitions import Definitions, LarkTree
@@ -63,7 +61,9 @@ def _check_start(definitions: Definitions, start: str) -> None:
         )
     if rule.parameters:
         raise definitions.invalid(
-            f"the start rule {start!r} is a template", definitions.offsets.get(start), "start from a plain rule"
+            f"the start rule {start!r} is a template",
+            definitions.offsets.get(start),
+            "start from a plain rule",
         )
 
 
@@ -98,15 +98,17 @@ class _RuleReader:
 
     def offset(self, scope: _Scope, token: Token | None = None) -> int | None:
         """Where an error in this scope is: at ``token`` if the text itself holds it, else at the rule."""
-        if token is not None and token.start_pos is not None and scope.origin in self.definitions.own:
-            if self.definitions.text.startswith(str(token), token.start_pos):
-                return token.start_pos
+        at = token.start_pos if token is not None and scope.origin in self.definitions.own else None
+        if at is not None and self.definitions.text.startswith(str(token), at):
+            return at
         return self.definitions.offsets.get(scope.origin)
 
     def read(self, tree: LarkTree, scope: _Scope, depth: int) -> Expr:
         if depth > MAX_DEPTH:
             raise self.definitions.unsupported(
-                f"rule {scope.origin} is nested too deep", self.offset(scope), "give inner parts rules of their own"
+                f"rule {scope.origin} is nested too deep",
+                self.offset(scope),
+                "give inner parts rules of their own",
             )
         if tree.data == "expansions":
             options = tuple(self.read(child, scope, depth + 1) for child in tree.children)
@@ -147,7 +149,7 @@ class _RuleReader:
 
     def read_value(self, tree: LarkTree, scope: _Scope, depth: int) -> Terminal | RuleRef:
         """A symbol, a string, a regex, a range or a use of a template; in a template, a parameter."""
-        child: Any = tree.children[0] if tree.data == "value" else tree
+        child = tree.children[0] if tree.data == "value" else tree
         if isinstance(child, Symbol):
             if child.is_term:
                 return self.terminals.named(child.name, self.offset(scope))

@@ -150,7 +150,8 @@ class _Emitter:
                 terminals.append(Terminal(number_language(facts), name))
         for facts in form.by_type[STRING]:
             if isinstance(facts, StringFacts):
-                terminals.append(Terminal(string_language(facts, self._options.max_states), "string"))
+                for parts in string_language(facts, self._options.max_states):
+                    terminals.append(_sequence(*(Terminal(part, "string") for part in parts)))
         return terminals
 
     # -- arrays ----------------------------------------------------------------------------------

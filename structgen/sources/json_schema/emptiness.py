@@ -138,8 +138,7 @@ def _number_checked(facts: Facts) -> Facts | None:
 def _has_string(facts: Facts, options: SchemaOptions) -> bool:
     if not isinstance(facts, StringFacts) or not facts.patterns:
         return True
-    language = string_language(facts, options.max_states)
-    return not getattr(language, "is_empty", False)
+    return bool(string_language(facts, options.max_states))
 
 
 def _least_fixpoint(reached: dict[Conjunction, NormalForm]) -> set[Conjunction]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from structgen.automata import json_text
-from structgen.automata.build import compile_regex
+from structgen.automata.build import compile_regex, difference, intersect
 from structgen.automata.dfa import CountedDfa, Dfa
 from structgen.charset import ANY
 from structgen.errors import (
@@ -17,6 +17,7 @@ from structgen.errors import (
 )
 from structgen.regex import parse
 from structgen.regex.syntax import (
+    ANYTHING,
     Chars,
     Complement,
     Concat,
@@ -29,16 +30,26 @@ from structgen.regex.syntax import (
 from structgen.sources.json_schema.facts import Pattern, StringFacts
 
 
-def string_language(facts: StringFacts, max_states: int) -> Dfa | CountedDfa:
-    """All ways to write a string that the facts allow; the empty language when there is none.
+# Up to so many characters are spelled out in the automaton; more are counted while reading.
+_SPELLED_OUT = 16
+# A beginning of several possible lengths takes an alternative for each.
+_MOST_BEGINNINGS = 8
+
+Automaton = Dfa | CountedDfa
+Parts = tuple[tuple[Automaton, ...], ...]
+"""A language of strings: any one of the alternatives, each a few automata one after the other."""
+
+
+def string_language(facts: StringFacts, max_states: int) -> Parts:
+    """All ways to write a string that the facts allow; no alternative when there is none.
 
     Raises `InvalidSchemaError` for a bad pattern, `UnsupportedSchemaError` for one that cannot be
     enforced exactly, `CompileLimitError` (``max_states``).
     """
     if facts.values is not None:
-        return json_text.strings(facts.values)
+        return _alone(json_text.strings(tuple(sorted(facts.values))))
     if not facts.patterns:
-        return json_text.sized_string(facts.min_length, facts.max_length)
+        return _alone(json_text.sized_string(facts.min_length, facts.max_length))
     for pattern in facts.patterns:
         pattern_regex(pattern)  # its errors name the place, which the cached automaton does not know
     texts = tuple(pattern.text for pattern in facts.patterns)
@@ -74,14 +85,113 @@ def _parsed(text: str) -> Regex:
 
 
 @lru_cache(maxsize=1024)
-def _matching(patterns: tuple[str, ...], min_length: int, max_length: int | None, max_states: int) -> Dfa:
+def _matching(patterns: tuple[str, ...], minimum: int, maximum: int | None, max_states: int) -> Parts:
     node = _parsed(patterns[0])
     for text in patterns[1:]:
         node = Intersection(node, _parsed(text))
     shortest, longest = lengths(node)
-    if shortest < min_length or (max_length is not None and (longest is None or longest > max_length)):
-        node = Intersection(node, Repeat(Chars(ANY), min_length, max_length))
-    return json_text.quoted(compile_regex(node, "json-string", max_states))
+    if shortest >= minimum and (maximum is None or (longest is not None and longest <= maximum)):
+        minimum, maximum = 0, None  # they say nothing new
+    counted = _counted(node, minimum, maximum, max_states)
+    if counted is not None:
+        return counted
+    content = _compiled(node, max_states)
+    if minimum > 0 or maximum is not None:
+        if content == compile_regex(ANYTHING, "json-string"):
+            return _alone(json_text.sized_string(minimum, maximum))
+        sized = compile_regex(Repeat(Chars(ANY), minimum, maximum), "json-string", max_states)
+        content = intersect(content, sized, max_states)
+    return _alone(json_text.quoted(content))
+
+
+def _compiled(node: Regex, max_states: int) -> Dfa:
+    """`compile_regex`, with one precaution.
+
+    Options that may each be found anywhere (``a|b|c`` without anchors) have, before it is minimised, a
+    deterministic automaton with a state for every set of options found; so they are united one by one,
+    minimised in between, as the complement of the intersection of their complements.
+    """
+    if not isinstance(node, Union) or sum(map(_begins_anywhere, node.options)) <= 2:
+        return compile_regex(node, "json-string", max_states)
+    anything = compile_regex(ANYTHING, "json-string")
+    missed = anything
+    for option in node.options:
+        found = compile_regex(option, "json-string", max_states)
+        missed = intersect(missed, difference(anything, found, max_states), max_states)
+    return difference(anything, missed, max_states)
+
+
+def _begins_anywhere(node: Regex) -> bool:
+    return isinstance(node, Concat) and bool(node.parts) and node.parts[0] == ANYTHING
+
+
+def _alone(automaton: Automaton) -> Parts:
+    return () if isinstance(automaton, Dfa) and automaton.is_empty else ((automaton,),)
+
+
+def _counted(node: Regex, minimum: int, maximum: int | None, max_states: int) -> Parts | None:
+    """A short beginning and then many characters of one set, counted rather than spelled out.
+
+    It is what most patterns with a large bound look like: ``^[a-z]{1,255}$``, or ``^https?://`` with a
+    ``maxLength``. Spelled out, each length costs twenty states. None: not of this kind, or not large.
+    """
+    parts = _last_repeat_widened(list(node.parts) if isinstance(node, Concat) else [node])
+    last = parts[-1] if parts else None
+    if not isinstance(last, Repeat) or not isinstance(last.item, Chars) or not last.item.charset:
+        return None
+    beginning = Concat(tuple(parts[:-1]))
+    shortest, longest = lengths(beginning)
+    most = _smaller(last.maximum, None if maximum is None else maximum - shortest)
+    if most is not None and most < 0:
+        return ()
+    if max(most or 0, last.minimum, minimum - shortest) <= _SPELLED_OUT:
+        return None
+    if longest is None or longest - shortest > _MOST_BEGINNINGS:
+        return None
+    unit = compile_regex(last.item, "json-string")
+    alternatives: list[tuple[Automaton, ...]] = []
+    for length in range(shortest, longest + 1):
+        least = max(last.minimum, minimum - length)
+        most = _smaller(last.maximum, None if maximum is None else maximum - length)
+        if most is not None and most < least:
+            continue
+        if longest == 0:
+            alternatives.append((CountedDfa(b'"', unit, least, most, b'"'),))
+            continue
+        exactly: Regex = beginning
+        if shortest < longest:
+            exactly = Intersection(beginning, Repeat(Chars(ANY), length, length))
+        begin = compile_regex(exactly, "json-string", max_states)
+        if not begin.is_empty:
+            alternatives.append((json_text.opened(begin), CountedDfa(b"", unit, least, most, b'"')))
+    return tuple(alternatives)
+
+
+def _last_repeat_widened(parts: list[Regex]) -> list[Regex]:
+    """``a*b*`` at the end is ``b*`` where ``b`` has all characters of ``a``, and ``a+b*`` is ``ab*``."""
+    while len(parts) >= 2:
+        before, last = parts[-2], parts[-1]
+        if not (
+            isinstance(last, Repeat)
+            and isinstance(last.item, Chars)
+            and (last.minimum, last.maximum) == (0, None)
+            and isinstance(before, Repeat)
+            and isinstance(before.item, Chars)
+            and before.maximum is None
+            and not before.item.charset - last.item.charset
+        ):
+            break
+        fixed = [Repeat(before.item, before.minimum, before.minimum)] if before.minimum else []
+        parts = [*parts[:-2], *fixed, last]
+        if fixed:
+            break
+    return parts
+
+
+def _smaller(left: int | None, right: int | None) -> int | None:
+    if left is None or right is None:
+        return right if left is None else left
+    return min(left, right)
 
 
 def lengths(node: Regex) -> tuple[int, int | None]:
