@@ -51,10 +51,10 @@ format: $(READY)
 	$(BIN)/ruff check --fix $(CHECKED)
 
 bench: $(READY) $(PEERS)
-	@mkdir -p bench/results
+	@mkdir -p build/bench
 	$(BIN)/structgen bench maskbench --data $(MASKBENCH) --limit $(LIMIT) \
-	  --engines structgen,llguidance,xgrammar --output bench/results/maskbench.json
-	$(BIN)/structgen bench apply --json bench/results/apply.json
+	  --engines structgen,llguidance,xgrammar --output build/bench/maskbench.json
+	$(BIN)/structgen bench apply --json build/bench/apply.json
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Callable
 
 import numpy as np
 from structgen_kernels import layout
@@ -17,6 +18,8 @@ from structgen.vocabulary import Vocabulary
 
 _FIRST_ROWS = 16
 _FIRST_CROSSING = 1 << 12
+_SHARED_STATES = 96  # an entry is shared between automata when what may follow has at most so many states
+_OWN_TABLE_STATES = 256  # a terminal of so many states is walked by a table of its own, 256 kB
 
 
 class MaskStore:
@@ -110,16 +113,28 @@ class MaskStore:
         return self._differing(tables, state, base, self._offsets[digest])
 
     def _walked(self, tables: Tables, state: int) -> tuple[Int32Array, Int32Array]:
-        from structgen_kernels.store import walk_terminal
-
-        static, classes = tables.static, tables.classes
+        walk = self._walk_of(tables, state)
         crossing = np.zeros(_FIRST_CROSSING, np.int32)
         while True:
             row = np.zeros(self.n_words, np.int32)
-            count = walk_terminal(static, classes, self.trie, self.token_ids, state, row, crossing)
+            count = walk(row, crossing)
             if count <= crossing.shape[0]:
                 return row, crossing[:count]
             crossing = np.zeros(count, np.int32)
+
+    def _walk_of(self, tables: Tables, state: int) -> Callable[[Int32Array, Int32Array], int]:
+        """The kernel that suits a state, to be called with a cleared row and room for crossing nodes."""
+        from structgen_kernels.store import residual_table, walk_counted, walk_table, walk_terminal
+
+        static, classes, trie, token_ids = tables.static, tables.classes, self.trie, self.token_ids
+        if state >= tables.n_terminal_states:
+            tail = np.frombuffer(_tail_of(tables, _block_of(tables, state)), np.uint8)
+            return lambda row, crossing: walk_counted(static, trie, token_ids, state, tail, row, crossing)
+        table = np.zeros(_OWN_TABLE_STATES * 256, np.int32)
+        accepting = np.zeros(_OWN_TABLE_STATES, np.bool_)
+        if residual_table(static, classes, state, table, accepting):
+            return lambda row, crossing: walk_table(trie, token_ids, table, accepting, row, crossing)
+        return lambda row, crossing: walk_terminal(static, classes, trie, token_ids, state, row, crossing)
 
     def _differing(self, tables: Tables, state: int, base: int, offset: int) -> tuple[Int32Array, Int32Array]:
         from structgen_kernels.store import walk_difference
@@ -165,23 +180,24 @@ class MaskStore:
 
 
 def _digest_of_table_state(tables: Tables, state: int) -> bytes:
-    """Of what may follow: the minimal automaton, written down in one way only."""
+    """Of what may follow: the minimal automaton, written down in one way only.
+
+    A large one is not written down: it is hardly ever met in another automaton.
+    """
     from structgen_kernels.store import residual_runs
 
-    runs = np.zeros(_FIRST_CROSSING, np.int32)
-    while True:
-        size = residual_runs(tables.static, tables.classes, state, runs)
-        if size <= runs.shape[0]:
-            return hashlib.blake2b(runs[:size].tobytes(), digest_size=16).digest()
-        runs = np.zeros(size, np.int32)
+    runs = np.zeros(_SHARED_STATES * 513, np.int32)
+    size = residual_runs(tables.static, tables.classes, state, _SHARED_STATES, runs)
+    if size:
+        return hashlib.blake2b(runs[:size].tobytes(), digest_size=16).digest()
+    digest, local, _ = tables.origin(state)
+    return hashlib.blake2b(b"state %d" % local + digest, digest_size=16).digest()
 
 
 def _digest_of_counted_state(tables: Tables, state: int) -> bytes:
     """Of what may follow: the unit, where in it, how many more may and must come, the tail."""
-    from structgen_kernels.terminals import block_of
-
     static = tables.static
-    block = static[block_of(static, state) :][: layout.BLOCK_SIZE]
+    block = _block_of(tables, state)
     units = int(block[layout.BLOCK_UNITS])
     count, unit = divmod(state - int(block[layout.BLOCK_BASE]), units)
     minimum, maximum = int(block[layout.BLOCK_MINIMUM]), int(block[layout.BLOCK_MAXIMUM])
@@ -195,6 +211,12 @@ def _digest_of_counted_state(tables: Tables, state: int) -> bytes:
     content.update(static[block[layout.BLOCK_TABLE] :][: units * 256].tobytes())
     content.update(repr((unit, needed, left, _tail_of(tables, block))).encode())
     return content.digest()
+
+
+def _block_of(tables: Tables, state: int) -> Int32Array:
+    from structgen_kernels.terminals import block_of
+
+    return tables.static[block_of(tables.static, state) :][: layout.BLOCK_SIZE]
 
 
 def _tail_of(tables: Tables, block: Int32Array) -> bytes:

@@ -131,7 +131,7 @@ def test_threads_do_the_same(threads: int, monkeypatch: pytest.MonkeyPatch) -> N
     generator = np.random.default_rng(5)
     for share, parallel in [(0.5, threads), (0.0, threads), (1.0, 1)]:
         bitmask = np.packbits(generator.random((40, 65536)) < share, axis=1, bitorder="little").view(np.int32)
-        assert apply._threads_for(bitmask, 65536 * 2) == parallel
+        assert apply._threads_for(bitmask, 65536 * 2) == parallel  # 5 MB of logits
         logits = torch.randn(80, 65536).to(torch.bfloat16)
         expected = logits.clone()
         rows = generator.permutation(80)[:40]

@@ -18,6 +18,7 @@ from structgen_bench.engines import Engine, Refusal, load_engine
 from structgen_bench.errors import BenchError
 from structgen_bench.keywords import outside_subset
 from structgen_bench.maskbench import make_job, select_files
+from structgen_bench.order import in_schema_order
 from structgen_bench.records import Journal, summarise
 from structgen_bench.tokenizers import TokenBytes, load_tokenizer
 from structgen_bench.worker import EngineProcess, FileResult, Job, measure
@@ -190,6 +191,62 @@ def test_outside_subset(schema: Any, outside: list[tuple[str, str]]) -> None:
 @needs_data
 def test_how_many_files_are_in_the_subset() -> None:
     assert len(select_files(DATA, subset="supported").files) == 6103
+
+
+# Property order ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "ordered"),
+    [
+        ({"properties": {"a": {}, "b": {}}}, '{"x": 1, "b": 2, "a": 3}', '{"a": 3, "b": 2, "x": 1}'),
+        (True, '{"b": 1, "a": 2}', '{"b": 1, "a": 2}'),
+        (
+            {"$ref": "#/$defs/n", "$defs": {"n": {"properties": {"k": {}, "next": {"$ref": "#/$defs/n"}}}}},
+            '{"next": {"next": null, "k": 2}, "k": 1}',
+            '{"k": 1, "next": {"k": 2, "next": null}}',
+        ),
+        (
+            {
+                "anyOf": [
+                    {"properties": {"t": {"const": 1}, "a": {}, "b": {}}},
+                    {"properties": {"b": {}, "a": {}, "t": {"const": 2}}},
+                ]
+            },
+            '{"t": 2, "a": 0, "b": 0}',
+            '{"b": 0, "a": 0, "t": 2}',
+        ),
+        (
+            {"items": {"properties": {"a": {}, "b": {}}}, "prefixItems": [{}]},
+            '[{"b": 1, "a": 1}, {"b": 1, "a": 1}]',
+            '[{"b": 1, "a": 1}, {"a": 1, "b": 1}]',
+        ),
+        (
+            {"additionalProperties": {"properties": {"a": {}, "b": {}}}},
+            '{"x": {"b": 1, "a": 1}}',
+            '{"x": {"a": 1, "b": 1}}',
+        ),
+        ({"$ref": "#/nowhere"}, '{"b": 1, "a": 2}', '{"b": 1, "a": 2}'),
+    ],
+)
+def test_schema_order(schema: Any, text: str, ordered: str) -> None:
+    assert json.dumps(in_schema_order(json.loads(text), schema)) == ordered
+
+
+def test_a_refusal_for_the_order_alone_is_told_apart(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    schema = {"properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}, "type": "object"}
+    for name, data in {"order": {"b": 1, "a": 1}, "wrong": {"b": 1, "a": "x"}}.items():
+        document = {"schema": schema, "tests": [{"valid": True, "data": data}]}
+        (folder / f"{name}.json").write_text(json.dumps(document), encoding="utf-8")
+    output = tmp_path / "o.json"
+    assert bench("maskbench", "--data", folder, "--tokenizer", "bytes", "-o", output) == 0
+    outcomes = json.loads(output.read_text(encoding="utf-8"))["engines"]["structgen"]["outcomes"]
+    assert {name: count for name, count in outcomes.items() if count} == {
+        "other_order": 1,
+        "valid_refused": 1,
+    }
 
 
 # Files, journal, statistics ---------------------------------------------------------------------

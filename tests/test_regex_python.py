@@ -76,7 +76,7 @@ CASES: list[tuple[str, list[str], list[str]]] = [
     ("a(?=b|$)b?", ["a", "ab"], ["ac"]),
     ("(?=.*x)(?=.*y).{3}", ["axy", "yax"], ["axa", "xy"]),
     ("((?!ab).)*", ["", "ba", "aa"], ["ab", "bab"]),
-    ("(?:(?!ab).)*b", ["b", "aab", "bb"][:1] + ["bb"], ["abb", "ab"]),
+    ("(?:(?!ab).)*b", ["b", "bb"], ["abb", "ab", "aab"]),
     ("(?:(?=a.b)..b|c)+", ["aab", "caxbc"], ["xab"]),
     ("x(?=y(?<=xy))y", ["xy"], ["xx"]),
     ("(?=^a)a", ["a"], ["b"]),
@@ -97,10 +97,18 @@ CASES: list[tuple[str, list[str], list[str]]] = [
 def test_table(pattern: str, accepted: list[str], refused: list[str]) -> None:
     whole, anywhere = parse(pattern), parse(pattern, search=True)
     for text in accepted + refused:
-        assert (re.fullmatch(pattern, text) is not None) == (text in accepted), text  # the table is right
+        assert (_compiled(pattern).fullmatch(text) is not None) == (text in accepted), (
+            text
+        )  # the table is right
         assert matches(whole, text) == (text in accepted), text
         for around in (text, f"a{text}", f"{text}\n", f"-{text} b"):
-            assert matches(anywhere, around) == (re.search(pattern, around) is not None), around
+            assert matches(anywhere, around) == (_compiled(pattern).search(around) is not None), around
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # nested sets, which `re` may have one day
+        return re.compile(pattern)
 
 
 def test_flags_as_an_argument() -> None:
@@ -184,11 +192,12 @@ INVALID: list[tuple[str, int, str]] = [
     ("(?#a", 0, "missing ), unterminated comment"),
     ("(?", 2, "unexpected end of pattern"),
     ("a(?i)b", 1, "global flags not at the start of the expression"),
-    ("(?q)a", 2, "unknown flag"),
+    ("(?q)a", 1, "unknown extension ?q"),
+    ("(?iq)a", 3, "unknown flag"),
     ("(?i", 3, "missing -, : or )"),
     ("(?i-)a", 4, "missing flag"),
     ("(?-i)a", 4, "missing :"),
-    ("(?i-i:a)", 6, "bad inline flags: flag turned on and off"),
+    ("(?i-i:a)", 5, "bad inline flags: flag turned on and off"),
     ("(?-a:a)", 4, "bad inline flags: cannot turn off flags 'a', 'u' and 'L'"),
     ("(?au:a)", 4, "bad inline flags: flags 'a', 'u' and 'L' are incompatible"),
     ("(?L)a", 3, "bad inline flags: cannot use 'L' flag with a str pattern"),
@@ -209,7 +218,7 @@ def test_what_re_refuses_is_refused_with_its_message(pattern: str, offset: int, 
         parse(pattern)
     assert ours.value.reason == reason
     assert ours.value.position is not None and ours.value.position.offset == offset
-    if isinstance(theirs.value, re.error):
+    if isinstance(theirs.value, re.error) and sys.version_info < (3, 12):  # later ones may word it otherwise
         assert theirs.value.msg == reason
         assert theirs.value.pos in (None, offset)
     assert f"column {offset + 1}" in str(ours.value)
@@ -228,7 +237,9 @@ UNSUPPORTED: list[tuple[str, int, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("pattern", "offset", "reason"), UNSUPPORTED, ids=[case[0][:40] for case in UNSUPPORTED])
+@pytest.mark.parametrize(
+    ("pattern", "offset", "reason"), UNSUPPORTED, ids=[case[0][:40] for case in UNSUPPORTED]
+)
 def test_what_is_not_supported_says_where(pattern: str, offset: int, reason: str) -> None:
     with pytest.raises(UnsupportedRegexError, match=reason) as error:
         parse(pattern, search=True)
@@ -247,9 +258,32 @@ def test_unknown_property() -> None:
 
 
 PIECES = st.sampled_from(
-    [*"ab()[]{}|*+?^$.\\-,:=!<>#Pismxau012 \n", "(?", "(?:", "(?P<n>", "(?<=", "(?<!", "(?=", "(?i)", "(?i:"]
-    + ["(?-i:", "(?x)", "[^", "\\1", "{1,2}", "{,3}", "{2}", "\\x4", "\\N{DIGIT ONE}", "(?#", "(?(1)", "\\d"]
-    + ["\\08", "\\123", "\\400", "\\Z", "\\b", "é", "(?>", "[]", "[a-"]
+    [
+        *"ab()[]{}|*+?^$.\\-,:=!<>#Pismxau012 \né",
+        *[
+            "(?",
+            "(?:",
+            "(?P<n>",
+            "(?<=",
+            "(?<!",
+            "(?=",
+            "(?i)",
+            "(?i:",
+            "(?-i:",
+            "(?x)",
+            "(?#",
+            "(?(1)",
+            "(?>",
+            "[^",
+            "[]",
+            "[a-",
+            "{1,2}",
+            "{,3}",
+            "{2}",
+        ],
+        *[r"\1", r"\x4", r"\d", r"\08", r"\123", r"\400", r"\Z", r"\b"],
+        r"\N{DIGIT ONE}",
+    ]
 )
 
 
@@ -284,7 +318,9 @@ def patterns() -> st.SearchStrategy[str]:
             st.lists(inner, min_size=2, max_size=3).map("".join),
             st.lists(inner, min_size=2, max_size=3).map(lambda options: f"(?:{'|'.join(options)})"),
             st.tuples(inner, quantifiers).map(lambda made: f"(?:{made[0]}){made[1]}"),
-            st.tuples(st.sampled_from(["(?=", "(?!", "(?m:", "(?s:", "("]), inner).map(lambda m: f"{m[0]}{m[1]})"),
+            st.tuples(st.sampled_from(["(?=", "(?!", "(?m:", "(?s:", "("]), inner).map(
+                lambda m: f"{m[0]}{m[1]})"
+            ),
             st.tuples(st.sampled_from(["(?<=", "(?<!"]), behind).map(lambda made: f"{made[0]}{made[1]})"),
         ),
         max_leaves=7,

@@ -7,12 +7,12 @@ After guidance-ai/jsonschemabench (its ``maskbench`` folder), which times the sa
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -32,6 +32,7 @@ from structgen_bench.engines import ENGINES, load_engine
 from structgen_bench.errors import BenchError
 from structgen_bench.keywords import outside_subset
 from structgen_bench.machine import command_line, describe_machine, git_commit, package_versions
+from structgen_bench.order import in_schema_order
 from structgen_bench.records import Journal
 from structgen_bench.report import build_report, print_report, write_json
 from structgen_bench.tokenizers import BenchTokenizer, load_tokenizer
@@ -51,7 +52,7 @@ WARMUP_INSTANCE = {"name": "warm-up", "count": 12, "tags": ["a", "b"], "ratio": 
 PACKAGES = ("structgen", "llguidance", "xgrammar", "numpy", "numba", "mistral-common", "tokenizers")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Selection:
     """The files of a run, in the order in which they are run. ``total``: how many the folder holds."""
 
@@ -123,6 +124,19 @@ def make_job(name: str, document: dict[str, Any], tokenizer: BenchTokenizer) -> 
     )
 
 
+def run_file(
+    process: EngineProcess, job: Job, document: dict[str, Any], tokenizer: BenchTokenizer, seconds: float
+) -> FileResult:
+    """One file in one engine. A valid instance that is refused is tried again in the schema's order."""
+    result = process.run(job, seconds)
+    if result.outcome != "valid_refused":
+        return result
+    schema = document["schema"]
+    tests = [test | {"data": in_schema_order(test["data"], schema)} for test in document["tests"]]
+    again = process.run(make_job(job.file, document | {"tests": tests}, tokenizer), seconds)
+    return dataclasses.replace(result, outcome="other_order") if again.outcome == "pass" else result
+
+
 def run_engines(
     selection: Selection,
     processes: Sequence[EngineProcess],
@@ -146,9 +160,10 @@ def run_engines(
                 p for p in (*processes[turn:], *processes[:turn]) if (path.stem, p.name) not in done
             ]
             if open_turns:
-                job = make_job(path.stem, read_file(path), tokenizer)
+                document = read_file(path)
+                job = make_job(path.stem, document, tokenizer)
                 for process in open_turns:
-                    result = process.run(job, file_seconds)
+                    result = run_file(process, job, document, tokenizer, file_seconds)
                     journal.add(result)
                     counts[result.outcome] += 1
             progress.update(task, advance=1, note=" ".join(f"{k} {v:,}" for k, v in sorted(counts.items())))

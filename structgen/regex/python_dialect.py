@@ -107,7 +107,10 @@ class PythonParser(EscapeParser):
     def _alternative(self, flags: int, may_set_flags: bool = False) -> Node:
         pattern, end = self.pattern, len(self.pattern)
         parts: list[Node] = []
-        run = ""  # the last part, where it is a run of characters
+        run, part_at = (
+            "",
+            0,
+        )  # the last part, where it is a run of characters; where a quantifier's item begins
         may_repeat, why_not = False, "nothing to repeat"
         while self.at < end:
             if may_set_flags and not parts:
@@ -116,6 +119,7 @@ class PythonParser(EscapeParser):
             found = (_VERBOSE_RUN if flags & _VERBOSE else _RUN).match(pattern, begin)
             if found is not None:
                 run, self.at = found.group(), found.end()
+                part_at = self.at - 1
                 parts.append(self._text(run, flags))
                 may_repeat = True
                 continue
@@ -130,14 +134,14 @@ class PythonParser(EscapeParser):
                 if bounds is None:  # a brace that begins no quantifier
                     self.at = begin + 1
                     parts.append(Literal(char))
-                    run, may_repeat = char, True
+                    run, part_at, may_repeat = char, begin, True
                     continue
                 if not may_repeat:
                     self.invalid(why_not, begin, "write a backslash before it for the character")
                 if len(run) > 1:  # the quantifier belongs to the last character alone
                     parts[-1:] = [self._text(run[:-1], flags), self._text(run[-1], flags)]
                 run = ""
-                parts[-1] = self._quantified(parts[-1], *bounds, begin)
+                parts[-1] = self._quantified(parts[-1], *bounds, part_at, begin)
                 may_repeat, why_not = False, "multiple repeat"
                 continue
             if char == "(":
@@ -159,7 +163,8 @@ class PythonParser(EscapeParser):
                 else:
                     part = line_end(NEWLINE, begin) if flags & _MULTILINE else end_or_last_newline(begin)
             parts.append(part)
-            run, may_repeat, why_not = "", not _is_anchor(pattern, begin), "nothing to repeat"
+            run, part_at = "", begin
+            may_repeat, why_not = not _is_anchor(pattern, begin), "nothing to repeat"
         return series(parts) if parts else EPSILON
 
     def _skip(self, char: str) -> None:
@@ -201,8 +206,8 @@ class PythonParser(EscapeParser):
             self.invalid("min repeat greater than max repeat", begin + 1)
         return minimum, maximum
 
-    def _quantified(self, item: Node, minimum: int, maximum: int | None, begin: int) -> Node:
-        node = repeated(item, minimum, maximum, begin)
+    def _quantified(self, item: Node, minimum: int, maximum: int | None, item_at: int, begin: int) -> Node:
+        node = repeated(item, minimum, maximum, item_at)
         if self.pattern.startswith("?", self.at):
             self.at += 1
         elif self.pattern.startswith("+", self.at):

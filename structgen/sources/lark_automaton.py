@@ -235,6 +235,7 @@ class Automaton:
     accepting: list[bool] = field(default_factory=list)
     stepper: _Stepper = field(init=False)
     steps: int = 0
+    closed: dict[tuple[tuple[_Thread, ...], tuple[frozenset[int], ...]], _State] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.stepper = _Stepper(self.program, self.classes)
@@ -242,7 +243,7 @@ class Automaton:
             frozenset() if condition.ahead else stepper.close(condition.start)
             for condition, stepper in self.conditions()
         )
-        first = _State(self.close([(self.start, _NO_DEBTS)], behind), behind)
+        first = self.state([(self.start, _NO_DEBTS)], behind)
         numbers = {first: 0}
         states = [first]
         for state in states:
@@ -280,7 +281,7 @@ class Automaton:
                 else stepper.advance(read, char) | stepper.close(condition.start)
                 for (condition, stepper), read in zip(self.conditions(), state.behind, strict=True)
             )
-            yield char, _State(self.close(reached, behind), behind)
+            yield char, self.state(reached, behind)
 
     def pay(self, debts: _Debts, char: int) -> _Debts | None:
         """What is still owed after ``char``; None if a condition turned out false."""
@@ -301,6 +302,14 @@ class Automaton:
         if self.stepper.conditions[which].matched(threads):
             return not negated
         return None if threads else negated
+
+    def state(self, entries: list[_Thread], behind: tuple[frozenset[int], ...]) -> _State:
+        """The state of these threads once they went as far as they can without reading."""
+        key = (tuple(entries), behind)
+        known = self.closed.get(key)
+        if known is None:
+            known = self.closed[key] = _State(self.close(entries, behind), behind)
+        return known
 
     def close(self, entries: list[_Thread], behind: tuple[frozenset[int], ...]) -> tuple[_Thread, ...]:
         """The threads reached without reading, in order; those after a match are cut if ``ordered``."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
 from itertools import pairwise
 
 from structgen.charset import CharSet
@@ -138,42 +139,67 @@ def preferred_texts(node: Node) -> Regex | None:
 
 def _to_regex(automaton: Automaton, classes: list[CharSet]) -> Regex:
     """A regex of the automaton's language, by taking out one state after the other."""
-    block = _minimal_blocks(automaton)
-    edges: dict[tuple[int, int], Regex] = {}
-    begin, end = -1, -2
-    for state, row in enumerate(automaton.rows):
-        targets: dict[int, CharSet] = {}
-        for char, target in row.items():
-            known = targets.get(block[target])
-            targets[block[target]] = classes[char] if known is None else known | classes[char]
-        for target, charset in targets.items():
-            edges[block[state], target] = Chars(charset)
-        if automaton.accepting[state]:
-            edges[block[state], end] = EPSILON
-    edges[begin, block[0]] = EPSILON
-    inner = set(block)
-    while inner:
-        state = min(inner, key=lambda s: _cost(s, edges))
-        inner.remove(state)
-        loop = edges.pop((state, state), None)
-        incoming = [(a, regex) for (a, b), regex in edges.items() if b == state]
-        outgoing = [(b, regex) for (a, b), regex in edges.items() if a == state]
-        for a, before in incoming:
-            del edges[a, state]
-            for b, after in outgoing:
-                middle = [] if loop is None else [Repeat(loop, 0, None)]
-                way = _concat([before, *middle, after])
-                other = edges.get((a, b))
-                edges[a, b] = way if other is None else _union(other, way)
-        for b, _ in outgoing:
-            del edges[state, b]
-    return edges.get((begin, end), NOTHING)
+    graph = _Graph(automaton, classes)
+    heap = [(graph.cost(state), state) for state in graph.leaving if state >= 0]
+    heapify(heap)
+    while heap:
+        cost, state = heappop(heap)
+        if state not in graph.leaving:
+            continue
+        if graph.cost(state) > cost:  # it has grown since
+            heappush(heap, (graph.cost(state), state))
+            continue
+        for neighbour in graph.take_out(state):
+            heappush(heap, (graph.cost(neighbour), neighbour))
+    return graph.leaving[_BEGIN].get(_END, NOTHING)
 
 
-def _cost(state: int, edges: dict[tuple[int, int], Regex]) -> int:
-    incoming = sum(1 for a, b in edges if b == state and a != state)
-    outgoing = sum(1 for a, b in edges if a == state and b != state)
-    return incoming * outgoing
+_BEGIN, _END = -1, -2
+
+
+class _Graph:
+    """States and, from each to each, the regex of the texts that lead there."""
+
+    __slots__ = ("entering", "leaving")
+
+    def __init__(self, automaton: Automaton, classes: list[CharSet]) -> None:
+        block = _minimal_blocks(automaton)
+        self.leaving: dict[int, dict[int, Regex]] = {state: {} for state in [_BEGIN, *block]}
+        self.entering: dict[int, dict[int, Regex]] = {state: {} for state in [_END, *block]}
+        self.join(_BEGIN, block[0], EPSILON)
+        for state, row in enumerate(automaton.rows):
+            if self.leaving[block[state]]:
+                continue  # states of one block have the same rows
+            targets: dict[int, CharSet] = {}
+            for char, target in row.items():
+                known = targets.get(block[target])
+                targets[block[target]] = classes[char] if known is None else known | classes[char]
+            for target, charset in targets.items():
+                self.join(block[state], target, Chars(charset))
+            if automaton.accepting[state]:
+                self.join(block[state], _END, EPSILON)
+
+    def join(self, a: int, b: int, way: Regex) -> None:
+        known = self.leaving[a].get(b)
+        self.leaving[a][b] = self.entering[b][a] = way if known is None else _union(known, way)
+
+    def cost(self, state: int) -> int:
+        return len(self.entering[state]) * len(self.leaving[state])
+
+    def take_out(self, state: int) -> list[int]:
+        """Lead all ways through ``state`` past it; the states whose ways changed."""
+        entering, leaving = self.entering.pop(state), self.leaving.pop(state)
+        loop = leaving.pop(state, None)
+        entering.pop(state, None)
+        middle = [] if loop is None else [Repeat(loop, 0, None)]
+        for a in entering:
+            del self.leaving[a][state]
+        for b in leaving:
+            del self.entering[b][state]
+        for a, before in entering.items():
+            for b, after in leaving.items():
+                self.join(a, b, _concat([before, *middle, after]))
+        return [other for other in {*entering, *leaving} if other >= 0]
 
 
 def _minimal_blocks(automaton: Automaton) -> list[int]:

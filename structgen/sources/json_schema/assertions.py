@@ -159,8 +159,8 @@ def _known(schema: Mapping[str, Any], draft: Draft) -> Mapping[str, Any]:
     return {keyword: value for keyword, value in schema.items() if keyword in vocabulary}
 
 
-def _conjoin(by_type: list[list[Facts]], place: int, facts: Facts) -> None:
-    merged = merge_facts(by_type[place][0], facts)
+def _conjoin(by_type: list[list[Facts]], place: int, facts: Facts | None) -> None:
+    merged = None if facts is None else merge_facts(by_type[place][0], facts)
     by_type[place] = [] if merged is None else [merged]
 
 
@@ -307,7 +307,10 @@ def _arrays(schema: Mapping[str, Any], node: Node, document: Document) -> Facts:
     )
 
 
-def _objects(schema: Mapping[str, Any], node: Node, document: Document) -> Facts:
+def _objects(schema: Mapping[str, Any], node: Node, document: Document) -> Facts | None:
+    required = tuple(dict.fromkeys(schema.get("required", ())))
+    if not all(is_spellable(name) for name in required):
+        return None
     properties = {
         name: child(document, node, "properties", name)
         for name in schema.get("properties", ())
@@ -316,7 +319,6 @@ def _objects(schema: Mapping[str, Any], node: Node, document: Document) -> Facts
     others: Conjunction = ()
     if "additionalProperties" in schema:
         others = child(document, node, "additionalProperties")
-    required = tuple(dict.fromkeys(schema.get("required", ())))
     unenforced = []
     patterns = schema.get("patternProperties", {})
     if patterns and not (others == () and all(_is_true(inner) for inner in patterns.values())):
@@ -338,8 +340,6 @@ def _objects(schema: Mapping[str, Any], node: Node, document: Document) -> Facts
     if not _is_true(schema.get("unevaluatedProperties", True)) and "additionalProperties" not in schema:
         unenforced.append("unevaluatedProperties")
     residues = tuple(Residue(node.at(keyword), keyword, _NOT_YET) for keyword in unenforced)
-    if not all(is_spellable(name) for name in required):
-        return ObjectFacts({}, others, (), (), ())  # a required name that no text can spell: no value
     return ObjectFacts(properties, others, required, None, residues)
 
 

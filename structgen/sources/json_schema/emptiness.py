@@ -196,6 +196,7 @@ def _why_empty(
             return UnsatisfiableSchemaError(pointer, f"no JSON value satisfies this{where}")
         name, conjunction = step
         path = f"{path}/{escape(name)}"
+    pointer = conjunction[-1].pointer if conjunction else pointer
     return UnsatisfiableSchemaError(pointer, f"the value at {path} contains itself without end")
 
 
