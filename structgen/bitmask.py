@@ -51,7 +51,7 @@ def checked_bitmask(bitmask: Bitmask) -> npt.NDArray[np.int32]:
     if not isinstance(array, np.ndarray):
         if not hasattr(bitmask, "numpy") or not hasattr(bitmask, "device"):
             raise BitmaskError(f"a bitmask is a numpy array or a torch tensor, not {type(bitmask).__name__}")
-        if bitmask.device.type != "cpu":
+        if str(bitmask.device) != "cpu":
             raise BitmaskError(
                 f"the bitmask is on {bitmask.device}; fill one on the CPU, then copy it to the device"
             )

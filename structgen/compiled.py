@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 from structgen_kernels import layout
 
 from structgen.errors import ArtifactError
 from structgen.machine import Machine
 from structgen.mask_store import MaskStore
 from structgen.matcher import Matcher
-from structgen.tables import Tables
+from structgen.tables import Int32Array, Tables
 from structgen.tensor_file import read_tensors, write_tensors
 from structgen.vocabulary import Vocabulary
 
@@ -139,7 +140,9 @@ class CompiledGrammar:
         """
         self.precompute(progress)
         by_offset: dict[int, int] = {}
-        digests, rows, crossings = [], [], []
+        digests: list[npt.NDArray[np.uint8]] = []
+        rows: list[Int32Array] = []
+        crossings: list[Int32Array] = []
         for offset in self._entries.values():
             if offset not in by_offset:
                 by_offset[offset] = len(digests)

@@ -213,7 +213,7 @@ class GenerationError(StructgenError):
 
 
 class ModelLoadError(StructgenError):
-    """A language model or its tokenizer that cannot be loaded. ``name`` (id or path), ``reason``, ``remedy``."""
+    """A model or its tokenizer that cannot be loaded. ``name`` (id or path), ``reason``, ``remedy``."""
 
     def __init__(self, name: object, reason: str, remedy: str = "") -> None:
         self.name = str(name)

@@ -80,7 +80,7 @@ class _StaticWriter:
         return offset
 
     def written(self) -> Int32Array:
-        static = np.concatenate([self.header, *self._parts])
+        static: Int32Array = np.concatenate([self.header, *self._parts])
         static.flags.writeable = False
         return static
 

@@ -78,7 +78,8 @@ def test_importing_is_light():
     """No torch, transformers, numba or matplotlib before they are needed."""
     code = (
         "import sys, structgen;"
-        "print([m for m in ('torch', 'transformers', 'numba', 'matplotlib', 'numpy', 'lark') if m in sys.modules])"
+        "heavy = ('torch', 'transformers', 'numba', 'matplotlib', 'numpy', 'lark');"
+        "print([m for m in heavy if m in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"

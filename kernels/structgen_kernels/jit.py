@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
@@ -26,6 +26,7 @@ ByteArray = npt.NDArray[np.uint8]
 # tells apart at every step of arithmetic.
 Int = Any
 BoolArray = npt.NDArray[np.bool_]
+config: Any = numba.config  # its settings are made when it is imported, so mypy sees none
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 
@@ -53,10 +54,10 @@ def code_folder() -> Path:
 
 def kernel(function: Kernel) -> Kernel:
     """``numba.njit(cache=True, nogil=True)``, with the compiled code in `code_folder`."""
-    usual = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(code_folder())  # read when the function is decorated, so only ours see it
+    usual = config.CACHE_DIR
+    config.CACHE_DIR = str(code_folder())  # read when the function is decorated, so only ours see it
     try:
-        jitted: Kernel = numba.njit(cache=True, nogil=True)(function)
+        jitted = cast(Kernel, numba.njit(cache=True, nogil=True)(function))
     finally:
-        numba.config.CACHE_DIR = usual
+        config.CACHE_DIR = usual
     return jitted

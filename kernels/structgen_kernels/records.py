@@ -55,7 +55,7 @@ def same_content(pool: Int32Array, a: Int, b: Int) -> bool:
     if tag == TAG_ENTRY:
         return True
     if tag == TAG_CONTINUATION:
-        return pool[a + 2] == pool[b + 2]
+        return bool(pool[a + 2] == pool[b + 2])
     begin = 2
     if tag == TAG_CONFIG:
         if pool[a + 2] != pool[b + 2]:

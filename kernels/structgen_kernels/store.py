@@ -338,7 +338,7 @@ def residual_runs(static: Int32Array, classes: ByteArray, state: Int, limit: Int
     while i < n_states:
         current = np.int64(order[i])
         i += 1
-        previous = -1
+        previous = np.int64(-1)
         out[size] = -1 - (terminal_flags(static, current) & ACCEPTS)
         size += 1
         for byte in range(256):
@@ -349,7 +349,7 @@ def residual_runs(static: Int32Array, classes: ByteArray, state: Int, limit: Int
                 number[after] = n_states + 1
                 order[n_states] = after
                 n_states += 1
-            target = number[after] if after != 0 else 0
+            target = np.int64(number[after])  # of the dead state: 0
             if target != previous:
                 out[size] = byte
                 out[size + 1] = target

@@ -175,7 +175,7 @@ def _byte_classes_of_columns(
     columns = np.ascontiguousarray(wide.T)
     numbers: dict[bytes, int] = {}
     byte_class = np.zeros(256, np.uint8)
-    representatives = []
+    representatives: list[int] = []
     for byte in range(256):
         content = columns[byte].tobytes()
         number = numbers.get(content)

@@ -33,7 +33,7 @@ class Dfa:
             array.flags.writeable = False
         if not self.digest:
             content = hashlib.blake2b(digest_size=16)
-            content.update(np.int32(self.transitions.shape).tobytes())
+            content.update(np.array(self.transitions.shape, np.int32).tobytes())
             content.update(np.ascontiguousarray(self.transitions).tobytes())
             content.update(self.byte_class.tobytes())
             content.update(self.accepting.tobytes())

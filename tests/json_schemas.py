@@ -1,0 +1,267 @@
+"""Random schemas of the enforced keywords, values to try on them, and texts out of their grammars."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from itertools import islice, permutations, product
+from typing import Any
+
+import numpy as np
+
+from structgen.automata.dfa import CountedDfa, Dfa
+from structgen.grammar import Choice, Expr, Grammar, Repetition, RuleRef, Sequence, Terminal
+
+URIS = {
+    4: "http://json-schema.org/draft-04/schema#",
+    6: "http://json-schema.org/draft-06/schema#",
+    7: "http://json-schema.org/draft-07/schema#",
+    2019: "https://json-schema.org/draft/2019-09/schema",
+    2020: "https://json-schema.org/draft/2020-12/schema",
+}
+NAMES = ["a", "b", "c", "é/~%"]
+STRINGS = ["", "a", "ab", "b", "é", "😀a", '"\\', "aaa"]
+SCALARS = [None, True, False, 0, 1, -1, 2, 3, 1.0, 1.5, -0.0, 10, *STRINGS]
+TYPES = ["null", "boolean", "integer", "number", "string", "array", "object"]
+PATTERNS = ["^a", "b$", "^a*$", "é", "^.{1,2}$", "[^a]", "^(a|b)*$", ""]
+
+
+class SchemaMaker:
+    """Random schemas of one draft (None: without ``$schema``), with definitions to refer to."""
+
+    def __init__(self, rng: random.Random, draft: int | None) -> None:
+        self.rng = rng
+        self.draft = draft
+        self.modern = draft is None or draft >= 2020
+        self.definitions = rng.randint(0, 3)
+
+    def document(self) -> dict[str, Any]:
+        schema = self.schema(3)
+        while not isinstance(schema, dict):
+            schema = self.schema(3)
+        if self.definitions:
+            schema["definitions"] = {f"d{i}": self.schema(2) for i in range(self.definitions)}
+        return schema if self.draft is None else {"$schema": URIS[self.draft], **schema}
+
+    def schema(self, depth: int) -> Any:
+        rng = self.rng
+        if self.draft != 4 and rng.random() < 0.06:
+            return rng.random() < 0.5
+        if depth <= 0:
+            return rng.choice([{}, {"type": rng.choice(TYPES)}, {"enum": self.values(2)}])
+        made: dict[str, Any] = {}
+        if rng.random() < 0.6:
+            made["type"] = rng.choice(TYPES) if rng.random() < 0.7 else rng.sample(TYPES, rng.randint(1, 3))
+        groups = [self.strings, self.arrays, self.objects, self.objects, self.in_place, self.enumerated]
+        for group in rng.sample(groups, rng.choice([0, 1, 1, 2, 3])):
+            group(made, depth)
+        if made.get("type") == "integer":
+            self.bounds(made)
+        items = list(made.items())
+        rng.shuffle(items)
+        return dict(items)
+
+    def values(self, count: int) -> list[Any]:
+        pool = [*SCALARS, [], [1], ["a", 1], {}, {"a": 1}, {"b": "a", "a": []}]
+        picked: list[Any] = []
+        for value in self.rng.sample(pool, count):
+            same = [other for other in picked if value == other]
+            if not any(isinstance(value, bool) == isinstance(other, bool) for other in same):
+                picked.append(value)
+        return picked
+
+    def enumerated(self, made: dict[str, Any], depth: int) -> None:
+        if self.draft != 4 and self.rng.random() < 0.3:
+            made["const"] = self.values(1)[0]
+        else:
+            made["enum"] = self.values(self.rng.randint(1, 6))
+
+    def strings(self, made: dict[str, Any], depth: int) -> None:
+        if self.rng.random() < 0.5:
+            made["minLength"] = self.rng.randint(0, 2)
+        if self.rng.random() < 0.5:
+            made["maxLength"] = self.rng.randint(0, 3)
+        if self.rng.random() < 0.4:
+            made["pattern"] = self.rng.choice(PATTERNS)
+
+    def bounds(self, made: dict[str, Any]) -> None:
+        for name, exclusive in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
+            if self.rng.random() < 0.4:
+                made[name] = self.rng.choice([-1, 0, 1, 2, 0.5, 1.5])
+                if self.draft == 4 and self.rng.random() < 0.4:
+                    made[exclusive] = self.rng.random() < 0.6
+            if self.draft != 4 and self.rng.random() < 0.2:
+                made[exclusive] = self.rng.choice([-1, 0, 2, 1.5, 3])
+
+    def arrays(self, made: dict[str, Any], depth: int) -> None:
+        rng = self.rng
+        if rng.random() < 0.6:
+            if self.modern or rng.random() < 0.5:
+                made["items"] = self.schema(depth - 1)
+            else:
+                made["items"] = [self.schema(depth - 1) for _ in range(rng.randint(1, 2))]
+                if rng.random() < 0.5:
+                    made["additionalItems"] = rng.choice([False, self.schema(depth - 1)])
+        if self.modern and rng.random() < 0.4:
+            made["prefixItems"] = [self.schema(depth - 1) for _ in range(rng.randint(1, 2))]
+        if rng.random() < 0.3:
+            made["minItems"] = rng.randint(0, 2)
+        if rng.random() < 0.3:
+            made["maxItems"] = rng.randint(0, 3)
+
+    def objects(self, made: dict[str, Any], depth: int) -> None:
+        rng = self.rng
+        if rng.random() < 0.8:
+            made["properties"] = {
+                name: self.schema(depth - 1) for name in rng.sample(NAMES, rng.randint(1, 3))
+            }
+        if rng.random() < 0.4:
+            made["required"] = rng.sample(NAMES, rng.randint(1, 2))
+        if rng.random() < 0.4:
+            made["additionalProperties"] = rng.choice([False, True, self.schema(depth - 1)])
+
+    def in_place(self, made: dict[str, Any], depth: int) -> None:
+        rng = self.rng
+        keyword = rng.choice(["anyOf", "allOf", "$ref"])
+        if keyword != "$ref":
+            made[keyword] = [self.schema(depth - 1) for _ in range(rng.randint(1, 3))]
+        elif self.definitions:
+            made["$ref"] = f"#/definitions/d{rng.randrange(self.definitions)}"
+
+
+def random_values(rng: random.Random, schema: Any, count: int) -> list[Any]:
+    """Values that the schema mentions, and others of the same make."""
+    pool = [*SCALARS, *_mentioned(schema)]
+    made = [rng.choice(pool) for _ in range(count // 4)]
+    for _ in range(count - len(made)):
+        made.append(_random_value(rng, pool, 2))
+    return made
+
+
+def _mentioned(schema: Any) -> Iterator[Any]:
+    if isinstance(schema, dict):
+        for keyword, inner in schema.items():
+            if keyword == "enum" and isinstance(inner, list):
+                yield from inner
+            elif keyword == "const":
+                yield inner
+            yield from _mentioned(inner)
+    elif isinstance(schema, list):
+        for inner in schema:
+            yield from _mentioned(inner)
+
+
+def _random_value(rng: random.Random, pool: list[Any], depth: int) -> Any:
+    kind = rng.random()
+    if depth == 0 or kind < 0.2:
+        return rng.choice(pool)
+    if kind < 0.55:
+        return [_random_value(rng, pool, depth - 1) for _ in range(rng.randint(0, 3))]
+    names = rng.sample([*NAMES, "z"], rng.randint(0, 3 if depth > 1 else 2))
+    return {name: _random_value(rng, pool, depth - 1) for name in names}
+
+
+def orders(value: Any, most: int = 48) -> list[Any]:
+    """A value with the members of its objects in every order (no more than ``most`` of them)."""
+    return list(islice(_orders(value, most), most))
+
+
+def _orders(value: Any, most: int) -> Iterator[Any]:
+    if isinstance(value, list):
+        for items in product(*(orders(item, most) for item in value)):
+            yield list(items)
+    elif isinstance(value, dict):
+        for names in permutations(value):
+            for inner in product(*(orders(value[name], most) for name in names)):
+                yield dict(zip(names, inner, strict=True))
+    else:
+        yield value
+
+
+class Sampler:
+    """Random texts of a `Grammar`, short ones by preference."""
+
+    def __init__(self, grammar: Grammar, rng: random.Random) -> None:
+        self.grammar = grammar
+        self.rng = rng
+        self.heights = {name: 10**6 for name in grammar.rules}
+        changed = True
+        while changed:
+            changed = False
+            for name, body in grammar.rules.items():
+                height = 1 + self.height(body)
+                if height < self.heights[name]:
+                    self.heights[name] = height
+                    changed = True
+
+    def height(self, expr: Expr) -> int:
+        """How deep the calls of rules must at least go."""
+        if isinstance(expr, RuleRef):
+            return self.heights[expr.name]
+        if isinstance(expr, Sequence):
+            return max(map(self.height, expr.items), default=0)
+        if isinstance(expr, Choice):
+            return min(map(self.height, expr.options), default=10**6)
+        if isinstance(expr, Repetition):
+            return self.height(expr.item) if expr.minimum else 0
+        return 0
+
+    def text(self) -> bytes:
+        return self.sample(RuleRef(self.grammar.start), 4)
+
+    def sample(self, expr: Expr, depth: int) -> bytes:
+        rng = self.rng
+        if isinstance(expr, RuleRef):
+            return self.sample(self.grammar.rules[expr.name], depth - 1)
+        if isinstance(expr, Sequence):
+            return b"".join(self.sample(item, depth) for item in expr.items)
+        if isinstance(expr, Choice):
+            options = expr.options
+            if depth <= 0:
+                least = min(map(self.height, options))
+                options = tuple(option for option in options if self.height(option) == least)
+            return self.sample(rng.choice(options), depth)
+        if isinstance(expr, Repetition):
+            count = expr.minimum
+            while depth > 0 and rng.random() < 0.5 and (expr.maximum is None or count < expr.maximum):
+                count += 1
+            return b"".join(self.sample(expr.item, depth) for _ in range(count))
+        return self.terminal(expr)
+
+    def terminal(self, terminal: Terminal) -> bytes:
+        pattern = terminal.pattern
+        if isinstance(pattern, CountedDfa):
+            most = pattern.minimum + 3 if pattern.maximum is None else min(pattern.maximum, pattern.minimum + 3)
+            count = self.rng.randint(pattern.minimum, most)
+            return pattern.head + b"".join(self.walk(pattern.unit) for _ in range(count)) + pattern.tail
+        assert isinstance(pattern, Dfa)
+        return self.walk(pattern)
+
+    def walk(self, dfa: Dfa) -> bytes:
+        distance = _distances(dfa)
+        state, text = 1, bytearray()
+        while not (dfa.accepting[state] and (self.rng.random() < 0.5 or not dfa.transitions[state].any())):
+            bytes_on = np.flatnonzero(dfa.transitions[state][dfa.byte_class])
+            if len(text) > 12:  # now straight to the end
+                ahead = [b for b in bytes_on if distance[dfa.step(state, bytes([b]))] < distance[state]]
+                if not ahead:
+                    break
+                bytes_on = np.array(ahead)
+            byte = int(self.rng.choice(bytes_on.tolist()))
+            text.append(byte)
+            state = dfa.step(state, bytes([byte]))
+        return bytes(text)
+
+
+def _distances(dfa: Dfa) -> list[int]:
+    """For each state, the number of bytes to the nearest accepting one."""
+    distance = [10**6 if not accepting else 0 for accepting in dfa.accepting]
+    changed = True
+    while changed:
+        changed = False
+        for state in range(1, dfa.n_states):
+            nearest = min((distance[t] for t in dfa.transitions[state].tolist() if t), default=10**6) + 1
+            if nearest < distance[state]:
+                distance[state] = nearest
+                changed = True
+    return distance

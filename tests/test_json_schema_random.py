@@ -1,0 +1,66 @@
+"""Random schemas against the `jsonschema` package, in both directions."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import warnings
+from typing import Any
+
+import pytest
+from json_schemas import URIS, Sampler, SchemaMaker, orders, random_values
+from jsonschema.validators import Draft202012Validator, validator_for
+from naive_json import accepts
+
+from structgen.errors import InvalidSchemaError, UnsatisfiableSchemaError, UnsupportedSchemaError
+from structgen.sources.json_schema import json_schema_grammar
+
+ROUNDS = int(os.environ.get("STRUCTGEN_SCHEMA_ROUNDS", "60"))
+BOUNDS = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}
+
+
+def oracle(schema: Any) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return validator_for(schema, default=Draft202012Validator)(schema)
+
+
+@pytest.mark.parametrize("draft", [None, *URIS])
+def test_against_jsonschema(draft: int | None) -> None:
+    rng = random.Random(draft or 0)
+    outcomes = {"compiled": 0, "unsatisfiable": 0, "endless": 0, "bounds": 0}
+    for _ in range(ROUNDS):
+        schema = SchemaMaker(rng, draft).document()
+        validator = oracle(schema)
+        validator.check_schema(schema)
+        values = random_values(rng, schema, 24)
+        try:
+            grammar = json_schema_grammar(schema)
+        except InvalidSchemaError as error:
+            assert "without end" in str(error), (schema, error)
+            outcomes["endless"] += 1
+            continue
+        except UnsupportedSchemaError as error:
+            assert error.keyword in BOUNDS, (schema, error)
+            outcomes["bounds"] += 1
+            continue
+        except UnsatisfiableSchemaError:
+            assert not any(validator.is_valid(value) for value in values), schema
+            outcomes["unsatisfiable"] += 1
+            continue
+        outcomes["compiled"] += 1
+        try:
+            expected = [validator.is_valid(value) for value in values]
+        except RecursionError:
+            print("REC",json.dumps(schema)); raise
+        for value in values:
+            texts = [json.dumps(order, ensure_ascii=rng.random() < 0.5) for order in orders(value)]
+            accepted = [accepts(grammar, text) for text in texts]
+            assert any(accepted) == validator.is_valid(value), (schema, value)
+        sampler = Sampler(grammar, rng)
+        for _ in range(6):
+            text = sampler.text()
+            assert accepts(grammar, text)
+            assert validator.is_valid(json.loads(text)), (schema, text)
+    assert outcomes["compiled"] > ROUNDS / 2, outcomes
