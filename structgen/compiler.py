@@ -66,8 +66,10 @@ class Compiler:
 
         return self._compiled("regex", pattern, {"dialect": dialect, "flags": flags}, grammar)
 
-    def lark(self, grammar: str | Path, start: str = "start", **options: Any) -> CompiledGrammar:
-        """Texts of a Lark grammar, given as text or as a Path.
+    def lark(
+        self, grammar: str | Path, start: str = "start", *, import_paths: Sequence[Path] = ()
+    ) -> CompiledGrammar:
+        """Texts of a Lark grammar, given as text or as a Path. ``import_paths``: folders for its ``%import``.
 
         Terminals are matched exactly, as lark does with ``lexer="dynamic_complete"``. Raises
         `InvalidGrammarError`, `UnsupportedGrammarError`, `UnsatisfiableGrammarError`, `CompileLimitError`.
@@ -75,8 +77,9 @@ class Compiler:
         from structgen.sources.lark import lark_grammar
 
         text = grammar.read_text(encoding="utf-8") if isinstance(grammar, Path) else grammar
+        options = {"start": start, "import_paths": [str(path) for path in import_paths]}
         return self._compiled(
-            "lark", text, {"start": start, **options}, lambda: lark_grammar(grammar, start, **options)
+            "lark", text, options, lambda: lark_grammar(grammar, start, import_paths=import_paths)
         )
 
     def gbnf(self, grammar: str, root: str = "root") -> CompiledGrammar:
@@ -116,9 +119,9 @@ class Compiler:
                 reason += " that the vocabulary's tokens can spell"
             if grammar.source_kind == "json_schema":
                 raise UnsatisfiableSchemaError("", reason)
-            raise UnsatisfiableGrammarError(
-                reason, remedy="every rule needs an alternative that ends without calling itself"
-            )
+            recursive = grammar.source_kind in ("lark", "gbnf")
+            remedy = "every rule needs an alternative that ends without calling itself" if recursive else ""
+            raise UnsatisfiableGrammarError(reason, remedy=remedy)
         return compiled
 
     def load(self, path: str | os.PathLike[str]) -> CompiledGrammar:

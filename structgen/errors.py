@@ -137,21 +137,25 @@ class UnsatisfiableSchemaError(SchemaError):
 
 
 class CompileLimitError(StructgenError):
-    """A source too large for a limit. ``limit``: its name; ``allowed``; ``given``; ``pointer``."""
+    """A source too large for a limit. ``limit``: its name; ``allowed``; ``given``; ``pointer``.
 
-    def __init__(self, limit: str, allowed: int, given: int, pointer: str = "") -> None:
+    ``fixed``: the limit is the engine's own, not an option.
+    """
+
+    def __init__(
+        self, limit: str, allowed: int, given: int, pointer: str = "", *, fixed: bool = False
+    ) -> None:
         self.limit = limit
         self.allowed = allowed
         self.given = given
         self.pointer = pointer
+        self.fixed = fixed
         super().__init__(limit, allowed, given, pointer)
 
     def __str__(self) -> str:
         where = f" at {self.pointer}" if self.pointer else ""
-        return (
-            f"{self.limit} reached{where}: {self.given:,} needed, {self.allowed:,} allowed\n"
-            f"raise {self.limit} or make the source smaller"
-        )
+        remedy = "make the source smaller" if self.fixed else f"raise {self.limit} or make the source smaller"
+        return f"{self.limit} reached{where}: {self.given:,} needed, {self.allowed:,} allowed\n{remedy}"
 
 
 class OptionError(StructgenError, ValueError):

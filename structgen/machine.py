@@ -145,7 +145,7 @@ class Machine:
         if status == layout.NEED_POOL:
             size = 2 * self._pool.shape[0]
             if size > layout.MAX_POOL:
-                raise CompileLimitError("max_pool_words", layout.MAX_POOL, size)
+                raise CompileLimitError("max_pool_words", layout.MAX_POOL, size, fixed=True)
             pool = np.zeros(size, np.int32)
             pool[: self._pool.shape[0]] = self._pool
             self._pool = pool

@@ -20,8 +20,8 @@ from structgen.symbols import Edge, SymbolAutomaton, SymbolGrammar
 MAX_PARSER_STATES = 2_000_000
 END = 0  # parser state 0: nothing to come back to
 JUMP = 0  # the symbol of an empty edge that was kept
-# Empty edges are taken out where this leaves at most so many times the edges. In a list of n optional parts it
-# would leave n * n / 2; there they stay, and a closure follows them.
+# Empty edges are taken out where this leaves at most so many times the edges. In a list of n optional parts
+# it would leave n * n / 2; there they stay, and a closure follows them.
 _GROWTH = 4
 
 

@@ -30,7 +30,7 @@ def spellable_texts(vocabulary: Vocabulary) -> Dfa:
     texts = {token for token in vocabulary.tokens if token}
     automaton = repeat(union(literal(text) for text in sorted(texts)), 0, None)
     if automaton.n_states > MAX_SPELLING_STATES:
-        raise CompileLimitError("max_spelling_states", MAX_SPELLING_STATES, automaton.n_states)
+        raise CompileLimitError("max_spelling_states", MAX_SPELLING_STATES, automaton.n_states, fixed=True)
     return automaton
 
 

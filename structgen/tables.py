@@ -76,7 +76,7 @@ class _StaticWriter:
         self._parts.append(part)
         self._size += part.shape[0]
         if self._size > _MAX_STATE:
-            raise CompileLimitError("max_table_words", _MAX_STATE, self._size)
+            raise CompileLimitError("max_table_words", _MAX_STATE, self._size, fixed=True)
         return offset
 
     def written(self) -> Int32Array:
@@ -128,7 +128,7 @@ def build_tables(
         units = _unit_table(counted.unit)
         size = counted.counts * units.shape[0]
         if next_state + size > _MAX_STATE:
-            raise CompileLimitError("max_counted_states", _MAX_STATE, next_state + size)
+            raise CompileLimitError("max_counted_states", _MAX_STATE, next_state + size, fixed=True)
         unit_alive = units != 0
         tail_state = bases[tail] + 2  # one byte of the tail read
         block_rows.append(

@@ -52,7 +52,15 @@ class SchemaMaker:
         made: dict[str, Any] = {}
         if rng.random() < 0.6:
             made["type"] = rng.choice(TYPES) if rng.random() < 0.7 else rng.sample(TYPES, rng.randint(1, 3))
-        groups = [self.strings, self.arrays, self.objects, self.objects, self.in_place, self.enumerated]
+        groups = [
+            self.strings,
+            self.arrays,
+            self.objects,
+            self.objects,
+            self.in_place,
+            self.in_place,
+            self.enumerated,
+        ]
         for group in rng.sample(groups, rng.choice([0, 1, 1, 2, 3])):
             group(made, depth)
         if made.get("type") == "integer":
@@ -125,6 +133,12 @@ class SchemaMaker:
         keyword = rng.choice(["anyOf", "allOf", "$ref"])
         if keyword != "$ref":
             made[keyword] = [self.schema(depth - 1) for _ in range(rng.randint(1, 3))]
+            if rng.random() < 0.5:  # merges of objects and arrays are where the mistakes are
+                group = rng.choice([self.objects, self.arrays])
+                for inner in made[keyword]:
+                    if isinstance(inner, dict):
+                        group(inner, depth - 1)
+                group(made, depth - 1)
         elif self.definitions:
             made["$ref"] = f"#/definitions/d{rng.randrange(self.definitions)}"
 
@@ -231,7 +245,9 @@ class Sampler:
     def terminal(self, terminal: Terminal) -> bytes:
         pattern = terminal.pattern
         if isinstance(pattern, CountedDfa):
-            most = pattern.minimum + 3 if pattern.maximum is None else min(pattern.maximum, pattern.minimum + 3)
+            most = (
+                pattern.minimum + 3 if pattern.maximum is None else min(pattern.maximum, pattern.minimum + 3)
+            )
             count = self.rng.randint(pattern.minimum, most)
             return pattern.head + b"".join(self.walk(pattern.unit) for _ in range(count)) + pattern.tail
         assert isinstance(pattern, Dfa)

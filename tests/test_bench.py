@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
 import time
 from array import array
 from pathlib import Path
@@ -357,6 +360,42 @@ def test_run_interrupt_resume(
     assert figures["ttfm_us"]["n"] == 3
     assert str(tmp_path) not in output.read_text(encoding="utf-8")
     assert "time between masks" in capsys.readouterr().out
+
+
+def test_ctrl_c_in_a_real_process(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for index in range(300):
+        document = {"schema": {"texts": ['"a"']}, "tests": [{"valid": True, "data": "a"}] * 200}
+        (folder / f"{index}.json").write_text(json.dumps(document), encoding="utf-8")
+    output = tmp_path / "o.json"
+    samples = output.with_suffix(".samples.jsonl")
+    command = [sys.executable, "-m", "structgen_bench.maskbench", "--data", folder, "--tokenizer", "bytes"]
+    command += ["--engines", f"{__name__}:Literal", "--output", output]
+    paths = os.pathsep.join(path for path in sys.path if path)
+    process = subprocess.Popen(
+        [str(word) for word in command],
+        env=os.environ | {"PYTHONPATH": paths},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not samples.is_file() or samples.read_bytes().count(b"\n") < 3:
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the engines' processes too
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert (process.returncode, "Traceback" in err) == (130, False)
+    document = json.loads(output.read_text(encoding="utf-8"))
+    assert not document["finished"]
+    assert 2 <= document["engines"]["literal"]["outcomes"]["pass"] < 300
+    assert "--resume" in out
 
 
 def test_check_option_fails_on_anything_but_pass(tmp_path: Path) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -181,6 +183,7 @@ CHECKS = {
         1,
         ["column 4", "  gröber\n     ^", "expected: "],
     ),
+    "builtin": (["--builtin", "json", "-t", '{"a": [1, null]}'], 0, ["matches: 16 bytes, builtin json"]),
     "empty text": (["--regex", "a*", "-t", ""], 0, ["matches: 0 bytes"]),
 }
 
@@ -304,7 +307,9 @@ def test_info_of_a_tokenizer_file(run: Run) -> None:
 
 
 def test_grammars(run: Run) -> None:
-    assert run("grammars").code == 0
+    ran = run("grammars")
+    assert ran.code == 0
+    assert any(line.split()[0] == "json" for line in ran.out.splitlines())
 
 
 # generate ---------------------------------------------------------------------------------------
@@ -356,6 +361,24 @@ def test_demo(run: Run) -> None:
     assert ran.code == 0, ran.out
     for fragment in ("JSON Schema", "regular expression", "Lark", "GBNF", "with it: 4 of 4"):
         assert fragment in ran.out
+
+
+def test_readme_examples(folder: Path) -> None:
+    """The README's Python blocks run, one after the other, as a newcomer would type them."""
+    import torch
+
+    readme = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", readme, flags=re.DOTALL | re.MULTILINE)
+    assert len(blocks) >= 5
+    names: dict[str, Any] = {}
+    for block in blocks:
+        if "vocabulary" in names:
+            names.setdefault("logits", torch.zeros(1, names["vocabulary"].size))
+            names["token"] = names["vocabulary"].tokenize_bytes(b"{")[0]
+        exec(block, names)
+    person = json.loads(names["result"].text)
+    assert 0 <= person["age"] <= 120
+    assert torch.isinf(names["logits"]).any()
 
 
 def test_interrupt(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,6 +77,11 @@ CASES: dict[str, tuple[object, list[str], list[str]]] = {
     ),
     "enum and enum": ({"enum": [1, 2, 3], "allOf": [{"enum": [3.0, 1, 4]}]}, ["1", "3"], ["2", "4"]),
     "enum true is not 1": ({"enum": [1, [True]], "allOf": [{"enum": [True, [1], [True]]}]}, ["[true]"], ["1", "true", "[1]"]),
+    "enum that is its own property": (
+        {"enum": [{"a": {}}, {}, {"a": {"a": 1}}, 1], "properties": {"a": {"$ref": "#"}}},
+        ["{}", '{"a":{}}', "1"],
+        ['{"a":{"a":1}}', '{"a":{"a":{}}}'],
+    ),
     "a lone surrogate is no value": ({"enum": ["\ud800", "a"]}, ['"a"'], ['"\\ud800"']),
     # arrays
     "items": ({"type": "array", "items": I}, ["[]", "[1]", "[1,2 , 3]", "[ ]"], ["[1", "[1,]", "[,1]", '["a"]', "{}"]),

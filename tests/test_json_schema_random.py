@@ -26,6 +26,14 @@ def oracle(schema: Any) -> Any:
         return validator_for(schema, default=Draft202012Validator)(schema)
 
 
+def is_valid(validator: Any, value: Any) -> bool:
+    try:
+        return bool(validator.is_valid(value))
+    except RecursionError:
+        # it follows an endless $ref under ``items`` even where ``type`` allows no arrays
+        return False
+
+
 @pytest.mark.parametrize("draft", [None, *URIS])
 def test_against_jsonschema(draft: int | None) -> None:
     rng = random.Random(draft or 0)
@@ -46,18 +54,14 @@ def test_against_jsonschema(draft: int | None) -> None:
             outcomes["bounds"] += 1
             continue
         except UnsatisfiableSchemaError:
-            assert not any(validator.is_valid(value) for value in values), schema
+            assert not any(is_valid(validator, value) for value in values), schema
             outcomes["unsatisfiable"] += 1
             continue
         outcomes["compiled"] += 1
-        try:
-            expected = [validator.is_valid(value) for value in values]
-        except RecursionError:
-            print("REC",json.dumps(schema)); raise
         for value in values:
             texts = [json.dumps(order, ensure_ascii=rng.random() < 0.5) for order in orders(value)]
-            accepted = [accepts(grammar, text) for text in texts]
-            assert any(accepted) == validator.is_valid(value), (schema, value)
+            accepted = any(accepts(grammar, text) for text in texts)
+            assert accepted == is_valid(validator, value), (schema, value)
         sampler = Sampler(grammar, rng)
         for _ in range(6):
             text = sampler.text()

@@ -19,7 +19,6 @@ from structgen.regex.syntax import (
     ANYTHING,
     EPSILON,
     NOTHING,
-    Chars,
     Complement,
     Concat,
     Intersection,
@@ -62,7 +61,6 @@ PLAIN_RESULTS: list[tuple[str, Regex]] = [
     ("$a|b^", NOTHING),
     ("(?!)", NOTHING),
     ("^(?=ab)ab$", Literal("ab")),
-    (r"^ab\b", Literal("ab")),
     (r"\ba\Bb\b$", Literal("ab")),
 ]
 
@@ -73,7 +71,7 @@ def test_common_anchors_cost_nothing(pattern: str, expected: Regex) -> None:
     assert not any(isinstance(node, Intersection | Complement) for node in nodes_of(found))
     texts = ["", "a", "b", "ab", "abab", "ababab", "cd", "abc", "xab", "abx", "cdx", "xcd", "xabcx", "ab cd"]
     assert [matches(found, text) for text in texts] == [matches(expected, text) for text in texts]
-    if pattern not in (r"^ab\b", r"\ba\Bb\b$", "^(?=ab)ab$", "$a|b^", "^(ab$|cd$)"):
+    if pattern not in (r"\ba\Bb\b$", "^(?=ab)ab$", "$a|b^", "^(ab$|cd$)"):
         assert found == expected
 
 
@@ -107,6 +105,9 @@ HARD = [
     r"(?:\ba|\bb|-\b)+",
     r"(?:\w+\b-?)*a",
     r"(?:(^a|b$)|-)+",
+    r"(?:^a|b$|-)+",
+    r"(?:^a|\bb(?=-a)|-\b|a)+",
+    r"(?:a\b|(?<=b-)b|(?<!a)-|^ab)+",
     r"(?:^a|-)+b",
     r"(?:^|a)(?:b|$)",
     r"(?:^a?){2,3}b",
@@ -135,7 +136,7 @@ HARD = [
     r"(?:(?:(?!-)\w)*-)+$",
     r"^(?!.*--)(?:a|b|-)*(?<!-)$",
     r"(?!a*b-)(?:ab?|-)+",
-    r"(?:a++|b)*+-",
+    r"(?:a++|b)*-",
     r"(?:ab|-b)*+(?:ab?)",
     r"(?>a?)a|(?>b-)",
 ]
@@ -160,7 +161,6 @@ INTEREGULAR = [
     "(?:a(?!b)[ac]|b)*",
     "(?i:aB)c?",
     r"\d{2}-\w+\s?",
-    "x(?<=x)a|(?<!a)b",
 ]
 
 
@@ -188,7 +188,6 @@ def test_byte_automata_agree() -> None:
 TOO_COMPLEX = [
     (r"x(?:(?<=ab)a(?=b.)|b)*", 1),
     (r"x(?:a{1,2}\b|b{1,2}\B){1,9}", 1),
-    ("(?:" + "(?:(?!ab)a|b$|^c)" * 3 + "){5}-", 0),
 ]
 
 

@@ -13,7 +13,7 @@ from structgen.charset import CharSet
 from structgen.regex import parse
 from structgen.regex.classes import ecma_class, ecma_fold
 from structgen.regex.properties import UnknownPropertyError, folding_classes, property_set
-from structgen.regex.unicode_tables import INDEX, SCRIPTS, UNICODE_VERSION
+from structgen.regex.unicode_tables import INDEX, SCRIPTS
 
 EVERY_CHARACTER = "".join(chr(c) for c in range(sys.maxunicode + 1) if not 0xD800 <= c < 0xE000)
 CATEGORIES = sorted({entry.split(":")[0][3:] for entry in INDEX.split() if entry.startswith("gc=")})

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from naive_cfg import accepts
 
-from structgen.errors import InvalidGrammarError, OptionError, UnsupportedGrammarError
+from structgen.errors import InvalidGrammarError, OptionError, StructgenError, UnsupportedGrammarError
 from structgen.grammar import EMPTY, Choice, Repetition, RuleRef, Sequence, Terminal
 from structgen.regex.syntax import Chars, Literal
 from structgen.sources.gbnf import MAX_NESTING, gbnf_grammar
@@ -262,6 +264,17 @@ def test_undefined_rules_may_match_nothing():
     assert not accepts(grammar, "b")
     with pytest.raises(OptionError, match="'error' or 'nothing'"):
         gbnf_grammar('root ::= "a"', undefined="ignore")  # type: ignore[arg-type]
+
+
+@settings(max_examples=500, deadline=None, derandomize=True)
+@given(
+    st.integers(0, len(JSON)), st.integers(0, 4), st.text('ab:=|"\\\\[](){}<>!.*+?,^-0x# \n\r_é', max_size=3)
+)
+def test_damaged_grammars_raise_typed_errors_only(at, cut, put):
+    try:
+        gbnf_grammar(JSON[:at] + put + JSON[at + cut :])
+    except StructgenError as error:
+        assert "line" in str(error)
 
 
 def test_not_a_text():

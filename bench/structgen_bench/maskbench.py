@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import random
+import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -282,7 +283,7 @@ def _progress(console: Console) -> Progress:
     )
 
 
-if __name__ == "__main__":
-    from structgen_bench.cli import main
+if __name__ == "__main__":  # python -m structgen_bench.maskbench
+    from structgen.cli import main
 
-    main(["maskbench", *__import__("sys").argv[1:]])
+    sys.exit(main(["bench", "maskbench", *sys.argv[1:]]))

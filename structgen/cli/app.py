@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -74,6 +75,7 @@ def bench(context: typer.Context) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line ``arguments`` (default: those of the process); the exit status."""
     given = sys.argv[1:] if arguments is None else list(arguments)
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # each retry would be a line of its own
     try:
         app(args=given, prog_name="structgen")
     except SystemExit as ended:

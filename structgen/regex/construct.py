@@ -7,6 +7,7 @@ None of them unrolls a repeat.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeVar
 
 from structgen.charset import ANY, CharSet
 from structgen.regex.syntax import (
@@ -22,6 +23,8 @@ from structgen.regex.syntax import (
     Repeat,
     Union,
 )
+
+T = TypeVar("T")
 
 SOMETHING = Repeat(Chars(ANY), 1, None)
 
@@ -55,11 +58,12 @@ def concat(parts: Iterable[Regex]) -> Regex:
 
 
 def union(options: Iterable[Regex]) -> Regex:
-    flat: dict[Regex, None] = {}
-    for option in options:
-        for choice in option.options if isinstance(option, Union) else (option,):
-            if not is_nothing(choice):
-                flat[choice] = None
+    flat = distinct(
+        choice
+        for option in options
+        for choice in (option.options if isinstance(option, Union) else (option,))
+        if not is_nothing(choice)
+    )
     if ANYTHING in flat:
         return ANYTHING
     if len(flat) > 1:
@@ -67,9 +71,21 @@ def union(options: Iterable[Regex]) -> Regex:
         if None not in sets:
             return chars(CharSet.of(pair for charset in sets if charset for pair in charset.ranges))
     if len(flat) == 2 and EPSILON in flat:
-        other = next(choice for choice in flat if choice != EPSILON)
+        other = flat[0] if flat[1] == EPSILON else flat[1]
         return other if nullable(other) else Repeat(other, 0, 1)
-    return next(iter(flat)) if len(flat) == 1 else Union(tuple(flat))
+    return flat[0] if len(flat) == 1 else Union(tuple(flat))
+
+
+def distinct(items: Iterable[T]) -> list[T]:
+    """Each item once, in order. Few are compared: trees with large classes take long to hash."""
+    given = list(items)
+    if len(given) > 8:
+        return list(dict.fromkeys(given))
+    found: list[T] = []
+    for item in given:
+        if item not in found:
+            found.append(item)
+    return found
 
 
 def repeat(item: Regex, minimum: int, maximum: int | None) -> Regex:

@@ -168,15 +168,17 @@ def _any_number(terms: Sequence[Term]) -> list[Term]:
     """One or more terms in a row."""
     if all(t.left.whole == ANYTHING == t.right.whole for t in terms):
         return _local(terms)
-    if all(t.left == TRUE for t in terms):
+    if all(t.left.whole == ANYTHING for t in terms):
         return _pending(terms)
-    if all(t.right == TRUE for t in terms):
+    if all(t.right.whole == ANYTHING for t in terms):
         return [term.mirrored() for term in _pending([term.mirrored() for term in terms])]
-    raise TooComplexError("a repeat with assertions about both of its sides")
+    raise TooComplexError("a repeat with assertions about all of the text on both of its sides")
 
 
 # condition on the left, sets of the first and of the last character, condition on the right
 Atom = tuple[Side, int, int, Side]
+# the last set of characters, and the language that the rest of the text must be in
+Pending = tuple[int, Regex]
 
 
 def _local(terms: Sequence[Term]) -> list[Term]:
@@ -212,21 +214,42 @@ def _within(block: CharSet, side: Side) -> bool:
 
 
 def _pending(terms: Sequence[Term]) -> list[Term]:
-    """Conditions on all that follows: a graph of what is still asked of the rest of the text."""
-    edges: dict[tuple[Regex | None, Regex | None], Regex] = {}
-    states: list[Regex] = [ANYTHING]
+    """Conditions on all that follows, and on the neighbour before: a graph whose nodes are the last set of
+    characters together with what is still asked of the rest of the text."""
+    sets = {term.left.near.chars for term in terms if term.left != TRUE}
+    blocks = partition(sorted(sets, key=lambda charset: charset.ranges))
+    atoms = [
+        (term.left.near, last, body, term.right.language(ahead=True))
+        for term in terms
+        for last, block in enumerate(blocks)
+        if not is_nothing(body := last_among(term.body, block))
+    ]
+    begun: dict[Side, dict[tuple[Pending | None, Pending | None], Regex]] = {}
+    states: list[Pending] = []
+    for left, last, body, asked in atoms:
+        state = (last, canonical(asked))
+        first = begun.setdefault(left, {})
+        first[None, state] = union([first.get((None, state), NOTHING), body])
+        if state not in states:
+            states.append(state)
+    edges: dict[tuple[Pending | None, Pending | None], Regex] = {}
     for state in states:  # grows while it is gone through
-        for term in terms:
-            asked = term.right.language(ahead=True)
-            for part, rest in advance(state, term.body):
-                after = canonical(intersect(rest, asked))
-                if is_nothing(after):
+        for left, last, body, asked in atoms:
+            if not _within(blocks[state[0]], left):
+                continue
+            for part, rest in advance(state[1], body):
+                after = (last, canonical(intersect(rest, asked)))
+                if is_nothing(after[1]):
                     continue
                 if after not in states:
                     states.append(after)
                     if len(states) > MAX_PENDING:
                         raise TooComplexError("a lookaround in a repeat with too many states")
                 edges[state, after] = union([edges.get((state, after), NOTHING), part])
-    edges |= {(None, after): part for (state, after), part in edges.items() if state == ANYTHING}
-    found = [Term(TRUE, paths(edges, None, [state]), Guard(whole=state, reach=None)) for state in states]
-    return [replace(t, right=TRUE) if t.right.whole == ANYTHING else t for t in _possible(found)]
+    found = []
+    for left, first in begun.items():
+        for asked in dict.fromkeys(state[1] for state in states):
+            body = paths(edges | first, None, [state for state in states if state[1] == asked])
+            right = TRUE if asked == ANYTHING else Guard(whole=asked, reach=None)
+            found.append(Term(Guard(near=left), body, right))
+    return _possible(found)

@@ -150,16 +150,18 @@ def limited(paths: Iterable[Path]) -> list[Path]:
 
     Raises `TooComplexError` as soon as more than `MAX_PATHS` are left.
     """
-    distinct: dict[object, list[Path]] = {}
+    alike: list[tuple[Path, list[Regex]]] = []
     for path in paths:
-        alike = distinct.setdefault(path.cuts if len(path.pieces) == 1 else path, [])
-        if len(path.pieces) == 1 or not alike:
-            alike.append(path)
-        if len(distinct) > MAX_PATHS:
-            raise TooComplexError(f"assertions that hold in more than {MAX_PATHS} ways")
+        for first, pieces in alike:
+            if first.cuts == path.cuts and (first.pieces == path.pieces or len(path.pieces) == 1):
+                pieces += path.pieces
+                break
+        else:
+            alike.append((path, list(path.pieces)))
+            if len(alike) > MAX_PATHS:
+                raise TooComplexError(f"assertions that hold in more than {MAX_PATHS} ways")
     return [
-        alike[0] if len(alike) == 1 else alike[0].with_span(0, 1, union(path.pieces[0] for path in alike))
-        for alike in distinct.values()
+        first.with_span(0, 1, union(pieces)) if len(first.pieces) == 1 else first for first, pieces in alike
     ]
 
 

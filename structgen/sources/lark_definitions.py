@@ -15,14 +15,13 @@ from typing import Any
 from lark.exceptions import GrammarError, LarkError, UnexpectedInput, UnexpectedToken
 from lark.lexer import Token
 from lark.load_grammar import (
-    GRAMMAR_ERRORS,
     GrammarBuilder,
     _get_parser,
     stdlib_loader,
 )
 from lark.tree import Tree
 
-from structgen.errors import InvalidGrammarError, SourcePosition, UnsupportedGrammarError
+from structgen.errors import InvalidGrammarError, UnsupportedGrammarError
 
 # Lark's parser of grammars: not public, but nothing else keeps the places of names. It has no types.
 _grammar_parser: Any = _get_parser
@@ -56,6 +55,7 @@ class Definitions:
     """All that a grammar defines, by name; ``ignored`` are names of terminals.
 
     ``offsets``: where the text defines or imports a name. ``own``: the names that it defines itself.
+    ``imports``: what the names from an imported file begin with, and where that is imported.
     """
 
     text: str
@@ -64,6 +64,7 @@ class Definitions:
     ignored: tuple[str, ...]
     offsets: dict[str, int]
     own: frozenset[str]
+    imports: dict[str, int]
 
     def invalid(self, reason: str, offset: int | None, remedy: str = "") -> InvalidGrammarError:
         return InvalidGrammarError(reason, text=self.text, offset=offset, remedy=remedy)
@@ -71,8 +72,12 @@ class Definitions:
     def unsupported(self, reason: str, offset: int | None, remedy: str = "") -> UnsupportedGrammarError:
         return UnsupportedGrammarError(reason, text=self.text, offset=offset, remedy=remedy)
 
-    def position(self, name: str) -> SourcePosition | None:
-        return SourcePosition(self.text, self.offsets[name]) if name in self.offsets else None
+    def place(self, name: str) -> int | None:
+        """Where the text defines a name, or imports it, or what needs it."""
+        if name in self.offsets:
+            return self.offsets[name]
+        matching = [prefix for prefix in self.imports if name.lstrip("_").startswith(prefix)]
+        return self.imports[max(matching, key=len)] if matching else None
 
 
 def read_definitions(text: str, path: Path | None, import_paths: Sequence[Path]) -> Definitions:
@@ -98,7 +103,15 @@ def read_definitions(text: str, path: Path | None, import_paths: Sequence[Path])
         ignored=tuple(dict.fromkeys(grammar.ignore)),
         offsets=names.imported | names.ignored | names.defined,
         own=frozenset(names.defined),
+        imports={
+            file.removesuffix(".lark").replace("/", "__") + "__": at for file, at in names.imports.items()
+        },
     )
+
+
+def _prefix_of(file: str) -> str:
+    """What Lark puts before the names of an imported file: 'a__b__' for 'a/b.lark'."""
+    return file.removesuffix(".lark").replace("/", "__") + "__"
 
 
 def _parse(text: str, file: str) -> LarkTree:
@@ -121,12 +134,11 @@ def _parse(text: str, file: str) -> LarkTree:
                 offset=offset,
                 remedy='for the text of a token write a string, e.g. "<think>"',
             ) from error
-        one_line = "\n" not in text and text.endswith(".lark")
         raise InvalidGrammarError(
             where + _syntax_reason(error),
             text=text,
             offset=offset,
-            remedy="a str is the grammar itself: for a file give a pathlib.Path" if one_line else "",
+            remedy=_syntax_remedy(error, text, offset),
         ) from error
     _check_terminal_sizes(tree, text, where)
     return tree
@@ -164,17 +176,62 @@ def _check_terminal_sizes(tree: LarkTree, text: str, where: str) -> None:
                 )
 
 
+# What the tokens of Lark's grammar of grammars look like.
+_TOKEN_WORDS = {
+    "$END": "the end of the text",
+    "_NL": "the end of the line",
+    "RULE": "a rule's name",
+    "TERMINAL": "a terminal's name",
+    "STRING": "a string",
+    "REGEXP": "a regex",
+    "NUMBER": "a number",
+    "OP": "an operator",
+    "TILDE": "'~'",
+    "RULE_MODIFIERS": "'?' or '!'",
+    "_LPAR": "'('",
+    "_RPAR": "')'",
+    "_LBRA": "'['",
+    "_RBRA": "']'",
+    "_LBRACE": "'{'",
+    "_RBRACE": "'}'",
+    "_COLON": "':'",
+    "_COMMA": "','",
+    "_OR": "'|'",
+    "_NL_OR": "'|'",
+    "_DOT": "'.'",
+    "_DOTDOT": "'..'",
+    "_TO": "'->'",
+}
+_VALUE_TOKENS = {"RULE", "TERMINAL", "STRING", "REGEXP", "_LPAR", "_LBRA"}
+
+
 def _syntax_reason(error: UnexpectedInput) -> str:
-    """What Lark says of a syntax error in a grammar, in one line."""
+    """What was found where a grammar's text goes wrong, and what could have stood there."""
     if not isinstance(error, UnexpectedToken):
         char = getattr(error, "char", "character")
         return f"unexpected {char!r}" + (" (is a string closed on its line?)" if char == '"' else "")
-    known = error.match_examples(_grammar_parser().parse, GRAMMAR_ERRORS, use_accepts=True)
-    if isinstance(known, str):
-        return known[0].lower() + known[1:]
-    expected = ", ".join(sorted(error.accepts or error.expected))
-    found = "the end of the text" if error.token.type == "$END" else repr(str(error.token))
-    return f"unexpected {found}; expected {expected}"
+    possible = set(error.accepts or error.expected)
+    words = set()
+    if possible >= _VALUE_TOKENS:
+        possible -= _VALUE_TOKENS
+        words.add("a value")
+    words |= {_TOKEN_WORDS.get(name, "%" + name.strip("_").lower()) for name in possible}
+    found = _TOKEN_WORDS[error.token.type] if error.token.type in ("$END", "_NL") else repr(str(error.token))
+    return (
+        f"unexpected {found}; expected {' or '.join(sorted(words, key=lambda word: (word[0] == '%', word)))}"
+    )
+
+
+def _syntax_remedy(error: UnexpectedInput, text: str, offset: int) -> str:
+    if "\n" not in text and text.endswith(".lark"):
+        return "a str is the grammar itself: for a file give a pathlib.Path"
+    if (
+        isinstance(error, UnexpectedToken)
+        and "_COLON" in error.expected
+        and text[offset - 1 : offset].isalnum()
+    ):
+        return "names are all lower case (rules) or all upper case (terminals)"
+    return ""
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from lark.grammar import Symbol
 from lark.lexer import Token
 
+from structgen.errors import SourcePosition
 from structgen.grammar import EMPTY, Choice, Expr, Grammar, Repetition, RuleRef, Sequence, Terminal
 from structgen.sources.lark_definitions import Definitions, LarkTree
 from structgen.sources.lark_terminals import Terminals
@@ -34,11 +35,11 @@ def read_rules(definitions: Definitions, start: str) -> Grammar:
         ignored = tuple(reader.terminals.named(name, None) for name in definitions.ignored)
     except RecursionError as error:
         raise definitions.unsupported("definitions nested too deep", None) from error
-    positions = {}
+    positions: dict[str, SourcePosition] = {}
     for name in reader.rules:
-        position = definitions.position(name.split("{", 1)[0])
-        if position is not None:
-            positions[name] = position
+        place = definitions.place(name.split("{", 1)[0])
+        if place is not None:
+            positions[name] = SourcePosition(definitions.text, place)
     return Grammar(
         rules=reader.rules,
         start=start,
@@ -56,13 +57,13 @@ def _check_start(definitions: Definitions, start: str) -> None:
         what = "is a terminal, not a rule" if start in definitions.terminals else "is not defined"
         raise definitions.invalid(
             f"the start rule {start!r} {what}",
-            definitions.offsets.get(start),
+            definitions.place(start),
             f"rules of this grammar: {', '.join(near)}" if near else "define it",
         )
     if rule.parameters:
         raise definitions.invalid(
             f"the start rule {start!r} is a template",
-            definitions.offsets.get(start),
+            definitions.place(start),
             "start from a plain rule",
         )
 
@@ -101,7 +102,7 @@ class _RuleReader:
         at = token.start_pos if token is not None and scope.origin in self.definitions.own else None
         if at is not None and self.definitions.text.startswith(str(token), at):
             return at
-        return self.definitions.offsets.get(scope.origin)
+        return self.definitions.place(scope.origin)
 
     def read(self, tree: LarkTree, scope: _Scope, depth: int) -> Expr:
         if depth > MAX_DEPTH:

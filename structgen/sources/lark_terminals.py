@@ -37,7 +37,8 @@ class Terminals:
     def named(self, name: str, used_at: int | None) -> Terminal:
         """A terminal of the grammar; ``used_at``: where a rule names it, if it has no place of its own."""
         if name not in self.made:
-            offset = self.definitions.offsets.get(name, used_at)
+            place = self.definitions.place(name)
+            offset = used_at if place is None else place
             tree = self.definitions.terminals.get(name)
             if tree is None:
                 raise self.definitions.unsupported(
@@ -45,8 +46,10 @@ class Terminals:
                     offset,
                     remedy="define it with a string or a regex: what %declare relies on is Python code",
                 )
-            what = "the ignored terminal" if name.startswith(IGNORED_PREFIX) else f"terminal {name}"
-            self.made[name] = Terminal(self.texts(self.pattern(tree, what, offset), what, offset), name)
+            ignored = name.startswith(IGNORED_PREFIX)
+            what = "the ignored terminal" if ignored else f"terminal {name}"
+            texts = self.texts(self.pattern(tree, what, offset), what, offset)
+            self.made[name] = Terminal(texts, "%ignore" if ignored else name)
         return self.made[name]
 
     def anonymous(self, tree: LarkTree, offset: int | None) -> Terminal:

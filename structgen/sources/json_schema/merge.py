@@ -137,18 +137,20 @@ def merge_facts(left: Facts, right: Facts) -> Facts | None:
     """What satisfies both, of one type; None when plainly nothing does."""
     if left is right:
         return left
+    merged: Facts | None
     if isinstance(left, LiteralFacts) and isinstance(right, LiteralFacts):
-        values = common(left.values, right.values)
-        return LiteralFacts(values, _both(left.residues, right.residues)) if values else None
-    if isinstance(left, NumberFacts) and isinstance(right, NumberFacts):
-        return _merge_numbers(left, right)
-    if isinstance(left, StringFacts) and isinstance(right, StringFacts):
-        return _merge_strings(left, right)
-    if isinstance(left, ArrayFacts) and isinstance(right, ArrayFacts):
-        return _merge_arrays(left, right)
-    if isinstance(left, ObjectFacts) and isinstance(right, ObjectFacts):
-        return _merge_objects(left, right)
-    raise TypeError(f"facts of different types: {type(left).__name__}, {type(right).__name__}")
+        merged = LiteralFacts(common(left.values, right.values), _both(left.residues, right.residues))
+    elif isinstance(left, NumberFacts) and isinstance(right, NumberFacts):
+        merged = _merge_numbers(left, right)
+    elif isinstance(left, StringFacts) and isinstance(right, StringFacts):
+        merged = _merge_strings(left, right)
+    elif isinstance(left, ArrayFacts) and isinstance(right, ArrayFacts):
+        merged = _merge_arrays(left, right)
+    elif isinstance(left, ObjectFacts) and isinstance(right, ObjectFacts):
+        merged = _merge_objects(left, right)
+    else:
+        raise TypeError(f"facts of different types: {type(left).__name__}, {type(right).__name__}")
+    return None if merged is None or merged.values == () else merged
 
 
 def _merge_numbers(left: NumberFacts, right: NumberFacts) -> NumberFacts | None:

@@ -39,23 +39,30 @@ class NormalForms:
         self._max_depth = max_depth
         self._budget = Budget(max_alternatives)
         self._of_node: dict[Node, NormalForm] = {}
-        self._of_conjunction: dict[Conjunction, NormalForm] = {(): ANYTHING}
+        self._merged_of: dict[Conjunction, NormalForm] = {(): ANYTHING}
+        self._settled_of: dict[Conjunction, NormalForm] = {(): ANYTHING}
 
     def of(self, conjunction: Conjunction) -> NormalForm:
-        form = self._of_conjunction.get(conjunction)
+        form = self._settled_of.get(conjunction)
+        if form is None:
+            form = self._settled_of[conjunction] = self._settled(self._merged(conjunction))
+        return form
+
+    def _merged(self, conjunction: Conjunction) -> NormalForm:
+        """The form with enumerated values not yet checked against the facts beside them."""
+        form = self._merged_of.get(conjunction)
         if form is None:
             form = self._node_form(conjunction[0])
-            if len(conjunction) > 1:
-                for node in conjunction[1:]:
-                    form = merge_forms(form, self._node_form(node), self._budget, node.pointer)
-                form = self._settled(form)
-            self._of_conjunction[conjunction] = form
+            for node in conjunction[1:]:
+                form = merge_forms(form, self._node_form(node), self._budget, node.pointer)
+            self._merged_of[conjunction] = form
         return form
 
     def holds(self, conjunction: Conjunction, value: Any) -> bool:
         """Does a JSON value satisfy every subschema?"""
         undecided: Facts | None = None
-        for facts in self.of(conjunction).by_type[type_of(value)]:
+        # not the settled form: to settle it may be what this is asked for, of a value that this one is in
+        for facts in self._merged(conjunction).by_type[type_of(value)]:
             if _is_listed(facts, value) and self._facts_hold(facts, value):
                 if not facts.residues:
                     return True
@@ -123,15 +130,14 @@ class NormalForms:
             elif keyword == "properties":
                 parts[keyword] = [own_form(self._document, node)]
         if not parts or (len(parts) == 1 and "properties" in parts):
-            own = own_form(self._document, node)
-            return self._settled(own) if "enum" in schema or "const" in schema else own
+            return own_form(self._document, node)
         if "properties" not in parts:
             parts["properties"] = [own_form(self._document, node)]
         form = ANYTHING
         for group in parts.values():
             for part in group:
                 form = merge_forms(form, part, self._budget, node.pointer)
-        return self._settled(form)
+        return form
 
     def _forms_of(self, node: Node, keyword: str) -> list[NormalForm]:
         return [
