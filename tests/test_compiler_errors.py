@@ -12,10 +12,10 @@ from structgen.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary([bytes([byte]) for byte in range(256)] + [None], 256)
 WITHOUT_DIGITS = Vocabulary([bytes([b]) for b in range(256) if not 48 <= b < 58] + [None], 246)
-ENDLESS = {
-    "$ref": "#/$defs/a",
-    "$defs": {"a": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/a"}}},
-}
+ENDLESS = {"type": "array", "minItems": 1, "items": {"$ref": "#"}}
+EMPTY_RANGE = {"type": "integer", "minimum": 3, "maximum": 2}
+NOT_YET = {"items": {"not": {"type": "null"}}}
+ENDLESS_STRING = {"type": "string", "maxLength": 10**12}
 
 CASES = [
     # the call, the error, and pieces of its text

@@ -1,6 +1,7 @@
 """Patterns as the standard library's `re` reads them (for str), with ``\\p{..}`` besides.
 
-What `re.compile` refuses is refused, with its message and position.
+What `re.compile` refuses is refused, with its message and position. Its optimiser's oddity is not followed:
+with IGNORECASE it makes a class of ``\U00010400|x`` and then cannot find that letter.
 """
 
 from __future__ import annotations
