@@ -7,7 +7,7 @@ stand in UTF-8 text.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MAX_CODE_POINT = 0x10FFFF
 _SURROGATES = (0xD800, 0xDFFF)
@@ -18,6 +18,14 @@ class CharSet:
     """An immutable set of code points. ``ranges``: sorted, disjoint, non-adjacent (low, high)."""
 
     ranges: tuple[tuple[int, int], ...]
+    # a class such as \\w has hundreds of ranges, and is hashed with every tree that holds it
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash(self.ranges))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @staticmethod
     def of(ranges: Iterable[tuple[int, int]]) -> CharSet:
@@ -39,7 +47,17 @@ class CharSet:
         return CharSet.of(self.ranges + other.ranges)
 
     def __and__(self, other: CharSet) -> CharSet:
-        return ~(~self | ~other)
+        common: list[tuple[int, int]] = []
+        i = j = 0
+        while i < len(self.ranges) and j < len(other.ranges):
+            (low, high), (first, last) = self.ranges[i], other.ranges[j]
+            if max(low, first) <= min(high, last):
+                common.append((max(low, first), min(high, last)))
+            if high < last:
+                i += 1
+            else:
+                j += 1
+        return CharSet(tuple(common))
 
     def __sub__(self, other: CharSet) -> CharSet:
         return self & ~other

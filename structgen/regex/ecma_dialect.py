@@ -3,7 +3,9 @@
 JSON Schema asks for the u flag, but schemas are full of what it forbids (``\\-``, ``\\_``, a lone ``]``).
 Each construct is read as with u; where that is a syntax error and Annex B has a meaning for it, that one
 holds. Two are refused all the same, because nobody means what Annex B makes of them: ``\\p{..}`` with an
-unknown name and ``\\u{..}`` beyond the last code point. Source: ECMA-262, 16th edition, sections 22.2.1 and B.1.2.
+unknown name and ``\\u{..}`` beyond the last code point.
+
+Source: ECMA-262, 16th edition, sections 22.2.1 and B.1.2.
 """
 
 from __future__ import annotations

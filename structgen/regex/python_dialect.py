@@ -1,7 +1,7 @@
 """Patterns as the standard library's `re` reads them (for str), with ``\\p{..}`` besides.
 
 What `re.compile` refuses is refused, with its message and position. Its optimiser's oddity is not followed:
-with IGNORECASE it makes a class of ``\U00010400|x`` and then cannot find that letter.
+with IGNORECASE it makes a class of ``\\U00010400|x`` and then cannot find that letter.
 """
 
 from __future__ import annotations
@@ -108,10 +108,8 @@ class PythonParser(EscapeParser):
     def _alternative(self, flags: int, may_set_flags: bool = False) -> Node:
         pattern, end = self.pattern, len(self.pattern)
         parts: list[Node] = []
-        run, part_at = (
-            "",
-            0,
-        )  # the last part, where it is a run of characters; where a quantifier's item begins
+        run = ""  # the last part, if it is a run of characters
+        part_at = 0  # where the item of a quantifier begins
         may_repeat, why_not = False, "nothing to repeat"
         while self.at < end:
             if may_set_flags and not parts:
@@ -145,28 +143,26 @@ class PythonParser(EscapeParser):
                 parts[-1] = self._quantified(parts[-1], *bounds, part_at, begin)
                 may_repeat, why_not = False, "multiple repeat"
                 continue
-            if char == "(":
-                group = self._group(flags, may_set_flags and not parts)
-                if group is None:  # a comment or flags
-                    continue
-                part: Node = group
-            elif char == "[":
-                part = self._class(flags)
-            elif char == ".":
-                self.at += 1
-                part = _ANY_CHARACTER if flags & _DOTALL else _DOT
-            elif char == "\\":
-                part = self._escape(flags)
-            else:  # ^ or $
-                self.at += 1
-                if char == "^":
-                    part = line_start(NEWLINE, begin) if flags & _MULTILINE else text_start(begin)
-                else:
-                    part = line_end(NEWLINE, begin) if flags & _MULTILINE else end_or_last_newline(begin)
+            part = self._group(flags, may_set_flags and not parts) if char == "(" else self._atom(char, flags)
+            if part is None:  # a comment or flags
+                continue
             parts.append(part)
             run, part_at = "", begin
             may_repeat, why_not = not _is_anchor(pattern, begin), "nothing to repeat"
         return series(parts) if parts else EPSILON
+
+    def _atom(self, char: str, flags: int) -> Node:
+        begin = self.at
+        if char == "[":
+            return self._class(flags)
+        if char == "\\":
+            return self._escape(flags)
+        self.at += 1
+        if char == ".":
+            return _ANY_CHARACTER if flags & _DOTALL else _DOT
+        if char == "^":
+            return line_start(NEWLINE, begin) if flags & _MULTILINE else text_start(begin)
+        return line_end(NEWLINE, begin) if flags & _MULTILINE else end_or_last_newline(begin)
 
     def _skip(self, char: str) -> None:
         """Past white space or a comment, which an escaped newline does not end."""

@@ -8,7 +8,8 @@ lexing*), which is what Lark does with ``parser="earley", lexer="dynamic_complet
 - Priorities, of rules and of terminals, only rank derivations or lexers' choices. They cannot change
   which texts are accepted, so they are read and have no effect.
 - A terminal's texts are those that its regex takes whole: ``re.match(regex, w).end() == len(w)``. Thus
-  lazy quantifiers mean what they mean in Lark (see `structgen.sources.lark_preference`).
+  lazy quantifiers mean what they mean in Lark, and ``/a|ab/`` is ``a`` alone, since `re` tries the first
+  alternative first (see `structgen.sources.lark_preference`). ``\\p{...}`` may be used.
 - A lookaround, ``\\b``, ``^`` or ``$`` must be decided by characters of the terminal itself; one that may
   look at the text around it is refused with `UnsupportedGrammarError`.
 - ``%ignore`` may stand any number of times before, between and after terminals.

@@ -196,7 +196,7 @@ _KEYWORDS: dict[str, tuple[tuple[Draft, Draft], Check, str | None]] = {
     "$dynamicAnchor": ((Draft.DRAFT2020, Draft.UNION), _string, None),
     "$dynamicRef": ((Draft.DRAFT2020, Draft.UNION), _string, None),
     "$recursiveRef": ((Draft.DRAFT2019, Draft.DRAFT2019), _string, None),
-    "$defs": (_ALL, _object, VALUES),
+    "$defs": (_SINCE_2019, _object, VALUES),
     "definitions": (_ALL, _object, VALUES),
     "type": (_ALL, _types, None),
     "enum": (_ALL, _array, None),
