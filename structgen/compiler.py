@@ -82,11 +82,20 @@ class Compiler:
             "lark", text, options, lambda: lark_grammar(grammar, start, import_paths=import_paths)
         )
 
-    def gbnf(self, grammar: str, root: str = "root") -> CompiledGrammar:
-        """Texts of a GBNF grammar (llama.cpp's format). Raises as `lark`."""
+    def gbnf(
+        self, grammar: str, root: str = "root", *, undefined: Literal["error", "nothing"] = "error"
+    ) -> CompiledGrammar:
+        """Texts of a GBNF grammar (llama.cpp's format). ``undefined="nothing"``: rules that are used but not
+        defined match nothing, instead of being an error. Raises as `lark`.
+        """
         from structgen.sources.gbnf import gbnf_grammar
 
-        return self._compiled("gbnf", grammar, {"root": root}, lambda: gbnf_grammar(grammar, root))
+        return self._compiled(
+            "gbnf",
+            grammar,
+            {"root": root, "undefined": undefined},
+            lambda: gbnf_grammar(grammar, root, undefined=undefined),
+        )
 
     def choice(self, options: Sequence[str]) -> CompiledGrammar:
         """Exactly one of these texts. Raises `OptionError` when there is none or one is not a str."""

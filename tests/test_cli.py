@@ -118,12 +118,12 @@ BAD_INPUT = {
     "unknown command": (["frobnicate"], ["No such command"]),
     "missing option": (["compile", "--regex", "a"], ["Missing option", "--output"]),
     "not a number": (["generate", "--regex", "a", "--max-new-tokens", "many"], ["--max-new-tokens"]),
-    "no such folder": (["compile", "--regex", "a", "-o", "no/such/a.sg"], ["no folder"]),
+    "no such folder": (["compile", "--regex", "a", "-o", "no/such/a.sgc"], ["no folder"]),
     "existing output": (["compile", "--regex", "a", "-o", "good.txt"], ["good.txt exists", "--force"]),
     "unknown tokenizer": (["info", "no-such-thing.json"], ["no-such-thing.json"]),
     "no tokenizer.json": (["info", "person.json"], ["person.json", "not a tokenizer.json"]),
     "JSON that is none": (["info", "broken.json"], ["broken.json", "not JSON"]),
-    "no SentencePiece": (["compile", "--regex", "a", "-o", "a.sg", "--tokenizer", "good.txt"], ["good.txt"]),
+    "no SentencePiece": (["compile", "--regex", "a", "-o", "a.sgc", "--tokenizer", "good.txt"], ["good.txt"]),
     "no artifact": (["info", "good.txt"], ["good.txt", "not"]),
     "artifact that is none": (["check", "--artifact", "good.txt", "-t", "x"], ["good.txt"]),
     "no prompt": (["generate", "--regex", "a"], ["no prompt", "--prompt"]),
@@ -240,23 +240,23 @@ def test_what_is_expected(pattern: str, text: bytes, expected: list[str]) -> Non
 
 
 def test_compile_info_check(folder: Path, run: Run) -> None:
-    ran = run("compile", "--schema", "person.json", "-o", "person.sg")
+    ran = run("compile", "--schema", "person.json", "-o", "person.sgc")
     assert ran.code == 0, ran.err
-    size = (folder / "person.sg").stat().st_size
+    size = (folder / "person.sgc").stat().st_size
     for fragment in (f"{size:,} bytes", "person.json", "default, ", "parser", "terminal", "s to compile"):
         assert fragment in ran.out
-    described = run("info", "person.sg")
+    described = run("info", "person.sgc")
     assert described.code == 0
     for fragment in ("json_schema", "vocabulary", '"minLength": 1'):
         assert fragment in described.out
     for more in ([], ["--tokenizer", "default"]):
-        assert run("check", "--artifact", "person.sg", *more, "good.txt").code == 0
-        assert run("check", "--artifact", "person.sg", *more, "bad.txt").code == 1
-    other = run("check", "--artifact", "person.sg", "--tokenizer", "bytes", "good.txt")
+        assert run("check", "--artifact", "person.sgc", *more, "good.txt").code == 0
+        assert run("check", "--artifact", "person.sgc", *more, "bad.txt").code == 1
+    other = run("check", "--artifact", "person.sgc", "--tokenizer", "bytes", "good.txt")
     assert (other.code, "another vocabulary" in other.err) == (2, True)
 
-    data = (folder / "person.sg").read_bytes()
-    for name, damaged in {"cut.sg": data[: size // 2], "flipped.sg": data[:-3] + b"\x00\x01\x02"}.items():
+    data = (folder / "person.sgc").read_bytes()
+    for name, damaged in {"cut.sgc": data[: size // 2], "flipped.sgc": data[:-3] + b"\x00\x01\x02"}.items():
         (folder / name).write_bytes(damaged)
         for command in (["info", name], ["check", "--artifact", name, "-t", "x"]):
             refused = run(*command)
@@ -265,11 +265,11 @@ def test_compile_info_check(folder: Path, run: Run) -> None:
 
 
 def test_compile_overwrites_only_when_told(folder: Path, run: Run) -> None:
-    assert run("compile", "--choice", "a", "-o", "a.sg", "--tokenizer", "bytes").code == 0
-    assert run("compile", "--choice", "b", "-o", "a.sg", "--tokenizer", "bytes").code == 2
-    assert run("check", "--artifact", "a.sg", "-t", "a").code == 0
-    assert run("compile", "--choice", "b", "-o", "a.sg", "--tokenizer", "bytes", "--force").code == 0
-    assert run("check", "--artifact", "a.sg", "-t", "b").code == 0
+    assert run("compile", "--choice", "a", "-o", "a.sgc", "--tokenizer", "bytes").code == 0
+    assert run("compile", "--choice", "b", "-o", "a.sgc", "--tokenizer", "bytes").code == 2
+    assert run("check", "--artifact", "a.sgc", "-t", "a").code == 0
+    assert run("compile", "--choice", "b", "-o", "a.sgc", "--tokenizer", "bytes", "--force").code == 0
+    assert run("check", "--artifact", "a.sgc", "-t", "b").code == 0
 
 
 def test_compile_leaves_no_half_written_file(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,7 +278,7 @@ def test_compile_leaves_no_half_written_file(folder: Path, run: Run, monkeypatch
 
     monkeypatch.setattr(os, "replace", fail)
     monkeypatch.setattr(os, "link", fail)
-    ran = run("compile", "--choice", "a", "-o", "a.sg", "--tokenizer", "bytes")
+    ran = run("compile", "--choice", "a", "-o", "a.sgc", "--tokenizer", "bytes")
     assert (ran.code, "No space left" in ran.err) == (2, True)
     assert {path.name for path in folder.iterdir()} == {*FILES, "latin1.txt"}
 
@@ -331,8 +331,8 @@ def test_generate_says_when_it_was_cut_off(folder: Path, run: Run) -> None:
 
 
 def test_generate_from_an_artifact(folder: Path, run: Run) -> None:
-    assert run("compile", "--choice", "größer", "--choice", "größer", "-o", "a.sg").code == 0
-    ran = run("generate", "--artifact", "a.sg", "-p", "x", "--temperature", "0")
+    assert run("compile", "--choice", "größer", "--choice", "größer", "-o", "a.sgc").code == 0
+    ran = run("generate", "--artifact", "a.sgc", "-p", "x", "--temperature", "0")
     assert (ran.code, ran.out) == (0, "größer\n")
 
 
@@ -386,7 +386,7 @@ def test_interrupt(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> N
         raise KeyboardInterrupt
 
     monkeypatch.setattr("structgen.cli.tokenizer_choice.load_vocabulary", interrupted)
-    ran = run("compile", "--regex", "a", "-o", "a.sg")
+    ran = run("compile", "--regex", "a", "-o", "a.sgc")
     assert ran.code == 130
     assert ran.err.endswith("interrupted\n")
 
