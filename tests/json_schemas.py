@@ -198,7 +198,7 @@ class Sampler:
     def __init__(self, grammar: Grammar, rng: random.Random) -> None:
         self.grammar = grammar
         self.rng = rng
-        self.heights = {name: 10**6 for name in grammar.rules}
+        self.heights = dict.fromkeys(grammar.rules, 10**6)
         changed = True
         while changed:
             changed = False

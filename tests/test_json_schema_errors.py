@@ -1,5 +1,6 @@
 """What is refused, with which error, where and with what words: one table for each kind."""
 
+# ruff: noqa: E501, E741 (a case a line; I for the integer type)
 from __future__ import annotations
 
 import json
@@ -79,7 +80,9 @@ INVALID: list[tuple[Any, str, str]] = [
 def test_not_a_schema(schema: Any, pointer: str, words: str) -> None:
     with pytest.raises(InvalidSchemaError) as caught:
         json_schema_grammar(schema)
-    assert caught.value.pointer.startswith(pointer) if pointer.endswith("/") else caught.value.pointer == pointer
+    assert (
+        caught.value.pointer.startswith(pointer) if pointer.endswith("/") else caught.value.pointer == pointer
+    )
     assert words in str(caught.value)
 
 

@@ -1,5 +1,6 @@
 """What a schema's grammar accepts: one table of schemas with texts in and out of the language."""
 
+# ruff: noqa: E501, E741 (a case a line; I for the integer type)
 from __future__ import annotations
 
 import json
@@ -355,7 +356,18 @@ def test_flexible_white_space(schema: object, indent: int | str | None, separato
 @pytest.mark.parametrize("width", [1, 3, 64])
 def test_white_space_is_bounded(width: int) -> None:
     grammar = json_schema_grammar(True, max_whitespace=width)
-    places = ["[{0}]", "[{0}1]", "[1{0}]", "[1{0},2]", "[1,{0}2]", "{{{0}}}", '{{{0}"a":1}}', '{{"a"{0}:1}}', '{{"a":{0}1}}', '{{"a":1{0}}}']
+    places = [
+        "[{0}]",
+        "[{0}1]",
+        "[1{0}]",
+        "[1{0},2]",
+        "[1,{0}2]",
+        "{{{0}}}",
+        '{{{0}"a":1}}',
+        '{{"a"{0}:1}}',
+        '{{"a":{0}1}}',
+        '{{"a":1{0}}}',
+    ]
     for place in places:
         for blank in " \t\n\r":
             assert accepts(grammar, place.format(blank * width))

@@ -26,7 +26,31 @@ def value_of(text: str) -> int | None:
 
 
 VALUE_OF = {text: value_of(text) for text in TEXTS}
-BOUNDS = [None, -1000, -101, -100, -99, -16, -10, -9, -1, 0, 1, 5, 9, 10, 11, 15, 95, 99, 100, 101, 159, 550, 1000]
+BOUNDS = [
+    None,
+    -1000,
+    -101,
+    -100,
+    -99,
+    -16,
+    -10,
+    -9,
+    -1,
+    0,
+    1,
+    5,
+    9,
+    10,
+    11,
+    15,
+    95,
+    99,
+    100,
+    101,
+    159,
+    550,
+    1000,
+]
 
 
 @pytest.mark.parametrize("low", BOUNDS)

@@ -75,7 +75,7 @@ def test_kernel_in_another_mode(variable: str, tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr(json_strings, "spell_strings", record)
     names = tuple(sorted(map(str, range(60))))
-    for texts in (("",), ("ab", "ac", "b"), ("\x01\"", "zz/", "é😀", "é😁"), names):
+    for texts in (("",), ("ab", "ac", "b"), ('\x01"', "zz/", "é😀", "é😁"), names):
         for others in (False, True):
             json_text._spelled(texts, others=others)
     np.savez(tmp_path / "recorded.npz", **recorded)
@@ -98,7 +98,16 @@ def spellings(char: str) -> list[str]:
     for code in escapes:
         cases = [{digit, digit.upper()} for digit in code]
         ways = [way + "\\u" + "".join(digits) for way in ways for digits in product(*cases)]
-    short = {'"': '\\"', "\\": "\\\\", "/": "\\/", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+    short = {
+        '"': '\\"',
+        "\\": "\\\\",
+        "/": "\\/",
+        "\b": "\\b",
+        "\f": "\\f",
+        "\n": "\\n",
+        "\r": "\\r",
+        "\t": "\\t",
+    }
     if char in short:
         ways.append(short[char])
     if char >= " " and char not in '"\\':
@@ -155,8 +164,39 @@ def test_large_lengths_cost_nothing() -> None:
     assert isinstance(json_text.sized_string(0, 10**9), CountedDfa)
 
 
-NUMBERS = ["0", "-0", "1", "-1", "10", "0.0", "0.5", "-1.50", "1e5", "1E+05", "1.5e-10", "0e0", "123456789012345678901"]
-NOT_NUMBERS = ["", "-", "+1", "01", "-01", "1.", ".5", "1.e5", "1e", "1e+", "0x1", "NaN", "Infinity", "1 ", "--1", "1_0"]
+NUMBERS = [
+    "0",
+    "-0",
+    "1",
+    "-1",
+    "10",
+    "0.0",
+    "0.5",
+    "-1.50",
+    "1e5",
+    "1E+05",
+    "1.5e-10",
+    "0e0",
+    "123456789012345678901",
+]
+NOT_NUMBERS = [
+    "",
+    "-",
+    "+1",
+    "01",
+    "-01",
+    "1.",
+    ".5",
+    "1.e5",
+    "1e",
+    "1e+",
+    "0x1",
+    "NaN",
+    "Infinity",
+    "1 ",
+    "--1",
+    "1_0",
+]
 
 
 def test_numbers() -> None:

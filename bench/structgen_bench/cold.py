@@ -86,7 +86,7 @@ def cold(
         "benchmark": "cold",
         "format": 1,
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "command": command_line(),
+        "command": command_line("cold"),
         "git_commit": git_commit(),
         "machine": describe_machine(),
         "versions": package_versions(PACKAGES),

@@ -45,10 +45,13 @@ def git_commit() -> str:
     return f"{commit}+changes" if _git(folder, "status", "--porcelain", "--untracked-files=no") else commit
 
 
-def command_line(arguments: list[str] | None = None) -> str:
-    """The command as typed, every path cut to its last part."""
-    words = sys.argv[1:] if arguments is None else arguments
-    return " ".join(["structgen bench", *(Path(word).name if "/" in word else word for word in words)])
+def command_line(command: str) -> str:
+    """The command as typed, however it was started, every path cut to its last part."""
+    words = sys.argv[1:]
+    while words and words[0] in ("bench", command):
+        words = words[1:]
+    shown = (Path(word).name if "/" in word else word for word in words)
+    return " ".join(("structgen bench", command, *shown))
 
 
 def peak_memory_mib() -> float:

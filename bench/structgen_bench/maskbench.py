@@ -251,7 +251,7 @@ def maskbench(
         "finished": finished,
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "seconds": round(time.perf_counter() - begin, 1),
-        "command": command_line(),
+        "command": command_line("maskbench"),
         "git_commit": git_commit(),
         "machine": describe_machine(),
         "pinned_to_one_core": core is not None,

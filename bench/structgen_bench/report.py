@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +24,7 @@ from structgen_bench.records import (
 from structgen_bench.worker import OUTCOME_MEANING, FileResult, Ready
 
 SLOWEST = 10
+DETAIL_CHARACTERS = 200  # the samples beside the output hold them whole
 
 
 def engine_report(results: Sequence[FileResult], common: frozenset[str]) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def engine_report(results: Sequence[FileResult], common: frozenset[str]) -> dict
         "slowest_mask_us": {r.file: round(max(r.steps_us), 1) for r in slow_steps if r.steps_us},
         "slowest_start_us": {r.file: round(r.ttfm_us, 1) for r in slow_starts if r.ttfm_us is not None},
         "not_passing": {
-            result.file: [result.outcome, result.detail]
+            result.file: [result.outcome, result.detail[:DETAIL_CHARACTERS]]
             for result in sorted(results, key=lambda result: result.file)
             if result.outcome != "pass"
         },
@@ -86,21 +86,22 @@ def build_report(
 def write_json(path: Path, document: dict[str, Any]) -> None:
     """Write a whole file or none."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with part.open("w", encoding="utf-8") as file:
             json.dump(document, file, indent=1, ensure_ascii=False)
             file.write("\n")
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def print_report(document: dict[str, Any], console: Console) -> None:
     """The tables: outcomes, time between masks, time to first mask, memory."""
     engines: dict[str, Any] = document["engines"]
     console.print(_outcome_table(engines))
+    for outcome in _outcomes(engines):
+        console.print(f"  {outcome}: {OUTCOME_MEANING[outcome]}", style="dim", highlight=False)
     console.print(
         _time_table("time between masks (us): mask + accept, every token", engines, "tbm_us", 1.0, False)
     )
@@ -114,18 +115,21 @@ def print_report(document: dict[str, Any], console: Console) -> None:
     console.print(_start_table(engines))
 
 
+def _outcomes(engines: dict[str, Any]) -> list[str]:
+    """The outcomes that occur, and 'pass'."""
+    occurs = {outcome for figures in engines.values() for outcome, n in figures["outcomes"].items() if n}
+    return [outcome for outcome in OUTCOME_MEANING if outcome in occurs or outcome == "pass"]
+
+
 def _outcome_table(engines: dict[str, Any]) -> Table:
     table = Table(title="outcomes (files)", title_justify="left")
     table.add_column("outcome")
     for name, figures in engines.items():
         table.add_column(f"{name} {figures.get('version', '')}".strip(), justify="right")
-    table.add_column("meaning", style="dim")
-    for outcome, meaning in OUTCOME_MEANING.items():
-        counts = [figures["outcomes"][outcome] for figures in engines.values()]
-        if outcome == "pass" or any(counts):
-            table.add_row(outcome, *(f"{count:,}" for count in counts), meaning)
+    for outcome in _outcomes(engines):
+        table.add_row(outcome, *(f"{figures['outcomes'][outcome]:,}" for figures in engines.values()))
     table.add_section()
-    table.add_row("files", *(f"{figures['files']:,}" for figures in engines.values()), "")
+    table.add_row("files", *(f"{figures['files']:,}" for figures in engines.values()))
     return table
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from structgen_kernels.jit import kernel
+from structgen_kernels.jit import BoolArray, ByteArray, Int, Int32Array, Int64Array, kernel
 
 _QUOTE, _BACKSLASH, _U = 0x22, 0x5C, 0x75
 _MOST_STEPS = 12  # \uD83D\uDE00
@@ -19,7 +19,7 @@ _ALONE = np.frombuffer(b'"\\/bfnrtu0123456789ABCDEFabcdef', np.uint8)
 
 
 @kernel
-def _hex(digit, step, low, high):
+def _hex(digit: Int, step: Int, low: Int64Array, high: Int64Array) -> None:
     """Both cases of a hex digit as a step."""
     if digit < 10:
         low[step] = high[step] = 0x30 + digit
@@ -29,7 +29,7 @@ def _hex(digit, step, low, high):
 
 
 @kernel
-def _spelling(point, which, low, high):
+def _spelling(point: Int, which: Int, low: Int64Array, high: Int64Array) -> Int:
     """One way to write a code point inside a JSON string (RFC 8259, section 7).
 
     which: 0 hex escape, 1 short escape, 2 raw UTF-8. Writes for each step its one or two bytes to low,
@@ -68,7 +68,7 @@ def _spelling(point, which, low, high):
         low[0] = high[0] = _BACKSLASH
         low[1] = high[1] = letter
         return 2
-    if point < 0x20 or point == _QUOTE or point == _BACKSLASH:
+    if point < 0x20 or point in (_QUOTE, _BACKSLASH):
         return 0
     if point < 0x80:
         low[0] = high[0] = point
@@ -82,14 +82,14 @@ def _spelling(point, which, low, high):
 
 
 @kernel
-def _copy(source, i, target, j):
+def _copy(source: Int32Array, i: Int, target: Int32Array, j: Int) -> None:
     # a loop: slices cost seconds of compilation
     for k in range(source.shape[1]):
         target[j, k] = source[i, k]
 
 
 @kernel
-def _slot(table, slots, rows, j):
+def _slot(table: Int32Array, slots: Int32Array, rows: Int32Array, j: Int) -> Int:
     """The slot of ``rows[j]``: of the state that has this row, or an empty one."""
     h = np.uint64(1469598103934665603)
     for i in range(rows.shape[1]):
@@ -111,7 +111,7 @@ def _slot(table, slots, rows, j):
 
 
 @kernel
-def _fine_classes(points, outer_class):
+def _fine_classes(points: Int32Array, outer_class: ByteArray) -> tuple[ByteArray, Int64Array, Int]:
     """Byte classes by first byte: those of ``outer_class``, but each byte of a spelling on its own.
 
     Returns (class of each byte uint8 (256,), first byte of each class int64 (256,), number of classes).
@@ -144,7 +144,9 @@ def _fine_classes(points, outer_class):
 
 
 @kernel
-def _classes_merged(table, class_of, accepting):
+def _classes_merged(
+    table: Int32Array, class_of: ByteArray, accepting: BoolArray
+) -> tuple[Int32Array, ByteArray, BoolArray]:
     """One class for all that have the same column; their numbers stay in the order of first bytes."""
     n_states, n_classes = table.shape
     hashes = np.zeros(n_classes, np.uint64)
@@ -183,7 +185,15 @@ def _classes_merged(table, class_of, accepting):
 
 
 @kernel
-def spell_strings(points, begin, outer, outer_class, accepting, inside, end_target):
+def spell_strings(
+    points: Int32Array,
+    begin: Int32Array,
+    outer: Int32Array,
+    outer_class: ByteArray,
+    accepting: BoolArray,
+    inside: Int,
+    end_target: Int,
+) -> tuple[Int32Array, ByteArray, BoolArray]:
     """The strings of a sorted list, or all but these, as an automaton numbered breadth-first.
 
     points int32: the code points of all texts; begin int32 (n+1): where each begins; sorted, distinct.
@@ -209,7 +219,7 @@ def spell_strings(points, begin, outer, outer_class, accepting, inside, end_targ
     table = np.zeros((2 * n_base + 64, n_classes), np.int32)
     for state in range(n_base):
         _copy(base, state, table, state)
-    count = np.int64(n_base)
+    count: Int = np.int64(n_base)
     slots = np.zeros(1024, np.int32)
     for state in range(2, n_base):
         slots[_slot(table, slots, table, state)] = state
@@ -226,10 +236,10 @@ def spell_strings(points, begin, outer, outer_class, accepting, inside, end_targ
     low = np.zeros(_MOST_STEPS, np.int64)
     high = np.zeros(_MOST_STEPS, np.int64)
     quote = class_of[_QUOTE]
-    root = np.int64(0)
-    previous = np.int64(-1)
+    root: Int = np.int64(0)
+    previous: Int = np.int64(-1)
     for t in range(n_texts + 1):
-        shared = np.int64(-1)  # depth of the last trie node in common with the text before
+        shared: Int = np.int64(-1)  # depth of the last trie node in common with the text before
         if t < n_texts:
             shared = 0
             if previous >= 0:
@@ -239,7 +249,7 @@ def spell_strings(points, begin, outer, outer_class, accepting, inside, end_targ
                     and points[begin[t] + shared] == points[begin[previous] + shared]
                 ):
                     shared += 1
-        depth = np.int64(-1) if previous < 0 else np.int64(begin[previous + 1] - begin[previous])
+        depth: Int = np.int64(-1) if previous < 0 else np.int64(begin[previous + 1] - begin[previous])
         while depth > shared:
             # close the node: local states for the insides of its children's spellings; a row refers to
             # local state j by -j
@@ -269,7 +279,6 @@ def spell_strings(points, begin, outer, outer_class, accepting, inside, end_targ
                 child = next_child[child]
             if is_end[depth]:
                 rows[0, quote] = end_target
-            state = np.int64(0)
             for j in range(n_rows - 1, -1, -1):
                 for i in range(n_classes):
                     if rows[j, i] < 0:

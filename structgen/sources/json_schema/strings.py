@@ -29,7 +29,6 @@ from structgen.regex.syntax import (
 )
 from structgen.sources.json_schema.facts import Pattern, StringFacts
 
-
 # Up to so many characters are spelled out in the automaton; more are counted while reading.
 _SPELLED_OUT = 16
 # A beginning of several possible lengths takes an alternative for each.
