@@ -18,7 +18,7 @@ from structgen.vocabulary import Vocabulary
 
 _FIRST_ROWS = 16
 _FIRST_CROSSING = 1 << 12
-_SHARED_STATES = 96  # an entry is shared between automata when what may follow has at most so many states
+_SHARED_STATES = 40  # an entry is shared between automata when what may follow has at most so many states
 _OWN_TABLE_STATES = 256  # a terminal of so many states is walked by a table of its own, 256 kB
 
 
@@ -186,7 +186,7 @@ def _digest_of_table_state(tables: Tables, state: int) -> bytes:
     """
     from structgen_kernels.store import residual_runs
 
-    runs = np.zeros(_SHARED_STATES * 513, np.int32)
+    runs = np.empty(_SHARED_STATES * 513, np.int32)
     size = residual_runs(tables.static, tables.classes, state, _SHARED_STATES, runs)
     if size:
         return hashlib.blake2b(runs[:size].tobytes(), digest_size=16).digest()

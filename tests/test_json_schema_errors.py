@@ -50,12 +50,14 @@ INVALID: list[tuple[Any, str, str]] = [
     ({"maxLength": 1.5}, "/maxLength", "a non-negative integer"),
     ({"maxItems": True}, "/maxItems", "a non-negative integer, not a boolean"),
     ({"minimum": "1"}, "/minimum", "'minimum' must be a number, not a string ('1')"),
-    ({"maximum": float("inf")}, "/maximum", "'maximum' must be a number"),
+    ({"maximum": float("inf")}, "/maximum", "'maximum' must be a finite number"),
+    ({"type": "integer", "maximum": 10**5000}, "/maximum", "not a number of thousands of digits"),
+    ({"enum": [10**5000]}, "/enum", "has thousands of digits"),
     ({"$schema": D4, "exclusiveMinimum": 1}, "/exclusiveMinimum", "a boolean"),
     ({"$schema": D7, "exclusiveMinimum": True}, "/exclusiveMinimum", "'exclusiveMinimum' must be a number"),
     ({"enum": "a"}, "/enum", "an array"),
     ({"enum": [{1, 2}]}, "/enum", "{1, 2} is not a JSON value"),
-    ({"const": {"a": float("nan")}}, "/const", "nan is not a JSON value"),
+    ({"const": {"a": float("nan")}}, "/const", "a number is infinite"),
     ({"anyOf": []}, "/anyOf", "a non-empty array of schemas"),
     ({"allOf": {}}, "/allOf", "a non-empty array of schemas"),
     ({"anyOf": [S, 1]}, "/anyOf/1", "a schema must be"),
@@ -185,7 +187,9 @@ OPTIONS: list[tuple[dict[str, object], str]] = [
     ({"separators": (",x", ":")}, "two texts"),
     ({"separators": ", "}, "two texts"),
     ({"separators": (",", ":"), "whitespace": "flexible"}, "not to be given beside 'whitespace'"),
-    ({"max_depth": 0}, "an integer of at least 1"),
+    ({"max_depth": 0}, "an integer from 1 to 200"),
+    ({"max_depth": 10_000}, "an integer from 1 to 200"),
+    ({"max_rules": 0}, "an integer of at least 1"),
     ({"max_states": "many"}, "an integer of at least 1"),
 ]
 
@@ -275,6 +279,14 @@ def test_a_limit_names_the_place() -> None:
     with pytest.raises(CompileLimitError) as caught:
         json_schema_grammar({"items": {"pattern": "^(a|b)*a(a|b){20}$"}}, max_states=1000)
     assert caught.value.pointer == "/items/pattern"
+
+
+def test_deep_values_are_checked_within_pythons_limits() -> None:
+    value: Any = 1
+    for _ in range(199):
+        value = {"a": [value]} if isinstance(value, list) else [value]
+    schema = {"enum": [value, 1], "items": {"$ref": "#"}, "properties": {"a": {"$ref": "#"}}}
+    assert json_schema_grammar(schema, max_depth=200).rules
 
 
 @pytest.mark.parametrize("depth", [100, 127])

@@ -297,6 +297,20 @@ def test_language(name: str) -> None:
     assert [text for text in bad if accepts(grammar, text)] == []
 
 
+@pytest.mark.parametrize(
+    ("least", "most"), [(0, 513), (512, 513), (513, None), (700, 1025), (514, 514), (3, 600)]
+)
+def test_many_items(least: int, most: int | None) -> None:
+    schema = {"type": "array", "items": {"enum": [0]}, "minItems": least}
+    grammar = json_schema_grammar(
+        schema if most is None else {**schema, "maxItems": most}, whitespace="compact"
+    )
+    assert len(grammar.rules) < 40
+    for count in {0, 1, least - 1, least, least + 1, 600, 1024, (most or 0) - 1, most or 0, (most or 0) + 1}:
+        accepted = accepts(grammar, "[" + ",".join("0" * count) + "]") if count >= 0 else False
+        assert accepted == (count >= 0 and least <= count and (most is None or count <= most)), count
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_schema_as_text(name: str) -> None:
     schema, good, bad = CASES[name]

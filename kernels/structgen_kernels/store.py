@@ -16,8 +16,10 @@ from structgen_kernels.layout import (
     BLOCK_MINIMUM,
     BLOCK_TABLE,
     BLOCK_UNITS,
+    CLASS_MAP,
     MAX_TOKEN_BYTES,
     N_STATES,
+    ROW,
     UNIT_DONE,
 )
 from structgen_kernels.terminals import block_of, terminal_flags, terminal_step
@@ -338,11 +340,13 @@ def residual_runs(static: Int32Array, classes: ByteArray, state: Int, limit: Int
     while i < n_states:
         current = np.int64(order[i])
         i += 1
+        row = np.int64(static[static[ROW] + current])
+        columns = np.int64(static[static[CLASS_MAP] + current])
         previous = np.int64(-1)
         out[size] = -1 - (terminal_flags(static, current) & ACCEPTS)
         size += 1
         for byte in range(256):
-            after = terminal_step(static, classes, current, byte)
+            after = np.int64(static[row + classes[columns + byte]])
             if after != 0 and number[after] == 0:
                 if n_states == limit:
                     return 0

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from math import isfinite
 from typing import Any
 from urllib.parse import unquote, urljoin
 
@@ -20,6 +19,7 @@ from structgen.sources.json_schema.keywords import (
     VOCABULARIES,
     Draft,
     Schema,
+    is_writable,
     kind,
 )
 from structgen.sources.json_schema.options import SchemaOptions
@@ -197,13 +197,16 @@ class Document:
                 raise CompileLimitError("max_values", self._max_values, self._n_values, pointer)
             if depth > self._max_depth:
                 raise CompileLimitError("max_depth", self._max_depth, depth, pointer)
-            if value is None or isinstance(value, (str, bool, int)):
+            if value is None or isinstance(value, (str, bool)):
                 continue
-            if isinstance(value, (list, tuple)):
+            if isinstance(value, (int, float)):
+                if not is_writable(value):
+                    raise InvalidSchemaError(pointer, "a number is infinite, or has thousands of digits")
+            elif isinstance(value, (list, tuple)):
                 pending.extend((item, depth + 1) for item in value)
             elif isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
                 pending.extend((item, depth + 1) for item in value.values())
-            elif not isinstance(value, float) or not isfinite(value):
+            else:
                 raise InvalidSchemaError(pointer, f"{value!r} is not a JSON value")
 
 
@@ -299,5 +302,7 @@ def _is_index(token: str, length: int) -> bool:
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, int) and not is_writable(value):
+        return "a number of thousands of digits"
     text = f"{kind(value)} ({value!r})"
     return text if len(text) <= 100 else kind(value)

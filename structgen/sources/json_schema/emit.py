@@ -44,6 +44,8 @@ from structgen.sources.json_schema.values import is_spellable, type_of
 # Arrays and objects within one rule, and expressions nested in one: past these they get a rule.
 _MAX_INLINE = 3
 _MAX_NESTED = 8
+# Repetitions up to here are left to the parser's tables, a state for each (two for an item with a comma).
+_MAX_REPEATED = 512
 
 
 def emit(living: Inhabited, options: SchemaOptions) -> Grammar:
@@ -192,7 +194,7 @@ class _Emitter:
             if not prefix:
                 first = item
             if once_more != 0:
-                tail = Repetition(_sequence(comma, item), max(least - before, 0), once_more)
+                tail = self._repeated(_sequence(comma, item), max(least - before, 0), once_more)
         for i in range(len(prefix) - 1, 0, -1):
             tail = _sequence(comma, self._place(prefix[i], level + 1, repeated=False), tail)
             if i >= least:
@@ -202,6 +204,30 @@ class _Emitter:
         if prefix:
             first = self._place(prefix[0], level + 1, repeated=False)
         return _sequence(first, tail)
+
+    def _repeated(self, item: Expr, least: int, most: int | None) -> Expr:
+        """``item`` so many times; large numbers in rules of powers of two, so that a million costs 20.
+
+        Up to n times, where n has the highest bit k: 2**k times and then up to n - 2**k, or up to
+        2**k - 1 times. That is the same number in one way only.
+        """
+        if max(least, most or 0) <= _MAX_REPEATED:
+            return Repetition(item, least, most)
+        powers = [item]  # powers[k]: 2**k times
+        for k in range(1, max(least, most or 0).bit_length()):
+            powers.append(self._rule(f"{2**k} items", _sequence(powers[-1], powers[-1])))
+        exactly = [powers[k] for k in reversed(range(least.bit_length())) if least >> k & 1]
+        if most is None:
+            return _sequence(*exactly, Repetition(item, 0, None))
+        below: Expr = EMPTY  # up to 2**k - 1 times
+        up_to: Expr = EMPTY  # up to the number in the last k bits of what is left
+        for k in range((most - least).bit_length()):
+            if (most - least) >> k & 1:
+                up_to = _choice([_sequence(powers[k], up_to), below])
+            below = self._rule(
+                f"fewer than {2 ** (k + 1)} items", _choice([_sequence(powers[k], below), below])
+            )
+        return _sequence(*exactly, up_to)
 
     # -- objects ---------------------------------------------------------------------------------
 
@@ -225,7 +251,11 @@ class _Emitter:
         members = [
             (
                 self._member(
-                    json_text.key(name), name, inner, level, 0 < i <= leading or name not in facts.properties
+                    json_text.key(name),
+                    f'"{name}"',
+                    inner,
+                    level,
+                    0 < i <= leading or name not in facts.properties,
                 ),
                 name in required,
             )
@@ -234,7 +264,7 @@ class _Emitter:
         rest: Expr | None = None
         if facts.others in living:
             key = json_text.string_except(frozenset(name for name in properties if is_spellable(name)))
-            rest = self._member(key, "key", facts.others, level, leading == len(present))
+            rest = self._member(key, "another key", facts.others, level, leading == len(present))
         if not members and rest is None:
             return marks.close_object
         body = _sequence(self._members(members, leading, rest), marks.end_object)
@@ -314,7 +344,7 @@ class _Emitter:
             return [self._marks.close_object]
         parts: list[Expr] = []
         for name, inner in value.items():
-            key = Terminal(json_text.key(name), name)
+            key = Terminal(json_text.key(name), f'"{name}"')
             parts += [self._marks.comma, key, self._marks.colon, *self._text_of(inner)]
         return [*parts[1:], self._marks.end_object]
 

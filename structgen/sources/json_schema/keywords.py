@@ -150,12 +150,18 @@ def _count(value: Any) -> str:
 
 
 def _number(value: Any) -> str:
-    fits = isinstance(value, (int, float)) and not isinstance(value, bool) and _finite(value)
-    return "" if fits else "a number"
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return "a number"
+    return "" if is_writable(value) else f"a finite number of at most {_MAX_DIGITS} digits"
 
 
-def _finite(value: int | float) -> bool:
-    return isinstance(value, int) or isfinite(value)
+# Python itself refuses to write more than 4,300 digits (sys.set_int_max_str_digits).
+_MAX_DIGITS = 4000
+
+
+def is_writable(value: int | float) -> bool:
+    """Neither infinite nor of thousands of digits."""
+    return isfinite(value) if isinstance(value, float) else value.bit_length() <= 3.3219 * _MAX_DIGITS
 
 
 def _positive(value: Any) -> str:

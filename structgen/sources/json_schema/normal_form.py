@@ -178,15 +178,18 @@ class NormalForms:
             return _number_holds(facts, value)
         if isinstance(facts, StringFacts):
             return string_matches(facts, value)
+        # loops rather than all(...): half the Python frames for each level of the value
         if isinstance(facts, ArrayFacts):
-            return (
-                facts.min_items <= len(value)
-                and (facts.max_items is None or len(value) <= facts.max_items)
-                and all(self.holds(facts.item(i), item) for i, item in enumerate(value))
-            )
-        return all(name in value for name in facts.required) and all(
-            self.holds(facts.member(name), inner) for name, inner in value.items()
-        )
+            if len(value) < facts.min_items or (facts.max_items is not None and len(value) > facts.max_items):
+                return False
+            for i, item in enumerate(value):
+                if not self.holds(facts.item(i), item):
+                    return False
+            return True
+        for name, inner in value.items():
+            if not self.holds(facts.member(name), inner):
+                return False
+        return all(name in value for name in facts.required)
 
 
 def _is_enumeration(facts: Facts) -> bool:

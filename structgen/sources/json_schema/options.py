@@ -10,6 +10,7 @@ from structgen.errors import OptionError
 
 _BLANKS = " \t\n\r"
 _MAX_WHITESPACE_LIMIT = 1024
+_MAX_DEPTH_LIMIT = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,12 @@ def _check_limit(name: str, value: object) -> None:
         raise OptionError(name, value, "an integer of at least 1")
 
 
+def _check_depth(name: str, value: object) -> None:
+    # values are walked recursively, a few Python frames for each level
+    if not _is_int(value) or not 1 <= value <= _MAX_DEPTH_LIMIT:  # type: ignore[operator]
+        raise OptionError(name, value, f"an integer from 1 to {_MAX_DEPTH_LIMIT}")
+
+
 def _is_int(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
@@ -91,7 +98,7 @@ _CHECKS = {
     "whitespace": _check_whitespace,
     "max_whitespace": _check_max_whitespace,
     "separators": _check_separators,
-    "max_depth": _check_limit,
+    "max_depth": _check_depth,
     "max_subschemas": _check_limit,
     "max_values": _check_limit,
     "max_alternatives": _check_limit,
