@@ -117,12 +117,18 @@ class CompiledGrammar:
             counts = int(block[layout.BLOCK_COUNTS])
             minimum = int(block[layout.BLOCK_MINIMUM])
             reach = int(static[layout.LONGEST_TOKEN]) + 2
+            units_taken = units
             near = {0, *range(max(0, minimum - reach), min(counts, minimum + 1))}
             near |= set(range(max(0, counts - 1 - reach), counts))
+            if block[layout.BLOCK_KIND] == layout.BOUNDED:
+                # too many units to take each at every count: those that stand for others, and the start
+                near = {0}
+                far = counts - 1 > reach - 1 + int(block[layout.BLOCK_GREATEST])
+                units_taken = units if far else 1
             candidates += [
                 int(block[layout.BLOCK_BASE]) + count * units + unit
                 for count in sorted(near)
-                for unit in range(units)
+                for unit in range(units_taken)
             ]
         limit = int(static[layout.STORED_NODES])
         return [

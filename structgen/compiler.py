@@ -42,7 +42,7 @@ class Compiler:
     def json_schema(self, schema: Mapping[str, Any] | bool | str, **options: Any) -> CompiledGrammar:
         """JSON texts that are valid under a JSON Schema (a mapping, a bool, or its JSON text).
 
-        Options: see `structgen.sources.json_schema.Options`. Raises `InvalidSchemaError`,
+        Options: see `structgen.sources.json_schema.SchemaOptions`. Raises `InvalidSchemaError`,
         `UnsupportedSchemaError`, `UnsatisfiableSchemaError`, `CompileLimitError`, `OptionError`.
         """
         from structgen.sources.json_schema import json_schema_grammar

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from structgen.automata.dfa import CountedDfa, Dfa
+from structgen.automata.dfa import BoundedDfa, CountedDfa, Dfa
 from structgen.errors import SourcePosition
 from structgen.regex.syntax import Regex
 
@@ -19,14 +19,14 @@ from structgen.regex.syntax import Regex
 class Terminal:
     """A regular part of the text.
 
-    ``pattern``: a `Regex` over code points, or a `Dfa` or `CountedDfa` over bytes.
+    ``pattern``: a `Regex` over code points, or a `Dfa`, `CountedDfa` or `BoundedDfa` over bytes.
 
     A `Regex` terminal may be merged with its regular neighbours into a larger automaton; a `Dfa`
     is kept as it is, so that its masks are shared between grammars. ``name`` is what error messages
     call it.
     """
 
-    pattern: Regex | Dfa | CountedDfa
+    pattern: Regex | Dfa | CountedDfa | BoundedDfa
     name: str = ""
 
 

@@ -125,11 +125,14 @@ class MaskStore:
     def _walk_of(self, tables: Tables, state: int) -> Callable[[Int32Array, Int32Array], int]:
         """The kernel that suits a state, to be called with a cleared row and room for crossing nodes."""
         from structgen_kernels.store import residual_table, walk_counted, walk_table, walk_terminal
+        from structgen_kernels.store_bounded import walk_bounded
 
         static, classes, trie, token_ids = tables.static, tables.classes, self.trie, self.token_ids
         if state >= tables.n_terminal_states:
-            tail = np.frombuffer(_tail_of(tables, _block_of(tables, state)), np.uint8)
-            return lambda row, crossing: walk_counted(static, trie, token_ids, state, tail, row, crossing)
+            block = _block_of(tables, state)
+            tail = np.frombuffer(_tail_of(tables, block), np.uint8)
+            walk = walk_bounded if block[layout.BLOCK_KIND] == layout.BOUNDED else walk_counted
+            return lambda row, crossing: walk(static, trie, token_ids, state, tail, row, crossing)
         table = np.zeros(_OWN_TABLE_STATES * 256, np.int32)
         accepting = np.zeros(_OWN_TABLE_STATES, np.bool_)
         if residual_table(static, classes, state, table, accepting):
@@ -195,13 +198,19 @@ def _digest_of_table_state(tables: Tables, state: int) -> bytes:
 
 
 def _digest_of_counted_state(tables: Tables, state: int) -> bytes:
-    """Of what may follow: the unit, where in it, how many more may and must come, the tail."""
+    """Of what may follow: the unit or content, where in it, how many more may and must come, the tail."""
     static = tables.static
     block = _block_of(tables, state)
     units = int(block[layout.BLOCK_UNITS])
     count, unit = divmod(state - int(block[layout.BLOCK_BASE]), units)
     minimum, maximum = int(block[layout.BLOCK_MINIMUM]), int(block[layout.BLOCK_MAXIMUM])
     longest = int(static[layout.LONGEST_TOKEN])
+    if block[layout.BLOCK_KIND] == layout.BOUNDED:
+        far = longest + int(block[layout.BLOCK_GREATEST]) + 2
+        content = hashlib.blake2b(b"bounded", digest_size=16)
+        content.update(static[block[layout.BLOCK_DIGEST] :][:4].tobytes())
+        content.update(repr((unit, min(maximum - count, far), _tail_of(tables, block))).encode())
+        return content.digest()
     # no token is long enough to see further than this
     needed = min(max(minimum - count, 0), longest + 2)
     left = -1 if maximum < 0 else min(maximum - count, longest + 2)

@@ -9,10 +9,12 @@ Perles and Shamir (1961): for every parser state, from which T*-states to which 
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 import numpy.typing as npt
 from structgen_kernels import layout
-from structgen_kernels.terminals import terminal_flags, terminal_step
+from structgen_kernels.terminals import counts_up, place_of, terminal_flags, terminal_step
 
 from structgen.automata.build import literal, repeat, union
 from structgen.automata.dfa import START, Dfa
@@ -106,19 +108,26 @@ class Spelling:
             return known
         static, classes = self._tables.static, self._tables.classes
         ends = np.zeros(self._texts.n_states, np.bool_)
-        seen = {(terminal_state, text_state)}
-        stack = [(terminal_state, text_state)]
-        while stack:
-            terminal, text = stack.pop()
+        # The fewer characters a bounded terminal has read, the more may follow: only the first, lowest count
+        # at which a place in it is met with a T*-state is gone on from.
+        seen: set[tuple[int, int]] = set()
+        queue = deque([(terminal_state, text_state)])
+        while queue:
+            terminal, text = queue.popleft()
+            place = int(place_of(static, terminal)), text
+            if place in seen:
+                continue
+            seen.add(place)
             for byte in np.flatnonzero(self._wide[text]).tolist():
                 after = int(terminal_step(static, classes, terminal, byte)), int(self._wide[text, byte])
                 if after[0] == 0:
                     continue
                 if terminal_flags(static, after[0]) & layout.ACCEPTS:
                     ends[after[1]] = True
-                if after not in seen:
-                    seen.add(after)
-                    stack.append(after)
+                if counts_up(static, terminal, after[0]):
+                    queue.append(after)
+                else:
+                    queue.appendleft(after)
         self._from_terminal[terminal_state, text_state] = ends
         return ends
 

@@ -14,12 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from structgen.automata.build import compile_regex, difference, literal, restrict_bytes
-from structgen.automata.dfa import START, CountedDfa, Dfa
-from structgen.errors import InvalidGrammarError
+from structgen.automata.counting import is_within_reach
+from structgen.automata.dfa import BoundedDfa, CountedDfa, Dfa
+from structgen.errors import CompileLimitError, InvalidGrammarError
 from structgen.grammar import Choice, Expr, Grammar, Repetition, RuleRef, Sequence, Terminal
-from structgen.regex.syntax import EPSILON, Chars, Concat, Literal, Regex, Repeat, Union
+from structgen.regex.syntax import Chars, Concat, Literal, Regex, Repeat, Union
 
 Edge = tuple[int, int]  # symbol, target state
+MAX_RULE_STATES = 100_000  # a bounded repetition is written out, so this bounds the bounds
 FUSED_WEIGHT = 400  # a fused terminal has at most about this many NFA states
 _WIDE_CLASS = 40  # a repeated class of more code points makes a wide state
 
@@ -36,6 +38,8 @@ class SymbolAutomaton:
     final: set[int] = field(default_factory=set)
 
     def new_state(self) -> int:
+        if len(self.edges) == MAX_RULE_STATES:
+            raise CompileLimitError("max_rule_states", MAX_RULE_STATES, MAX_RULE_STATES + 1, fixed=True)
         self.edges.append([])
         self.empty.append([])
         return len(self.edges) - 1
@@ -47,7 +51,7 @@ class SymbolGrammar:
 
     rules: list[SymbolAutomaton]
     names: list[str]
-    terminals: list[Dfa | CountedDfa]
+    terminals: list[Dfa | CountedDfa | BoundedDfa]
     terminal_names: list[str]
 
 
@@ -73,7 +77,7 @@ class _Builder:
         self._queue: list[str] = []
         self._result = SymbolGrammar([], [], [], [])
         self._terminal_numbers: dict[bytes, int] = {}
-        self._compiled: dict[Regex | Dfa | CountedDfa, tuple[int | None, bool]] = {}
+        self._compiled: dict[Regex | Dfa | CountedDfa | BoundedDfa, tuple[int | None, bool]] = {}
         self._ignored: int | None = None
 
     def build(self) -> SymbolGrammar:
@@ -118,8 +122,14 @@ class _Builder:
             return known
         pattern = terminal.pattern
         nullable = False
-        automaton: Dfa | CountedDfa
-        if isinstance(pattern, CountedDfa):
+        automaton: Dfa | CountedDfa | BoundedDfa
+        if isinstance(pattern, BoundedDfa):
+            spelled = np.unique(np.frombuffer(pattern.head + pattern.tail, np.uint8))
+            content = restrict_bytes(pattern.content, self._alphabet)
+            automaton = BoundedDfa(pattern.head, content, pattern.maximum, pattern.tail)
+            if not bool(self._alphabet[spelled].all()) or not is_within_reach(automaton):
+                automaton = difference(content, content)  # nothing is left that can be written
+        elif isinstance(pattern, CountedDfa):
             spelled = np.unique(np.frombuffer(pattern.head + pattern.tail, np.uint8))
             unit = restrict_bytes(pattern.unit, self._alphabet)
             if not bool(self._alphabet[spelled].all()):
@@ -201,7 +211,7 @@ class _Builder:
 def _as_regex(expr: Expr, rules: Mapping[str, Expr]) -> Regex:
     """A regular expression, without `Dfa` terminals and recursion, as one `Regex`."""
     if isinstance(expr, Terminal):
-        if isinstance(expr.pattern, Dfa | CountedDfa):
+        if isinstance(expr.pattern, Dfa | CountedDfa | BoundedDfa):
             raise InvalidGrammarError("only regular expressions can be ignored")
         return expr.pattern
     if isinstance(expr, RuleRef):
@@ -279,7 +289,7 @@ class _Fusion:
     def _as_regular(self, expr: Expr) -> _Regular | None:
         """``expr`` as one terminal, or None when it is recursive or would grow too large."""
         if isinstance(expr, Terminal):
-            if isinstance(expr.pattern, Dfa | CountedDfa):
+            if isinstance(expr.pattern, Dfa | CountedDfa | BoundedDfa):
                 return None
             return _Regular(expr.pattern, _weight(expr.pattern), _wide_loops(expr.pattern))
         if isinstance(expr, RuleRef):
@@ -356,6 +366,3 @@ def _has_wide_class(regex: Regex) -> bool:
     if isinstance(regex, Repeat):
         return _has_wide_class(regex.item)
     return not isinstance(regex, Literal)
-
-
-__all__ = ["EPSILON", "START", "SymbolAutomaton", "SymbolGrammar", "symbol_grammar"]

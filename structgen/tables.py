@@ -14,11 +14,13 @@ import numpy.typing as npt
 from structgen_kernels import layout
 
 from structgen.automata.build import literal
-from structgen.automata.dfa import START, CountedDfa, Dfa
+from structgen.automata.counting import counting_table
+from structgen.automata.dfa import START, BoundedDfa, CountedDfa, Dfa
 from structgen.errors import CompileLimitError
 from structgen.rtn import Rtn
 
 Int32Array = npt.NDArray[np.int32]
+Terminal = Dfa | CountedDfa | BoundedDfa
 
 # A terminal state that reaches more nodes of the trie than this takes its tokens from the mask store. Walking
 # so few nodes costs about as much as adding one more row to a mask (1 us at 131k ids).
@@ -34,7 +36,7 @@ class Tables:
 
     ``bases`` int32 (automata,) and ``digests`` uint8 (automata, 16): the number before each table automaton's
     first state, ascending, and the automaton's digest. ``heads`` bool (automata,): where the automaton leads
-    into a counted terminal, whose digest then stands in its place.
+    into a counted or bounded terminal, whose digest then stands in its place.
     """
 
     static: Int32Array
@@ -86,11 +88,11 @@ class _StaticWriter:
 
 
 def build_tables(
-    rtn: Rtn, terminals: Sequence[Dfa | CountedDfa], eos_token_ids: Sequence[int], longest_token: int
+    rtn: Rtn, terminals: Sequence[Terminal], eos_token_ids: Sequence[int], longest_token: int
 ) -> Tables:
     """Number all terminal states in one space, dead state 0, and lay everything out flat.
 
-    Raises `CompileLimitError` when counted terminals need more than 2**31 state numbers.
+    Raises `CompileLimitError` when counted and bounded terminals need more than 2**31 state numbers.
     """
     explicit, blocks = _explicit_parts(terminals)
     writer = _StaticWriter()
@@ -125,27 +127,15 @@ def build_tables(
     next_state = n_states
     head_states: list[tuple[int, int]] = []  # (explicit automaton, first counted state)
     for counted, head, tail in blocks:
-        units = _unit_table(counted.unit)
-        size = counted.counts * units.shape[0]
-        if next_state + size > _MAX_STATE:
-            raise CompileLimitError("max_counted_states", _MAX_STATE, next_state + size, fixed=True)
-        unit_alive = units != 0
-        tail_state = bases[tail] + 2  # one byte of the tail read
-        block_rows.append(
-            [
-                next_state,
-                counted.counts,
-                units.shape[0],
-                counted.minimum,
-                -1 if counted.maximum is None else counted.maximum,
-                writer.add(units),
-                counted.tail[0],
-                tail_state,
-                writer.add(_bitsets(unit_alive).view(np.int32)),
-            ]
-        )
+        if isinstance(counted, CountedDfa):
+            block = _counted_block(writer, counted, next_state)
+        else:
+            block = _bounded_block(writer, counted, next_state)
+        block[layout.BLOCK_TAIL_BYTE] = counted.tail[0]
+        block[layout.BLOCK_TAIL_STATE] = bases[tail] + 2  # one byte of the tail read
+        block_rows.append(block)
         head_states.append((head, next_state))
-        next_state += size
+        next_state += counted.counts * int(block[layout.BLOCK_UNITS])
     static_patches: list[tuple[int, int]] = []
     for head, first in head_states:
         # the head's accepting state is the first counted state: redirect what leads to it
@@ -190,13 +180,13 @@ def build_tables(
 
 
 def _explicit_parts(
-    terminals: Sequence[Dfa | CountedDfa],
-) -> tuple[list[Dfa], list[tuple[CountedDfa, int, int]]]:
-    """All table automata, and for each counted terminal which of them are its head and its tail."""
+    terminals: Sequence[Terminal],
+) -> tuple[list[Dfa], list[tuple[CountedDfa | BoundedDfa, int, int]]]:
+    """All table automata, and for each terminal that counts which of them are its head and its tail."""
     explicit: list[Dfa] = []
     blocks = []
     for terminal in terminals:
-        if isinstance(terminal, CountedDfa):
+        if isinstance(terminal, CountedDfa | BoundedDfa):
             blocks.append((terminal, len(explicit), len(explicit) + 1))
             explicit += [literal(terminal.head), literal(terminal.tail)]
         else:
@@ -205,10 +195,10 @@ def _explicit_parts(
 
 
 def _terminal_starts(
-    terminals: Sequence[Dfa | CountedDfa],
+    terminals: Sequence[Terminal],
     explicit: Sequence[Dfa],
     bases: Sequence[int],
-    blocks: Sequence[tuple[CountedDfa, int, int]],
+    blocks: Sequence[tuple[CountedDfa | BoundedDfa, int, int]],
     head_states: Sequence[tuple[int, int]],
 ) -> Int32Array:
     """The start state of each terminal in the common numbering."""
@@ -216,13 +206,53 @@ def _terminal_starts(
     place = 0
     first_counted = dict(head_states)
     for terminal in terminals:
-        if isinstance(terminal, CountedDfa):
+        if isinstance(terminal, CountedDfa | BoundedDfa):
             starts.append(bases[place] + START if terminal.head else first_counted[place])
             place += 2
         else:
             starts.append(bases[place] + START)
             place += 1
     return np.array(starts, np.int32)
+
+
+def _new_block(kind: int, first: int, counts: int, units: int) -> Int32Array:
+    """An int32 (BLOCK_SIZE,) with the states numbered from ``first`` on, and the rest to be filled in."""
+    if first + counts * units > _MAX_STATE:
+        raise CompileLimitError("max_counted_states", _MAX_STATE, first + counts * units, fixed=True)
+    block = np.zeros(layout.BLOCK_SIZE, np.int32)
+    block[layout.BLOCK_KIND] = kind
+    block[layout.BLOCK_BASE] = first
+    block[layout.BLOCK_COUNTS] = counts
+    block[layout.BLOCK_UNITS] = units
+    return block
+
+
+def _counted_block(writer: _StaticWriter, counted: CountedDfa, first: int) -> Int32Array:
+    """The block of a counted terminal, but for its tail."""
+    units = _unit_table(counted.unit)
+    block = _new_block(layout.COUNTED, first, counted.counts, units.shape[0])
+    block[layout.BLOCK_MINIMUM] = counted.minimum
+    block[layout.BLOCK_MAXIMUM] = -1 if counted.maximum is None else counted.maximum
+    block[layout.BLOCK_TABLE] = writer.add(units)
+    block[layout.BLOCK_ALIVE] = writer.add(_bitsets(units != 0).view(np.int32))
+    return block
+
+
+def _bounded_block(writer: _StaticWriter, bounded: BoundedDfa, first: int) -> Int32Array:
+    """The block of a bounded terminal, but for its tail."""
+    counting = counting_table(bounded.content)
+    block = _new_block(layout.BOUNDED, first, bounded.counts, counting.table.shape[0])
+    alive = (counting.table != 0)[:, counting.byte_class]
+    alive[counting.distance == 0, bounded.tail[0]] = True
+    block[layout.BLOCK_COLUMNS] = counting.table.shape[1]
+    block[layout.BLOCK_MAXIMUM] = bounded.maximum
+    block[layout.BLOCK_TABLE] = writer.add(counting.table)
+    block[layout.BLOCK_ALIVE] = writer.add(_bitsets(alive).view(np.int32))
+    block[layout.BLOCK_CLASSES] = writer.add(counting.byte_class)
+    block[layout.BLOCK_DISTANCE] = writer.add(counting.distance)
+    block[layout.BLOCK_GREATEST] = counting.distance.max()
+    block[layout.BLOCK_DIGEST] = writer.add(np.frombuffer(bounded.content.digest, np.int32))
+    return block
 
 
 def _unit_table(unit: Dfa) -> Int32Array:

@@ -51,8 +51,9 @@ def _exercise() -> None:
     """Compile and match with a grammar that comes through every kernel once."""
     import numpy as np
 
+    from structgen.automata import json_text
     from structgen.automata.build import compile_regex, difference, literal
-    from structgen.automata.dfa import CountedDfa
+    from structgen.automata.dfa import BoundedDfa, CountedDfa
     from structgen.bitmask import allocate_bitmask
     from structgen.charset import ANY
     from structgen.compiled import CompiledGrammar, GrammarSource
@@ -65,12 +66,16 @@ def _exercise() -> None:
     from structgen.vocabulary import Vocabulary
 
     vocabulary = Vocabulary([bytes([byte]) for byte in range(256)] + [b"ab", b'",', None], 258)
+    json_text.key("a")
+    json_text.string_except(frozenset({"a"}))
     text = difference(compile_regex(ANYTHING, "json-string"), literal(b"ab"))
     counted = CountedDfa(b'"', compile_regex(Chars(ANY), "json-string"), 1, 300, b'"')
+    bounded = BoundedDfa(b"", text, 300, b'"')
     rule = Choice(
         (
             Sequence((Terminal(literal(b"[")), Terminal(text), Terminal(literal(b",")), RuleRef("s"))),
             Terminal(counted),
+            Sequence((Terminal(literal(b"'")), Terminal(bounded))),
         )
     )
     symbols = symbol_grammar(Grammar({"s": rule}, "s", "lark"), vocabulary.alphabet)
@@ -82,6 +87,10 @@ def _exercise() -> None:
     bitmask = allocate_bitmask(1, vocabulary.size)
     # long enough for every table to grow, and for steps to be met again
     for token in b"[" + bytes(range(48, 58)) * 20 + b',"' + bytes(range(65, 91)) * 8:
+        matcher.fill_bitmask(bitmask, 0)
+        matcher.accept(token)
+    matcher.reset()
+    for token in b"'12":
         matcher.fill_bitmask(bitmask, 0)
         matcher.accept(token)
     matcher.forced_bytes()

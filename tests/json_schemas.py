@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from itertools import islice, permutations, product
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from structgen.automata.dfa import CountedDfa, Dfa
+from structgen.automata.dfa import BoundedDfa, CountedDfa, Dfa
 from structgen.grammar import Choice, Expr, Grammar, Repetition, RuleRef, Sequence, Terminal
 
 URIS = {
@@ -20,7 +21,7 @@ URIS = {
     2020: "https://json-schema.org/draft/2020-12/schema",
 }
 NAMES = ["a", "b", "c", "é/~%"]
-STRINGS = ["", "a", "ab", "b", "é", "😀a", '"\\', "aaa"]
+STRINGS = ["", "a", "ab", "b", "é", "😀a", '"\\', "aaa", "a" * 20, "😀" * 20 + "b", "é" * 22]
 SCALARS = [None, True, False, 0, 1, -1, 2, 3, 1.0, 1.5, -0.0, 10, *STRINGS]
 TYPES = ["null", "boolean", "integer", "number", "string", "array", "object"]
 PATTERNS = ["^a", "b$", "^a*$", "é", "^.{1,2}$", "[^a]", "^(a|b)*$", ""]
@@ -88,7 +89,7 @@ class SchemaMaker:
         if self.rng.random() < 0.5:
             made["minLength"] = self.rng.randint(0, 2)
         if self.rng.random() < 0.5:
-            made["maxLength"] = self.rng.randint(0, 3)
+            made["maxLength"] = self.rng.choice([0, 1, 2, 3, 20])
         if self.rng.random() < 0.4:
             made["pattern"] = self.rng.choice(PATTERNS)
 
@@ -171,11 +172,11 @@ def _random_value(rng: random.Random, pool: list[Any], depth: int) -> Any:
         return rng.choice(pool)
     if kind < 0.55:
         return [_random_value(rng, pool, depth - 1) for _ in range(rng.randint(0, 3))]
-    names = rng.sample([*NAMES, "z"], rng.randint(0, 3 if depth > 1 else 2))
+    names = rng.sample([*NAMES, "z"], rng.randint(0, 3 if depth > 1 else 1))
     return {name: _random_value(rng, pool, depth - 1) for name in names}
 
 
-def orders(value: Any, most: int = 48) -> list[Any]:
+def orders(value: Any, most: int = 500) -> list[Any]:
     """A value with the members of its objects in every order (no more than ``most`` of them)."""
     return list(islice(_orders(value, most), most))
 
@@ -250,6 +251,11 @@ class Sampler:
             )
             count = self.rng.randint(pattern.minimum, most)
             return pattern.head + b"".join(self.walk(pattern.unit) for _ in range(count)) + pattern.tail
+        if isinstance(pattern, BoundedDfa):
+            content = self.walk(pattern.content)
+            while len(json.loads(b'"' + content + b'"')) > pattern.maximum:
+                content = self.walk(pattern.content)
+            return pattern.head + content + pattern.tail
         assert isinstance(pattern, Dfa)
         return self.walk(pattern)
 

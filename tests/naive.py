@@ -6,7 +6,11 @@ prefix is viable exactly when the recogniser's last item set is not empty.
 
 from __future__ import annotations
 
-from structgen.automata.dfa import CountedDfa, Dfa
+import numpy as np
+
+from structgen.automata.build import compile_regex, intersect, restrict_bytes
+from structgen.automata.dfa import BoundedDfa, CountedDfa, Dfa
+from structgen.charset import ANY
 from structgen.grammar import Choice, Expr, Grammar, Repetition, RuleRef, Sequence, Terminal
 from structgen.regex.syntax import Chars, Concat, Literal, Regex, Repeat, Union
 from structgen.vocabulary import Vocabulary
@@ -64,7 +68,17 @@ class NaiveRecogniser:
                 repeat(middle, unit, node.pattern.minimum, node.pattern.maximum)
                 productions[head].append((*node.pattern.head, middle, *node.pattern.tail))
                 return head
+            if isinstance(node.pattern, BoundedDfa):
+                return bounded(node.pattern)
             return regex(node.pattern)
+
+        def bounded(pattern: BoundedDfa) -> str:
+            head = fresh()
+            sized = compile_regex(Repeat(Chars(ANY), 0, pattern.maximum), "json-string")
+            written = np.isin(np.arange(256), list(alphabet))
+            content = automaton(restrict_bytes(intersect(pattern.content, sized), written))
+            productions[head].append((*pattern.head, content, *pattern.tail))
+            return head
 
         def automaton(dfa: Dfa) -> str:
             state_names = [fresh() for _ in range(dfa.n_states)]

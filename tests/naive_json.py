@@ -7,10 +7,11 @@ the definition of each node. Automata are stepped byte by byte. The grammars mus
 
 from __future__ import annotations
 
+import json
 import sys
 from functools import cache
 
-from structgen.automata.dfa import CountedDfa, Dfa
+from structgen.automata.dfa import BoundedDfa, CountedDfa, Dfa
 from structgen.grammar import Choice, Expr, Grammar, Repetition, RuleRef, Sequence, Terminal
 
 
@@ -49,6 +50,10 @@ class _Ends:
         if isinstance(expr, Terminal):
             if isinstance(expr.pattern, CountedDfa):
                 return counted_ends(expr.pattern, self.data, i)
+            if isinstance(expr.pattern, BoundedDfa):
+                return bounded_ends(expr.pattern, self.data, i)
+            if isinstance(expr.pattern, BoundedDfa):
+                return bounded_ends(expr.pattern, self.data, i)
             return dfa_ends(expr.pattern, self.data, i)
         if isinstance(expr, Sequence):
             reached = {i}
@@ -98,6 +103,21 @@ def counted_ends(counted: CountedDfa, data: bytes, i: int) -> set[int]:
             return found
         (i,) = ends
         count += 1
+
+
+def bounded_ends(bounded: BoundedDfa, data: bytes, i: int) -> set[int]:
+    if not data.startswith(bounded.head, i):
+        return set()
+    i += len(bounded.head)
+    found = set()
+    for end in dfa_ends(bounded.content, data, i):
+        # what the inside of a JSON string decodes to, counted by code points
+        if (
+            data.startswith(bounded.tail, end)
+            and len(json.loads(b'"' + data[i:end] + b'"')) <= bounded.maximum
+        ):
+            found.add(end + len(bounded.tail))
+    return found
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from structgen.automata.build import compile_regex
-from structgen.automata.dfa import CountedDfa
+from structgen.automata.dfa import BoundedDfa, CountedDfa
 from structgen.charset import CharSet
 from structgen.grammar import Choice, Expr, Grammar, Repetition, RuleRef, Sequence, Terminal
 from structgen.regex.syntax import Chars, Concat, Literal, Regex, Repeat, Union
@@ -15,10 +15,10 @@ ALPHABET = "abcé"
 RULES = ("start", "p", "q")
 
 
-def regexes() -> st.SearchStrategy[Regex]:
+def regexes(alphabet: str = ALPHABET) -> st.SearchStrategy[Regex]:
     leaves = st.one_of(
-        st.text(ALPHABET, min_size=0, max_size=3).map(Literal),
-        st.sets(st.sampled_from(ALPHABET), min_size=1).map(
+        st.text(alphabet, min_size=0, max_size=3).map(Literal),
+        st.sets(st.sampled_from(alphabet), min_size=1).map(
             lambda chars: Chars(CharSet.chars("".join(chars)))
         ),
     )
@@ -47,11 +47,19 @@ def counted() -> st.SearchStrategy[CountedDfa]:
     )
 
 
+def bounded() -> st.SearchStrategy[BoundedDfa]:
+    """Texts of a regex without ``c``, of at most so many characters, then ``c``."""
+    contents = regexes("abé").map(lambda node: compile_regex(node, "json-string"))
+    heads, tails = st.sampled_from([b"c", b"", b"cb"]), st.sampled_from([b"c", b"cb"])
+    return st.tuples(heads, contents, st.integers(0, 4), tails).map(lambda made: BoundedDfa(*made))
+
+
 def expressions() -> st.SearchStrategy[Expr]:
     terminals = st.one_of(
         regexes().map(lambda node: Terminal(node)),
         regexes().map(lambda node: Terminal(compile_regex(node))),
         counted().map(lambda node: Terminal(node)),
+        bounded().map(lambda node: Terminal(node)),
     )
     leaves = st.one_of(terminals, st.sampled_from(RULES).map(RuleRef))
     return st.recursive(

@@ -46,6 +46,7 @@ CASES = [
     (lambda c: c.gbnf("root ::= foo"), errors.InvalidGrammarError, ["'foo'", "column 10"]),
     (lambda c: c.gbnf('root ::= "a'), errors.InvalidGrammarError, ["column 10"]),
     (lambda c: c.gbnf('root ::= "a" root'), errors.UnsatisfiableGrammarError, ["without calling itself"]),
+    (lambda c: c.lark('start: ("a" start?)~10000000'), errors.CompileLimitError, ["max_rule_states"]),
     (lambda c: c.choice([]), errors.OptionError, ["'options'"]),
     (lambda c: c.choice("abc"), errors.OptionError, ["'options'"]),
     (lambda c: c.grammar("cobol"), errors.OptionError, ["'cobol'", "json"]),

@@ -149,6 +149,7 @@ UNSATISFIABLE: list[tuple[Any, str, str]] = [
     ({**S, "minLength": 3, "maxLength": 2}, "", "no JSON value"),
     ({**S, "pattern": "^a$", "minLength": 2}, "", "no JSON value"),
     ({**S, "pattern": "^a{20}$", "maxLength": 19}, "", "no JSON value"),
+    ({**S, "pattern": "^(ab)+(cd){9}$", "maxLength": 19}, "", "no JSON value"),
     ({"type": "array", "minItems": 2, "maxItems": 1}, "", "no JSON value"),
     ({"type": "array", "items": False, "minItems": 1}, "/items", "(the value at /0)"),
     ({"type": "object", "required": ["a"], "properties": {"a": {"allOf": [S, I]}}}, "/properties/a", "(the value at /a)"),
@@ -263,7 +264,7 @@ LIMITS: list[tuple[Any, str, dict[str, object]]] = [
     ({"allOf": WIDE}, "max_alternatives", {}),
     (SUBSETS, "max_rules", {"max_rules": 500}),
     ({"pattern": "^(a|b)*a(a|b){20}$"}, "max_states", {"max_states": 1000}),
-    ({"pattern": WORDS, "maxLength": 300}, "max_states", {"max_states": 10_000}),
+    ({"pattern": WORDS, "minLength": 300}, "max_states", {"max_states": 10_000}),
 ]
 
 
@@ -283,8 +284,8 @@ def test_a_limit_names_the_place() -> None:
 
 def test_deep_values_are_checked_within_pythons_limits() -> None:
     value: Any = 1
-    for _ in range(199):
-        value = {"a": [value]} if isinstance(value, list) else [value]
+    for i in range(198):
+        value = {"a": value} if i % 2 else [value]
     schema = {"enum": [value, 1], "items": {"$ref": "#"}, "properties": {"a": {"$ref": "#"}}}
     assert json_schema_grammar(schema, max_depth=200).rules
 
@@ -304,6 +305,7 @@ HUGE: list[Any] = [
     {"type": "array", "items": I, "maxItems": 10**9},
     {"type": "string", "pattern": "^[a-z]{1,100000}$"},
     {"type": "string", "pattern": "^https?://.+$", "maxLength": 10**6},
+    {"type": "string", "pattern": WORDS, "maxLength": 300},
     {"anyOf": [{"const": i} for i in range(1000)]},
     {"properties": {f"property {i}": S for i in range(1000)}},
     {"type": "object", "required": [f"name {i}" for i in range(1000)]},

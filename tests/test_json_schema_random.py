@@ -26,12 +26,12 @@ def oracle(schema: Any) -> Any:
         return validator_for(schema, default=Draft202012Validator)(schema)
 
 
-def is_valid(validator: Any, value: Any) -> bool:
+def is_valid(validator: Any, value: Any) -> bool | None:
     try:
         return bool(validator.is_valid(value))
     except RecursionError:
-        # it follows an endless $ref under ``items`` even where ``type`` allows no arrays
-        return False
+        # it follows an endless $ref even where ``type`` or another option of ``anyOf`` has decided
+        return None
 
 
 @pytest.mark.parametrize("draft", [None, *URIS])
@@ -59,9 +59,12 @@ def test_against_jsonschema(draft: int | None) -> None:
             continue
         outcomes["compiled"] += 1
         for value in values:
+            expected = is_valid(validator, value)
+            if expected is None:
+                continue
             texts = [json.dumps(order, ensure_ascii=rng.random() < 0.5) for order in orders(value)]
             accepted = any(accepts(grammar, text) for text in texts)
-            assert accepted == is_valid(validator, value), (schema, value)
+            assert accepted == expected, (schema, value)
         sampler = Sampler(grammar, rng)
         for _ in range(6):
             text = sampler.text()

@@ -190,11 +190,12 @@ def product(
     class_b: Int64Array,
     operation: Int,
     max_states: Int,
-) -> tuple[Int32Array, BoolArray, Int]:
+) -> tuple[Int32Array, BoolArray, Int64Array, Int]:
     """The reachable product of two complete tables over common classes.
 
     class_a, class_b int64 (c,): column of each common class in either table. operation: 0
-    intersection, 1 difference, 2 union. Returns (table, accepting, count) as `determinise`.
+    intersection, 1 difference, 2 union. Returns (table, accepting, pairs, count) as `determinise`; pairs
+    int64 (k,): which states a and b each is made of, as a * (states of b) + b.
     """
     n_classes = class_a.shape[0]
     n_b = np.int64(table_b.shape[0])
@@ -239,7 +240,7 @@ def product(
                 target = count
                 count += 1
                 if count > max_states:
-                    return table, accepting, TOO_MANY_STATES
+                    return table, accepting, pairs, TOO_MANY_STATES
                 if count >= capacity:
                     bigger = np.zeros((capacity * 2, n_classes), np.int32)
                     bigger[:capacity] = table
@@ -260,7 +261,62 @@ def product(
                         slots[np.int64(q)] = other
             table[source, c] = target
         source += 1
-    return table[:count].copy(), accepting[:count].copy(), count
+    return table[:count].copy(), accepting[:count].copy(), pairs[:count].copy(), count
+
+
+@kernel
+def least_distance(table: Int32Array, accepting: BoolArray, counts: BoolArray) -> Int32Array:
+    """How many steps into states that count lie at least on the way from each state to an accepting one.
+
+    table int32 (k, c), accepting and counts bool (k,): state 0 dead, all others lead to an accepting one.
+    Returns int32 (k,), 0 for the dead state. O(k c): shortest paths with weights 0 and 1, level by level.
+    """
+    k, n_classes = table.shape
+    begin = np.zeros(k + 1, np.int64)
+    for s in range(k):
+        for c in range(n_classes):
+            if table[s, c] != 0:
+                begin[table[s, c] + 1] += 1
+    for i in range(k):
+        begin[i + 1] += begin[i]
+    fill = begin.copy()
+    sources = np.zeros(begin[k] + 1, np.int32)
+    for s in range(k):
+        for c in range(n_classes):
+            if table[s, c] != 0:
+                sources[fill[table[s, c]]] = s
+                fill[table[s, c]] += 1
+    distance = np.full(k, -1, np.int32)
+    distance[0] = 0
+    level = np.zeros(begin[k] + k + 1, np.int32)
+    later = np.zeros(begin[k] + k + 1, np.int32)
+    n_level = 0
+    for s in range(1, k):
+        if accepting[s]:
+            level[n_level] = s
+            n_level += 1
+    least = 0
+    while n_level > 0:
+        n_later = 0
+        while n_level > 0:
+            n_level -= 1
+            s = level[n_level]
+            if distance[s] >= 0:
+                continue
+            distance[s] = least
+            for e in range(begin[s], begin[s + 1]):
+                if distance[sources[e]] >= 0:
+                    continue
+                if counts[s]:
+                    later[n_later] = sources[e]
+                    n_later += 1
+                else:
+                    level[n_level] = sources[e]
+                    n_level += 1
+        level, later = later, level
+        n_level = n_later
+        least += 1
+    return distance
 
 
 @kernel

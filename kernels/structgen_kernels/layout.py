@@ -32,17 +32,27 @@ HEADER_SIZE = 16
 ACCEPTS = 1  # the terminal may end here
 LEADS_ON = 2  # the terminal may go on from here
 
-# --- static: a counted terminal
+# --- static: a counted or bounded terminal
 BLOCK_BASE = 0  # first state number; state = base + count * units + unit state
 BLOCK_COUNTS = 1  # number of counts told apart
-BLOCK_UNITS = 2  # unit states, 0 being the boundary between two units
-BLOCK_MINIMUM = 3
-BLOCK_MAXIMUM = 4  # -1: none
-BLOCK_TABLE = 5  # (units, 256) in `static`: next unit state + 1, UNIT_DONE, or 0
+BLOCK_UNITS = 2  # unit states; of a counted terminal, 0 is the boundary between two units
+BLOCK_MINIMUM = 3  # counted: units; bounded: 0
+BLOCK_MAXIMUM = 4  # -1: none, which a bounded terminal never has
+# counted: (units, 256) in `static`: next unit state + 1, UNIT_DONE, or 0
+# bounded: (units, BLOCK_COLUMNS): next unit state + 1, negative where that counts, or 0
+BLOCK_TABLE = 5
 BLOCK_TAIL_BYTE = 6
 BLOCK_TAIL_STATE = 7  # state after the tail's first byte
-BLOCK_ALIVE = 8  # (units, 8) bitset of bytes within a unit
-BLOCK_SIZE = 9
+BLOCK_ALIVE = 8  # (units, 8) bitset; counted: of bytes within a unit; bounded: of bytes far from the maximum
+BLOCK_KIND = 9  # COUNTED or BOUNDED; what follows is only for bounded terminals
+BLOCK_COLUMNS = 10
+BLOCK_CLASSES = 11  # (256,) in `static`: the column of each byte
+BLOCK_DISTANCE = 12  # (units,) least number of counts before the tail may come; 0: it may come now
+BLOCK_GREATEST = 13  # greatest distance of a unit state
+BLOCK_DIGEST = 14  # (4,) in `static`: digest of the content
+BLOCK_SIZE = 15
+COUNTED = 0
+BOUNDED = 1
 UNIT_DONE = -1
 
 # --- pool: header

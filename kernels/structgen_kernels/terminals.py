@@ -1,4 +1,4 @@
-"""Steps of terminal automata: tables, and counted terminals whose copies are implicit."""
+"""Steps of terminal automata: tables, and counted and bounded terminals whose copies are implicit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from structgen_kernels.layout import (
     ALIVE,
     BLOCK_ALIVE,
     BLOCK_BASE,
+    BLOCK_CLASSES,
+    BLOCK_COLUMNS,
     BLOCK_COUNTS,
+    BLOCK_DISTANCE,
+    BLOCK_GREATEST,
+    BLOCK_KIND,
     BLOCK_MAXIMUM,
     BLOCK_MINIMUM,
     BLOCK_SIZE,
@@ -18,6 +23,7 @@ from structgen_kernels.layout import (
     BLOCK_TAIL_STATE,
     BLOCK_UNITS,
     BLOCKS,
+    BOUNDED,
     CLASS_MAP,
     FLAGS,
     LEADS_ON,
@@ -31,7 +37,7 @@ from structgen_kernels.layout import (
 
 @kernel
 def block_of(static: Int32Array, state: Int) -> Int:
-    """Offset in ``static`` of the counted terminal that a state number past the tables belongs to."""
+    """Offset in ``static`` of the block that a state number past the tables belongs to."""
     low = 0
     high = static[N_BLOCKS] - 1
     while low < high:
@@ -44,8 +50,31 @@ def block_of(static: Int32Array, state: Int) -> Int:
 
 
 @kernel
+def _bounded_step(static: Int32Array, block: Int, state: Int, byte: Int) -> Int:
+    units = static[block + BLOCK_UNITS]
+    relative = state - static[block + BLOCK_BASE]
+    count = relative // units
+    unit = relative - count * units
+    distance = np.int64(static[block + BLOCK_DISTANCE])
+    if byte == static[block + BLOCK_TAIL_BYTE] and static[distance + unit] == 0:
+        return np.int64(static[block + BLOCK_TAIL_STATE])
+    column = static[static[block + BLOCK_CLASSES] + byte]
+    after = static[static[block + BLOCK_TABLE] + unit * static[block + BLOCK_COLUMNS] + column]
+    if after == 0:
+        return np.int64(0)
+    if after < 0:
+        after = -after
+        count += 1
+    if static[distance + after - 1] > static[block + BLOCK_MAXIMUM] - count:
+        return np.int64(0)
+    return np.int64(static[block + BLOCK_BASE] + count * units + after - 1)
+
+
+@kernel
 def _counted_step(static: Int32Array, state: Int, byte: Int) -> Int:
     block = block_of(static, state)
+    if static[block + BLOCK_KIND] == BOUNDED:
+        return _bounded_step(static, block, state, byte)
     units = static[block + BLOCK_UNITS]
     relative = state - static[block + BLOCK_BASE]
     count = relative // units
@@ -82,7 +111,7 @@ def terminal_flags(static: Int32Array, state: Int) -> Int:
     """ACCEPTS and LEADS_ON of a terminal state."""
     if state < static[N_STATES]:
         return static[static[FLAGS] + state]
-    return np.int32(LEADS_ON)  # a counted terminal ends in its tail, which is a table
+    return np.int32(LEADS_ON)  # a counted or bounded terminal ends in its tail, which is a table
 
 
 @kernel
@@ -99,20 +128,50 @@ def add_alive(static: Int32Array, state: Int, out: Int32Array, at: Int) -> None:
     count = relative // units
     unit = relative - count * units
     maximum = static[block + BLOCK_MAXIMUM]
-    if unit != 0 or maximum < 0 or count < maximum:
+    if static[block + BLOCK_KIND] == BOUNDED and maximum - count <= static[block + BLOCK_GREATEST]:
+        for byte in range(256):
+            if _bounded_step(static, block, state, byte) != 0:
+                out[at + (byte >> 5)] |= np.int32(np.uint32(1) << np.uint32(byte & 31))
+        return
+    if static[block + BLOCK_KIND] == BOUNDED or unit != 0 or maximum < 0 or count < maximum:
         source = static[block + BLOCK_ALIVE] + unit * 8
         for i in range(8):
             out[at + i] |= static[source + i]
-    if unit == 0 and count >= static[block + BLOCK_MINIMUM]:
+    if static[block + BLOCK_KIND] != BOUNDED and unit == 0 and count >= static[block + BLOCK_MINIMUM]:
         byte = static[block + BLOCK_TAIL_BYTE]
         out[at + (byte >> 5)] |= np.int32(np.uint32(1) << np.uint32(byte & 31))
+
+
+@kernel
+def place_of(static: Int32Array, state: Int) -> Int:
+    """The state itself; of a bounded terminal's, the one with the same unit and count 0."""
+    if state < static[N_STATES]:
+        return np.int64(state)
+    block = block_of(static, state)
+    if static[block + BLOCK_KIND] != BOUNDED:
+        return np.int64(state)
+    first = np.int64(static[block + BLOCK_BASE])
+    return first + (state - first) % static[block + BLOCK_UNITS]
+
+
+@kernel
+def counts_up(static: Int32Array, state: Int, after: Int) -> bool:
+    """True when a step between two states of one bounded terminal has completed a code point."""
+    if state < static[N_STATES] or after < static[N_STATES]:
+        return False
+    block = block_of(static, state)
+    units = static[block + BLOCK_UNITS]
+    first = static[block + BLOCK_BASE]
+    if static[block + BLOCK_KIND] != BOUNDED:
+        return False
+    return bool((after - first) // units > (state - first) // units)
 
 
 @kernel
 def representative(static: Int32Array, state: Int) -> Int:
     """The state whose tokens are those of ``state``: counts that no token is long enough to reach are alike.
 
-    Table states stand for themselves; so does a counted state near one of its bounds.
+    Table states stand for themselves; so does a counted or bounded state near one of its bounds.
     """
     if state < static[N_STATES]:
         return np.int64(state)
@@ -123,6 +182,9 @@ def representative(static: Int32Array, state: Int) -> Int:
     minimum = static[block + BLOCK_MINIMUM]
     maximum = static[block + BLOCK_MAXIMUM]
     longest = static[LONGEST_TOKEN]
+    if static[block + BLOCK_KIND] == BOUNDED:
+        near = maximum - count <= longest + static[block + BLOCK_GREATEST] + 1
+        return np.int64(state if near else state - count * units)
     if maximum >= 0 and maximum - count <= longest + 1:
         return np.int64(state)
     if count >= minimum:

@@ -135,9 +135,8 @@ def residual(automaton: Dfa, state: int) -> Dfa:
 def _product(left: Dfa, right: Dfa, operation: int, max_states: int) -> Dfa:
     from structgen_kernels.automata import TOO_MANY_STATES, product
 
-    columns = left.byte_class.astype(np.int64) * 256 + right.byte_class
-    _, representatives, byte_class = np.unique(columns, return_index=True, return_inverse=True)
-    table, accepting, count = product(
+    representatives, byte_class = common_classes(left, right)
+    table, accepting, _, count = product(
         left.transitions,
         left.accepting,
         right.transitions,
@@ -149,7 +148,14 @@ def _product(left: Dfa, right: Dfa, operation: int, max_states: int) -> Dfa:
     )
     if count == TOO_MANY_STATES:
         raise CompileLimitError("max_states", max_states, max_states + 1)
-    return _minimal(table, accepting, byte_class.astype(np.uint8))
+    return _minimal(table, accepting, byte_class)
+
+
+def common_classes(left: Dfa, right: Dfa) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
+    """Bytes that are alike in both: one byte of each class, and uint8 (256,) the class of each byte."""
+    columns = left.byte_class.astype(np.int64) * 256 + right.byte_class
+    _, representatives, byte_class = np.unique(columns, return_index=True, return_inverse=True)
+    return representatives, byte_class.astype(np.uint8)
 
 
 def _minimal(

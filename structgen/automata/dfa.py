@@ -108,3 +108,41 @@ class CountedDfa:
 
     def __hash__(self) -> int:
         return hash(self.digest)
+
+
+@dataclass(frozen=True, slots=True)
+class BoundedDfa:
+    """``head``, then a text of ``content`` of at most ``maximum`` code points, then ``tail``.
+
+    ``content`` is in the json-string encoding. A copy of it for each length is implicit: a run-time state is
+    (count, content state), so that any ``maximum`` costs the same. ``tail`` is not empty, and no text of
+    ``content`` goes on with its first byte where it might also end.
+    """
+
+    head: bytes
+    content: Dfa
+    maximum: int
+    tail: bytes
+
+    def __post_init__(self) -> None:
+        if self.maximum < 0:
+            raise ValueError("the maximum of a BoundedDfa is not negative")
+        content = self.content
+        if not self.tail or content.transitions[content.accepting, content.byte_class[self.tail[0]]].any():
+            raise ValueError(
+                "the tail of a BoundedDfa begins with a byte that the content does not go on with"
+            )
+
+    @property
+    def digest(self) -> bytes:
+        content = hashlib.blake2b(b"bounded" + self.content.digest, digest_size=16)
+        content.update(repr((self.head, self.maximum, self.tail)).encode())
+        return content.digest()
+
+    @property
+    def counts(self) -> int:
+        """Number of counts to tell apart."""
+        return self.maximum + 1
+
+    def __hash__(self) -> int:
+        return hash(self.digest)

@@ -7,7 +7,6 @@ from collections.abc import Sequence as Items
 from typing import Any
 
 from structgen.automata import json_text
-from structgen.automata.dfa import Dfa
 from structgen.grammar import (
     EMPTY,
     Choice,
@@ -248,30 +247,23 @@ class _Emitter:
             if name in required:
                 leading = i
                 break
-        members = [
-            (
-                self._member(
-                    json_text.key(name),
-                    f'"{name}"',
-                    inner,
-                    level,
-                    0 < i <= leading or name not in facts.properties,
-                ),
-                name in required,
-            )
-            for i, (name, inner) in enumerate(present)
-        ]
+        members = []
+        for i, (name, inner) in enumerate(present):
+            repeated = 0 < i <= leading or name not in facts.properties
+            key = Terminal(json_text.key(name), f'"{name}"')
+            members.append((self._member(key, inner, level, repeated), name in required))
         rest: Expr | None = None
         if facts.others in living:
-            key = json_text.string_except(frozenset(name for name in properties if is_spellable(name)))
-            rest = self._member(key, "another key", facts.others, level, leading == len(present))
+            excluded = frozenset(name for name in properties if is_spellable(name))
+            key = Terminal(json_text.string_except(excluded), "another key")
+            rest = self._member(key, facts.others, level, leading == len(present))
         if not members and rest is None:
             return marks.close_object
         body = _sequence(self._members(members, leading, rest), marks.end_object)
         return body if required else _choice([marks.close_object, body])
 
-    def _member(self, key: Dfa, name: str, inner: Conjunction, level: int, repeated: bool) -> Expr:
-        return _sequence(Terminal(key, name), self._marks.colon, self._place(inner, level + 1, repeated))
+    def _member(self, key: Terminal, inner: Conjunction, level: int, repeated: bool) -> Expr:
+        return _sequence(key, self._marks.colon, self._place(inner, level + 1, repeated))
 
     def _members(self, members: Items[tuple[Expr, bool]], leading: int, rest: Expr | None) -> Expr:
         """At least one member, in order, separated by commas; any number of ``rest`` at the end."""

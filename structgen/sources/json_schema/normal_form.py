@@ -182,7 +182,7 @@ class NormalForms:
         if isinstance(facts, ArrayFacts):
             if len(value) < facts.min_items or (facts.max_items is not None and len(value) > facts.max_items):
                 return False
-            for i, item in enumerate(value):
+            for i, item in enumerate(value):  # noqa: SIM110
                 if not self.holds(facts.item(i), item):
                     return False
             return True

@@ -6,7 +6,8 @@ from functools import lru_cache
 
 from structgen.automata import json_text
 from structgen.automata.build import compile_regex, difference, intersect
-from structgen.automata.dfa import CountedDfa, Dfa
+from structgen.automata.counting import is_within_reach
+from structgen.automata.dfa import BoundedDfa, CountedDfa, Dfa
 from structgen.charset import ANY
 from structgen.errors import (
     CompileLimitError,
@@ -33,8 +34,10 @@ from structgen.sources.json_schema.facts import Pattern, StringFacts
 _SPELLED_OUT = 16
 # A beginning of several possible lengths takes an alternative for each.
 _MOST_BEGINNINGS = 8
+# A pattern with a bound on the length: about so many states are spelled out; more are counted while reading.
+_MOST_BOUNDED_STATES = 2000
 
-Automaton = Dfa | CountedDfa
+Automaton = Dfa | CountedDfa | BoundedDfa
 Parts = tuple[tuple[Automaton, ...], ...]
 """A language of strings: any one of the alternatives, each a few automata one after the other."""
 
@@ -98,6 +101,12 @@ def _matching(patterns: tuple[str, ...], minimum: int, maximum: int | None, max_
     if minimum > 0 or maximum is not None:
         if content == compile_regex(ANYTHING, "json-string"):
             return _alone(json_text.sized_string(minimum, maximum))
+        if maximum is not None and content.n_states * maximum > _MOST_BOUNDED_STATES:
+            if shortest < minimum:
+                long_enough = compile_regex(Repeat(Chars(ANY), minimum, None), "json-string", max_states)
+                content = intersect(content, long_enough, max_states)
+            bounded = BoundedDfa(b'"', content, maximum, b'"')
+            return _alone(bounded) if minimum <= maximum and is_within_reach(bounded) else ()
         sized = compile_regex(Repeat(Chars(ANY), minimum, maximum), "json-string", max_states)
         content = intersect(content, sized, max_states)
     return _alone(json_text.quoted(content))

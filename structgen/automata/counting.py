@@ -1,0 +1,72 @@
+"""Automata over the inside of JSON strings, with the places where one more code point has been read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from structgen.automata.build import common_classes, compile_regex
+from structgen.automata.dfa import START, BoundedDfa, Dfa
+from structgen.regex.syntax import ANYTHING
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CountingTable:
+    """The units of a `BoundedDfa`'s content: its states, told apart where a code point ends and where not.
+
+    ``table`` int32 (units, classes): 0 dead, else next unit + 1, negative where this completes a code
+    point; unit 0 is the start. ``byte_class`` uint8 (256,). ``distance`` int32 (units,): how many code
+    points at least must still be completed before the content may end; 0 exactly where it may end at once.
+    """
+
+    table: npt.NDArray[np.int32]
+    byte_class: npt.NDArray[np.uint8]
+    distance: npt.NDArray[np.int32]
+
+
+@lru_cache(maxsize=64)
+def counting_table(content: Dfa) -> CountingTable:
+    """The counting table of texts in the json-string encoding.
+
+    A minimal automaton may have one state for a place between two code points and one within, so it is
+    run beside the automaton of all texts, which is at its start between two code points and nowhere else.
+    Raises ValueError when ``content`` accepts a text that no JSON string holds.
+    """
+    from structgen_kernels.automata import least_distance, product
+
+    anything = compile_regex(ANYTHING, "json-string")
+    representatives, byte_class = common_classes(content, anything)
+    own_classes = content.byte_class[representatives].astype(np.int64)
+    table, accepting, pairs, _ = product(
+        content.transitions,
+        content.accepting,
+        anything.transitions,
+        anything.accepting,
+        own_classes,
+        anything.byte_class[representatives].astype(np.int64),
+        0,
+        content.n_states * anything.n_states + 2,
+    )
+    state, place = np.divmod(pairs, anything.n_states)
+    leads_on = content.transitions[state][:, own_classes] != 0
+    if not (np.array_equal(table != 0, leads_on) and np.array_equal(accepting, content.accepting[state])):
+        raise ValueError("the content of a BoundedDfa is texts in the json-string encoding")
+    boundary = place == START
+    signed = np.where(boundary[table], -table, table).astype(np.int32)
+    result = CountingTable(
+        np.ascontiguousarray(signed[START:]),
+        byte_class,
+        least_distance(table, accepting, boundary)[START:].copy(),
+    )
+    for array in (result.table, result.byte_class, result.distance):
+        array.flags.writeable = False
+    return result
+
+
+def is_within_reach(bounded: BoundedDfa) -> bool:
+    """False when even the shortest text of the content is longer than the maximum."""
+    content = bounded.content
+    return not content.is_empty and int(counting_table(content).distance[0]) <= bounded.maximum
