@@ -16,7 +16,7 @@ from structgen.errors import ArtifactError
 from structgen.machine import Machine
 from structgen.mask_store import MaskStore
 from structgen.matcher import Matcher
-from structgen.tables import Int32Array, Tables
+from structgen.tables import Int32Array, Tables, layout_digest
 from structgen.tensor_file import read_tensors, write_tensors
 from structgen.vocabulary import Vocabulary
 
@@ -171,6 +171,7 @@ class CompiledGrammar:
             "crossing_nodes": np.concatenate([np.zeros(0, np.int32), *crossings]),
         }
         metadata = {
+            "layout": layout_digest(),
             "vocabulary": self.vocabulary.digest.hex(),
             "source_kind": self.source.kind,
             "source_text": self.source.text,
@@ -197,6 +198,10 @@ class CompiledGrammar:
                 "compiled for another vocabulary "
                 f"({metadata.get('vocabulary', '?')[:8]}, not {vocabulary.digest.hex()[:8]})",
                 "compile it again with this tokenizer, or load it with the one it was made for",
+            )
+        if metadata.get("layout") != layout_digest():
+            raise ArtifactError(
+                path, "compiled by another version of structgen, which lays its tables out otherwise"
             )
         if store is None:
             store = MaskStore(vocabulary)

@@ -5,6 +5,7 @@ The layout is `structgen_kernels.layout`; this module is the only one that write
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -62,6 +63,13 @@ class Tables:
         """Of a table state: its automaton's digest, its number there, and whether the automaton is a head."""
         place = int(np.searchsorted(self.bases, state, side="left")) - 1
         return self.digests[place].tobytes(), state - int(self.bases[place]), bool(self.heads[place])
+
+
+@lru_cache(maxsize=1)
+def layout_digest() -> str:
+    """Hash of the layout's numbers: tables written with others would be read wrongly."""
+    numbers = sorted((name, value) for name, value in vars(layout).items() if name.isupper())
+    return hashlib.blake2b(repr(numbers).encode(), digest_size=8).hexdigest()
 
 
 class _StaticWriter:

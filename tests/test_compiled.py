@@ -115,6 +115,10 @@ DAMAGES = {
     "a bit of the last array flipped": (lambda path: flipped(path, -1), "checksum"),
     "another kind of file": (lambda path: rewritten(path, kind="trie"), "kind"),
     "another version": (other_version, "version"),
+    "another layout of the tables": (
+        lambda path: rewritten(path, layout="0"),
+        "another version of structgen",
+    ),
     "an array missing": (lambda path: without(path, "static"), "missing"),
     "missing": (lambda path: path.unlink(), "no such file"),
 }
