@@ -83,7 +83,7 @@ def write_tensors(
             for _, array in blocks:
                 file.write(array.data)
         os.replace(temporary, target)
-    except BaseException:
+    except BaseException:  # Ctrl-C too must leave no half-written file; it goes on right after
         temporary.unlink(missing_ok=True)
         raise
 

@@ -26,6 +26,14 @@ from structgen_kernels.terminals import block_of, terminal_flags, terminal_step
 
 
 @kernel
+def allow_tokens(trie: Int32Array, token_ids: Int32Array, node: Int, row: Int32Array) -> None:
+    """Set the bits of the tokens that end at a trie node in ``row`` int32 (words,)."""
+    for t in range(trie[node, 2], trie[node + 1, 2]):
+        token = np.uint32(token_ids[t])
+        row[np.int64(token >> np.uint32(5))] |= np.int32(np.uint32(1) << (token & np.uint32(31)))
+
+
+@kernel
 def walk_terminal(
     static: Int32Array,
     classes: ByteArray,
@@ -60,9 +68,7 @@ def walk_terminal(
             continue
         by_depth[depth] = after
         ends[depth] = (terminal_flags(static, after) & ACCEPTS) != 0
-        for t in range(trie[node, 2], trie[node + 1, 2]):
-            token = np.uint32(token_ids[t])
-            row[np.int64(token >> np.uint32(5))] |= np.int32(np.uint32(1) << (token & np.uint32(31)))
+        allow_tokens(trie, token_ids, node, row)
         node += 1
     return n_crossing
 
@@ -95,9 +101,7 @@ def walk_table(
             node = np.uint64(trie[node, 1])
             continue
         by_depth[depth] = after
-        for t in range(trie[node, 2], trie[node + np.uint64(1), 2]):
-            token = np.uint32(token_ids[t])
-            row[np.int64(token >> np.uint32(5))] |= np.int32(np.uint32(1) << (token & np.uint32(31)))
+        allow_tokens(trie, token_ids, np.int64(node), row)
         node += np.uint64(1)
     return n_crossing
 
@@ -201,9 +205,7 @@ def walk_counted(
             continue
         left[depth] = remaining
         owed[depth] = needed
-        for t in range(trie[node, 2], trie[node + 1, 2]):
-            token = np.uint32(token_ids[t])
-            row[np.int64(token >> np.uint32(5))] |= np.int32(np.uint32(1) << (token & np.uint32(31)))
+        allow_tokens(trie, token_ids, node, row)
         node += 1
     return n_crossing
 

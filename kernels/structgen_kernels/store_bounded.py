@@ -15,6 +15,7 @@ from structgen_kernels.layout import (
     BLOCK_UNITS,
     MAX_TOKEN_BYTES,
 )
+from structgen_kernels.store import allow_tokens
 from structgen_kernels.terminals import block_of
 
 
@@ -78,8 +79,6 @@ def walk_bounded(
             node = np.int64(trie[node, 1])
             continue
         left[depth] = remaining
-        for t in range(trie[node, 2], trie[node + 1, 2]):
-            token = np.uint32(token_ids[t])
-            row[np.int64(token >> np.uint32(5))] |= np.int32(np.uint32(1) << (token & np.uint32(31)))
+        allow_tokens(trie, token_ids, node, row)
         node += 1
     return n_crossing
