@@ -14,13 +14,14 @@ import numpy.typing as npt
 from structgen_kernels import layout, masks, parser, records
 
 from structgen.errors import CompileLimitError
+from structgen.growing import GrowingTables
 from structgen.mask_store import MaskStore
 from structgen.spelling import Spelling
 from structgen.tables import Int32Array, Tables
 
 _FIRST_POOL = 1 << 12
 _FIRST_TABLE = 1 << 9
-_FIRST_SCRATCH = 1 << 10
+_FIRST_SCRATCH = 1 << 12
 
 
 class Machine:
@@ -29,7 +30,9 @@ class Machine:
     A configuration is a positive int; 0 means refused.
     """
 
-    def __init__(self, tables: Tables, store: MaskStore, entries: Mapping[int, int] | None = None) -> None:
+    def __init__(
+        self, tables: Tables | GrowingTables, store: MaskStore, entries: Mapping[int, int] | None = None
+    ) -> None:
         """``entries``: where the store keeps the entries of terminal states that are known already."""
         self.tables = tables
         self.store = store
@@ -159,10 +162,33 @@ class Machine:
             self._steps = steps
         elif status == layout.NEED_SCRATCH:
             self._scratch = np.zeros(4 * self._scratch.shape[0], np.int64)
+        elif status == layout.NEED_STATE:
+            self._growing().expand(int(self._pool[layout.POOL_WANTED]))
+        elif status == layout.NEED_TEXT:
+            state, text = int(self._pool[layout.POOL_WANTED]), int(self._pool[layout.POOL_TEXT])
+            target = self._growing().resolve(state, self._text(text))
+            self._run(self._add_resolved, state, text, target)
         else:
             state = int(self._pool[layout.POOL_WANTED])
             offset = self.store.entry(self.tables, state)
             self._run(self._add_entry, state, offset)
+
+    def _growing(self) -> GrowingTables:
+        if not isinstance(self.tables, GrowingTables):
+            raise TypeError("tables that are complete have no states to expand")
+        return self.tables
+
+    def _text(self, text: int) -> bytes:
+        """The bytes of a remembered text."""
+        reversed_bytes = bytearray()
+        while text > layout.TEXT_UNKNOWN:
+            reversed_bytes.append(int(self._pool[text + 2]))
+            text = int(self._pool[text + 1])
+        return bytes(reversed(reversed_bytes))
+
+    def _add_resolved(self, state: int, text: int, target: int) -> int:
+        result: int = records.add_resolved(self._pool, self._interned, state, text, target)
+        return result
 
     def _start(self) -> int:
         tables = self.tables

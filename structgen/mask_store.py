@@ -27,7 +27,7 @@ class MaskStore:
 
     ``rows`` int32 (capacity, words): inside masks; ``entries`` int32: see `structgen_kernels.layout`. Both
     are replaced, never changed in what they already hold, when they grow; take them anew after `entry`.
-    ``trie`` int32 (nodes + 1, 3): (byte | depth << 8, end, first token) per node. ``is_byte_complete``: see
+    ``trie`` int32 (nodes + 1, 4): (byte | depth << 8, end, first token, parent) per node. ``is_byte_complete``: see
     `Vocabulary`.
     """
 
@@ -37,10 +37,11 @@ class MaskStore:
         self.is_byte_complete = vocabulary.is_byte_complete
         self.longest_token = trie.max_depth
         self.n_words = (vocabulary.size + 31) // 32
-        packed = np.zeros((trie.n_nodes + 1, 3), np.int32)
+        packed = np.zeros((trie.n_nodes + 1, 4), np.int32)
         packed[:-1, 0] = trie.byte.astype(np.int32) | (trie.depth.astype(np.int32) << 8)
         packed[:-1, 1] = trie.end
         packed[:, 2] = trie.token_begin
+        packed[:-1, 3] = trie.parent
         packed.flags.writeable = False
         self.trie: Int32Array = packed
         # a copy in memory: memory-mapped and plain arrays would compile the kernels twice

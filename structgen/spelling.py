@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from structgen_kernels import layout
 from structgen_kernels.terminals import counts_up, place_of, terminal_flags, terminal_step
+from structgen_kernels.texts import below_cells
 
 from structgen.automata.build import literal, repeat, union
 from structgen.automata.dfa import START, Dfa
@@ -78,6 +79,7 @@ class Spelling:
         for state, below in order:
             if (state, below) in self._finishes:
                 continue
+            below = below_cells(pool, below)
             for i in range(int(pool[below + 1])):
                 after = int(pool[below + 2 + 2 * i]), int(pool[below + 3 + 2 * i])
                 if after[0] != END and after not in seen:
@@ -88,8 +90,9 @@ class Spelling:
             changed = False
             for state, below in reversed(order):
                 back = np.zeros(self._texts.n_states, np.bool_)
-                for i in range(int(pool[below + 1])):
-                    after = int(pool[below + 2 + 2 * i]), int(pool[below + 3 + 2 * i])
+                frames = int(below_cells(pool, below))
+                for i in range(int(pool[frames + 1])):
+                    after = int(pool[frames + 2 + 2 * i]), int(pool[frames + 3 + 2 * i])
                     if after[0] == END:
                         back |= self._texts.accepting
                     else:
@@ -137,19 +140,20 @@ class Spelling:
         n = self._texts.n_states
         n_states = self._tables.n_parser_states
         begin = static[static[layout.RTN_BEGIN] :]
+        count = static[static[layout.RTN_COUNT] :]
         edges = static[static[layout.RTN_EDGES] :]
         final = static[static[layout.RTN_FINAL] :]
         identity = np.eye(n, dtype=np.bool_)
-        relations = [identity.copy() if final[s] else np.zeros((n, n), np.bool_) for s in range(n_states)]
+        relations = [identity.copy() if final[s] == layout.ENDS else np.zeros((n, n), np.bool_) for s in range(n_states)]
         callers: dict[int, set[int]] = {s: set() for s in range(n_states)}
         terminals: dict[int, _Relation] = {}
         for state in range(n_states):
-            for e in range(int(begin[state]), int(begin[state + 1])):
+            for e in range(int(begin[state]), int(begin[state] + count[state])):
                 symbol, target = int(edges[2 * e]), int(edges[2 * e + 1])
                 callers[target].add(state)
                 if symbol < 0:
                     callers[-symbol].add(state)
-                elif symbol not in terminals:
+                elif symbol > 0 and symbol not in terminals:
                     ends = [self._terminal_ends(symbol, text) for text in range(1, n)]
                     terminals[symbol] = np.stack([np.zeros(n, np.bool_), *ends])
         queue = dict.fromkeys(range(n_states))
@@ -157,8 +161,11 @@ class Spelling:
             state = next(iter(queue))
             del queue[state]
             relation = relations[state].copy()
-            for e in range(int(begin[state]), int(begin[state + 1])):
+            for e in range(int(begin[state]), int(begin[state] + count[state])):
                 symbol, target = int(edges[2 * e]), int(edges[2 * e + 1])
+                if symbol == 0:  # a text begins or ends: nothing is read
+                    relation |= relations[target]
+                    continue
                 first = terminals[symbol] if symbol > 0 else relations[-symbol]
                 relation |= first if target == END else _composed(first, relations[target])
             if not np.array_equal(relation, relations[state]):

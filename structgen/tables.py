@@ -6,7 +6,7 @@ The layout is `structgen_kernels.layout`; this module is the only one that write
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -22,6 +22,8 @@ from structgen.rtn import Rtn
 
 Int32Array = npt.NDArray[np.int32]
 Terminal = Dfa | CountedDfa | BoundedDfa
+AddSection = Callable[[npt.NDArray[np.generic]], int]
+"""Appends to the static array; returns the offset."""
 
 # A terminal state that reaches more nodes of the trie than this takes its tokens from the mask store. Walking
 # so few nodes costs about as much as adding one more row to a mask (1 us at 131k ids).
@@ -49,11 +51,12 @@ class Tables:
 
     @property
     def n_terminal_states(self) -> int:
-        return int(self.static[layout.N_STATES])
+        """Table states, the dead one included."""
+        return int(self.static[layout.N_TABLE])
 
     @property
     def n_parser_states(self) -> int:
-        return int(self.static[layout.RTN_EDGES] - self.static[layout.RTN_BEGIN] - 1)
+        return int(self.static[layout.N_RTN])
 
     @property
     def nbytes(self) -> int:
@@ -129,16 +132,16 @@ def build_tables(
         here = slice(base + 1, base + automaton.n_states)
         row[here] = offset + np.arange(1, automaton.n_states) * table.shape[1]
         class_map[here] = class_offsets[content]
-        alive[here], flags[here] = _state_facts(automaton)
+        alive[here], flags[here] = state_facts(automaton)
     # counted terminals: state numbers after all table states; their heads lead into them
     block_rows = []
     next_state = n_states
     head_states: list[tuple[int, int]] = []  # (explicit automaton, first counted state)
     for counted, head, tail in blocks:
         if isinstance(counted, CountedDfa):
-            block = _counted_block(writer, counted, next_state)
+            block = counted_block(writer.add, counted, next_state)
         else:
-            block = _bounded_block(writer, counted, next_state)
+            block = bounded_block(writer.add, counted, next_state)
         block[layout.BLOCK_TAIL_BYTE] = counted.tail[0]
         block[layout.BLOCK_TAIL_STATE] = bases[tail] + 2  # one byte of the tail read
         block_rows.append(block)
@@ -163,7 +166,10 @@ def build_tables(
     header[layout.ALIVE] = writer.add(alive.view(np.int32))
     header[layout.N_BLOCKS] = len(block_rows)
     header[layout.BLOCKS] = writer.add(np.array(block_rows, np.int32).reshape(-1, layout.BLOCK_SIZE))
-    header[layout.RTN_BEGIN] = writer.add(rtn.begin)
+    header[layout.N_TABLE] = n_states
+    header[layout.RTN_BEGIN] = writer.add(rtn.begin[:-1])
+    header[layout.RTN_COUNT] = writer.add(np.diff(rtn.begin))
+    header[layout.N_RTN] = rtn.n_states
     header[layout.RTN_EDGES] = writer.add(edges)
     header[layout.RTN_FINAL] = writer.add(rtn.final)
     header[layout.RTN_START] = rtn.start
@@ -235,18 +241,18 @@ def _new_block(kind: int, first: int, counts: int, units: int) -> Int32Array:
     return block
 
 
-def _counted_block(writer: _StaticWriter, counted: CountedDfa, first: int) -> Int32Array:
+def counted_block(add: AddSection, counted: CountedDfa, first: int) -> Int32Array:
     """The block of a counted terminal, but for its tail."""
     units = _unit_table(counted.unit)
     block = _new_block(layout.COUNTED, first, counted.counts, units.shape[0])
     block[layout.BLOCK_MINIMUM] = counted.minimum
     block[layout.BLOCK_MAXIMUM] = -1 if counted.maximum is None else counted.maximum
-    block[layout.BLOCK_TABLE] = writer.add(units)
-    block[layout.BLOCK_ALIVE] = writer.add(_bitsets(units != 0).view(np.int32))
+    block[layout.BLOCK_TABLE] = add(units)
+    block[layout.BLOCK_ALIVE] = add(_bitsets(units != 0).view(np.int32))
     return block
 
 
-def _bounded_block(writer: _StaticWriter, bounded: BoundedDfa, first: int) -> Int32Array:
+def bounded_block(add: AddSection, bounded: BoundedDfa, first: int) -> Int32Array:
     """The block of a bounded terminal, but for its tail."""
     counting = counting_table(bounded.content)
     block = _new_block(layout.BOUNDED, first, bounded.counts, counting.table.shape[0])
@@ -254,12 +260,12 @@ def _bounded_block(writer: _StaticWriter, bounded: BoundedDfa, first: int) -> In
     alive[counting.distance == 0, bounded.tail[0]] = True
     block[layout.BLOCK_COLUMNS] = counting.table.shape[1]
     block[layout.BLOCK_MAXIMUM] = bounded.maximum
-    block[layout.BLOCK_TABLE] = writer.add(counting.table)
-    block[layout.BLOCK_ALIVE] = writer.add(_bitsets(alive).view(np.int32))
-    block[layout.BLOCK_CLASSES] = writer.add(counting.byte_class)
-    block[layout.BLOCK_DISTANCE] = writer.add(counting.distance)
+    block[layout.BLOCK_TABLE] = add(counting.table)
+    block[layout.BLOCK_ALIVE] = add(_bitsets(alive).view(np.int32))
+    block[layout.BLOCK_CLASSES] = add(counting.byte_class)
+    block[layout.BLOCK_DISTANCE] = add(counting.distance)
     block[layout.BLOCK_GREATEST] = counting.distance.max()
-    block[layout.BLOCK_DIGEST] = writer.add(np.frombuffer(bounded.content.digest, np.int32))
+    block[layout.BLOCK_DIGEST] = add(np.frombuffer(bounded.content.digest, np.int32))
     return block
 
 
@@ -281,7 +287,7 @@ def _bitsets(bits: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint32]:
 
 
 @lru_cache(maxsize=4096)
-def _state_facts(automaton: Dfa) -> tuple[npt.NDArray[np.uint32], Int32Array]:
+def state_facts(automaton: Dfa) -> tuple[npt.NDArray[np.uint32], Int32Array]:
     """The alive bitsets and flags of all states but the dead one. Most automata are met again and again."""
     bits = (automaton.transitions > 0)[:, automaton.byte_class]
     return _bitsets(bits)[1:], _flags(automaton.accepting, bits)[1:]

@@ -5,7 +5,8 @@
 ``pool`` int32: run-time records, bump-allocated; a record's id is its offset. A header of counters.
 ``interned`` int32: open-addressing table of the records that are unique by content.
 ``steps`` int64: open-addressing memo (configuration, byte) -> configuration, packed in one word.
-``scratch`` int64: four equal sections of working room.
+``scratch`` int64: SECTIONS equal sections of working room: threads; a closure's work and its threads; what a
+walk of the trie has found; texts; cuts.
 """
 
 from __future__ import annotations
@@ -18,15 +19,27 @@ FLAGS = 3  # (N_STATES,) of TERMINAL_* bits
 ALIVE = 4  # (N_STATES, 8) bitset of the bytes that lead on
 N_BLOCKS = 5
 BLOCKS = 6  # (N_BLOCKS, BLOCK_SIZE) counted terminals
-RTN_BEGIN = 7  # (rtn states + 1,) first edge of each parser state
+RTN_BEGIN = 7  # (rtn states,) first edge of each parser state
 RTN_EDGES = 8  # (edges, 2) (symbol, target); symbol > 0: terminal start state, < 0: -(called state)
-RTN_FINAL = 9  # (rtn states,) 1 where the rule may end
+RTN_FINAL = 9  # (rtn states,) 0, ENDS, or what else happens in the state (see below)
 RTN_START = 10  # the start state
 N_EOS = 11
 EOS = 12  # (N_EOS,) stop token ids
 LONGEST_TOKEN = 13  # bytes of the vocabulary's longest token
 STORED_NODES = 14  # a terminal state that reaches more trie nodes takes its tokens from the mask store
-HEADER_SIZE = 16
+RTN_COUNT = 15  # (rtn states,) number of edges; UNEXPANDED where they are not known yet
+N_RTN = 16  # parser states
+N_TABLE = 17  # table states in use; smaller than N_STATES where a grammar may still grow
+HEADER_SIZE = 24
+
+# --- static: parser states
+UNEXPANDED = -1
+ENDS = 1  # the rule may end here
+# What the following do goes on in the one edge's target:
+BEGIN_KEY = 2  # remember the JSON string that follows, decoded
+BEGIN_TEXT = 3  # remember the text that follows, byte for byte
+END_KEY = 4  # refuse a string that was seen before in the same object or array, note it as seen
+END_TEXT = 5  # ask the grammar's source where to go on after this very text
 
 # --- static: flags of a terminal state
 ACCEPTS = 1  # the terminal may end here
@@ -63,6 +76,7 @@ POOL_STEPS = 3  # how many entries `steps` holds
 POOL_WANTED = 4  # the terminal state that a status of NEED_ENTRY is about
 POOL_WALKED = 5  # trie nodes visited so far (work counter)
 POOL_COMPUTED = 6  # masks computed so far (work counter)
+POOL_TEXT = 7  # the text that a status of NEED_TEXT is about
 POOL_HEADER = 16
 
 # --- pool: records; the first word is the tag
@@ -73,8 +87,22 @@ TAG_CONFIG = 4  # [tag, n, accepting, mask or 0, alive * 8, (terminal state, con
 TAG_MASK = 5  # [tag, n rows, n tokens, rows..., tokens...]
 TAG_ENTRY = 6  # [tag, terminal state, offset of its entry in the store, or NARROW]
 TAG_DENSE = 7  # [tag, words...] a whole mask
+TAG_TRACKED = 8  # a node with an open cell on top or below
+TAG_TEXT = 9  # [tag, text before, byte, depth] a text that is remembered
+TAG_PARTIAL = 10  # [tag, text before, what of an escape has been read]
+TAG_RESOLVED = 11  # [tag, END_TEXT state, text, parser state to go on in, or 0]
 CONTINUATION_SIZE = 5
 CONFIG_HEAD = 12
+
+# --- pool: cells, nodes of one entry whose "return state" is negative: -(text * CELL + flags).
+# A closed cell (no flag) is a string that was seen; an open one, a text that is being read.
+CELL = 8
+CELL_OPEN = 1
+CELL_RAW = 2  # byte for byte, not decoded
+CELL_NEW = 4  # no seen string begins like this one: nothing to compare it with any more
+TEXT_EMPTY = 1  # texts that are no records: before the opening quote,
+TEXT_STARTED = 2  # after it,
+TEXT_UNKNOWN = 3  # and any text at all (where a mask is worked out for many at once)
 
 # --- store: an entry of the mask store, in `entries` int32
 ENTRY_ROW = 0  # row of `rows` with the tokens that stay inside the terminal or end with it
@@ -87,6 +115,10 @@ NEED_INTERNED = -2
 NEED_STEPS = -3
 NEED_SCRATCH = -4
 NEED_ENTRY = -5
+NOT_KNOWN = -6  # a step that is not in the memo yet
+NEED_STATE = -7  # the edges of the parser state POOL_WANTED
+NEED_TEXT = -8  # where the END_TEXT state POOL_WANTED goes on after POOL_TEXT
+NEED_EXACT = -9  # a text must be known where TEXT_UNKNOWN stands in for it
 
 STEP_VALUE_BITS = 27  # pool offsets fit in these; a larger pool is refused
 MAX_POOL = 1 << STEP_VALUE_BITS
@@ -95,4 +127,5 @@ NARROW = -2  # instead of an entry: the state reaches so few trie nodes that the
 UNKNOWN = -1  # neither an entry nor NARROW yet
 
 MAX_TOKEN_BYTES = 65_535  # what a trie node's depth can be
-NOT_KNOWN = -6  # a step that is not in the memo yet
+
+SECTIONS = 6

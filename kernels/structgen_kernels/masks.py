@@ -5,7 +5,8 @@ of the vocabulary's trie takes the tokens that stay inside the terminal from the
 the places where a token has just left the terminal. All other threads walk the trie together; it is cut
 where no thread goes on. What was found is kept in the pool as store rows and loose tokens.
 
-The trie comes as ``trie`` int32 (nodes + 1, 3): (byte | depth << 8, end, first token); see `structgen.trie`.
+The trie comes as ``trie`` int32 (nodes + 1, 4): (byte | depth << 8, end, first token, parent); see
+`structgen.trie`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 
 from structgen_kernels.jit import ByteArray, Int, Int32Array, Int64Array, kernel
 from structgen_kernels.layout import (
+    ACCEPTS,
     CONFIG_HEAD,
     ENTRY_BEGIN,
     ENTRY_ROW,
@@ -21,22 +23,26 @@ from structgen_kernels.layout import (
     N_EOS,
     NARROW,
     NEED_ENTRY,
+    NEED_EXACT,
     NEED_POOL,
     NEED_SCRATCH,
     POOL_COMPUTED,
     POOL_USED,
     POOL_WALKED,
     POOL_WANTED,
+    SECTIONS,
     SPARSE_TOKENS,
     STORED_NODES,
     TAG_DENSE,
     TAG_MASK,
+    TAG_TRACKED,
     UNKNOWN,
 )
-from structgen_kernels.parser import closure, configuration, entry_configuration, stays, step
-from structgen_kernels.records import add_entry, entry_of
+from structgen_kernels.parser import configuration, entry_configuration, stays, step
+from structgen_kernels.records import add_entry, continuation, entry_of
 from structgen_kernels.store import reaches_more
-from structgen_kernels.terminals import representative
+from structgen_kernels.terminals import representative, terminal_flags, terminal_step
+from structgen_kernels.texts import append_open, compares, key_ended, tracked_step
 
 _WANT_ENTRY = -100  # below UNKNOWN and NARROW; a status is added to it
 
@@ -54,14 +60,14 @@ def _walk(
     config: Int,
     n_found: Int,
 ) -> Int:
-    """Collect the trie nodes below ``root`` that ``config`` can reach, in the last scratch section.
+    """Collect the trie nodes below ``root`` that ``config`` can reach, in the fourth scratch section.
 
-    ``scratch[3 * section :]`` holds found nodes (from the end downwards: the configurations by depth).
+    It holds found nodes (from its end downwards: the configurations by depth).
     Returns the new number of found nodes, or a status.
     """
-    section = scratch.shape[0] // 4
+    section = scratch.shape[0] // SECTIONS
     base = 3 * section
-    top = scratch.shape[0] - 1  # configuration at relative depth d: scratch[top - d]
+    top = 4 * section - 1  # configuration at relative depth d: scratch[top - d]
     root_depth = trie[root, 0] >> 8
     scratch[top] = config
     node = np.int64(root + 1)
@@ -94,6 +100,32 @@ def _walk(
 
 
 @kernel
+def _cross_at(
+    static: Int32Array,
+    classes: ByteArray,
+    pool: Int32Array,
+    interned: Int32Array,
+    steps: Int64Array,
+    scratch: Int64Array,
+    trie: Int32Array,
+    config: Int,
+    node: Int,
+    n_found: Int,
+) -> Int:
+    """Collect ``node``, if tokens end there, and what ``config``, which has read its byte, reaches below it."""
+    pool[POOL_WALKED] += 1
+    section = scratch.shape[0] // SECTIONS
+    if n_found + 2 >= section:
+        return np.int64(NEED_SCRATCH)
+    if trie[node + 1, 2] > trie[node, 2]:
+        scratch[3 * section + n_found] = node
+        n_found += 1
+    if trie[node, 1] > node + 1:
+        return _walk(static, classes, pool, interned, steps, scratch, trie, node, config, n_found)
+    return np.int64(n_found)
+
+
+@kernel
 def _cross(
     static: Int32Array,
     classes: ByteArray,
@@ -108,14 +140,9 @@ def _cross(
     n_found: Int,
 ) -> Int:
     """Collect the nodes where a token goes on from the end of a wide terminal into ``k``."""
-    begin = closure(static, pool, interned, scratch, k)
-    if begin < 0:
-        return begin
     config = entry_configuration(static, pool, interned, scratch, k)
     if config < 0:
         return config
-    section = scratch.shape[0] // 4
-    base = 3 * section
     for w in range(8):
         word = np.uint32(pool[config + 4 + w])
         bit = 0
@@ -130,21 +157,189 @@ def _cross(
                         return after
                     for i in range(entry + first, entry + last):
                         node = np.int64(entries[i])
-                        pool[POOL_WALKED] += 1
-                        if base + n_found + 2 >= scratch.shape[0]:
-                            return np.int64(NEED_SCRATCH)
-                        if trie[node + 1, 2] > trie[node, 2]:
-                            scratch[base + n_found] = node
-                            n_found += 1
-                        if trie[node, 1] > node + 1:
-                            n_found = _walk(
-                                static, classes, pool, interned, steps, scratch, trie, node, after, n_found
-                            )
-                            if n_found < 0:
-                                return n_found
+                        n_found = _cross_at(
+                            static, classes, pool, interned, steps, scratch, trie, after, node, n_found
+                        )
+                        if n_found < 0:
+                            return n_found
             word >>= np.uint32(1)
             bit += 1
     return np.int64(n_found)
+
+
+@kernel
+def _after_text(
+    pool: Int32Array, interned: Int32Array, scratch: Int64Array, trie: Int32Array, k: Int, node: Int
+) -> Int:
+    """Tracked continuation ``k`` after the bytes that lead to ``node``'s parent in the trie; or a status."""
+    stack = np.int64(pool[k + 2])
+    for depth in range(1, trie[node, 0] >> 8):
+        above = np.int64(trie[node, 3])
+        while trie[above, 0] >> 8 > depth:
+            above = np.int64(trie[above, 3])
+        stack = append_open(pool, interned, scratch, stack, np.int64(trie[above, 0] & 255))
+        if stack < 0:
+            return stack
+    return continuation(pool, interned, np.int64(pool[k + 1]), stack)
+
+
+@kernel
+def _cross_tracked(
+    static: Int32Array,
+    classes: ByteArray,
+    pool: Int32Array,
+    interned: Int32Array,
+    steps: Int64Array,
+    scratch: Int64Array,
+    trie: Int32Array,
+    entries: Int32Array,
+    entry: Int,
+    k: Int,
+    cuts: Int,
+    n_found: Int,
+) -> Int:
+    """As `_cross`, where the text is remembered that the terminal is part of.
+
+    Each node has a text of its own. As hardly any token reaches a place where it matters, all are tried with
+    an unknown text first, and once more with their own where that does not do. Nodes within a cut, from
+    ``scratch[cuts]`` on as (first node, end) up to a -1, are left out.
+    """
+    unknown = append_open(pool, interned, scratch, np.int64(pool[k + 2]), -1)
+    if unknown < 0:
+        return unknown
+    unknown = continuation(pool, interned, np.int64(pool[k + 1]), unknown)
+    if unknown < 0:
+        return unknown
+    # NEED_EXACT here: every single text has to be tried
+    shared = entry_configuration(static, pool, interned, scratch, unknown)
+    if shared < 0 and shared != NEED_EXACT:
+        return shared
+    for byte in range(256):
+        first = entries[entry + ENTRY_BEGIN + byte]
+        last = entries[entry + ENTRY_BEGIN + byte + 1]
+        if last == first:
+            continue
+        after = shared
+        if shared > 0:
+            after = step(static, classes, pool, interned, steps, scratch, shared, byte)
+            if after == 0:
+                continue
+            if after < 0 and after != NEED_EXACT:
+                return after
+        for i in range(entry + first, entry + last):
+            node = np.int64(entries[i])
+            cut = cuts
+            while scratch[cut] >= 0 and not scratch[cut] <= node < scratch[cut + 1]:
+                cut += 2
+            if scratch[cut] >= 0:
+                continue
+            found = after
+            if after > 0:
+                found = _cross_at(
+                    static, classes, pool, interned, steps, scratch, trie, after, node, n_found
+                )
+            if found == NEED_EXACT:
+                exact = _after_text(pool, interned, scratch, trie, k, node)
+                if exact < 0:
+                    return exact
+                exact = entry_configuration(static, pool, interned, scratch, exact)
+                if exact > 0:
+                    exact = step(static, classes, pool, interned, steps, scratch, exact, byte)
+                if exact < 0:
+                    return exact
+                found = n_found
+                if exact > 0:
+                    found = _cross_at(
+                        static, classes, pool, interned, steps, scratch, trie, exact, node, n_found
+                    )
+            if found < 0:
+                return found
+            n_found = found
+    return np.int64(n_found)
+
+
+@kernel
+def _find_cuts(
+    static: Int32Array,
+    classes: ByteArray,
+    pool: Int32Array,
+    interned: Int32Array,
+    scratch: Int64Array,
+    trie: Int32Array,
+    state: Int,
+    k: Int,
+    cuts: Int,
+) -> Int:
+    """Where in the trie a string turns out to be one that was seen, or leaves only such: none of that may be.
+
+    Writes (first node, end) from ``scratch[cuts]`` on, and -1. Returns the place behind it, or a status. Walks
+    only where the text goes on like that of a string that was seen.
+    """
+    n = np.int64(cuts)
+    end = scratch.shape[0]
+    if compares(pool, np.int64(pool[k + 2])):
+        top = end - 3  # a stack of (node, state, continuation), downwards
+        scratch[top], scratch[top + 1], scratch[top + 2] = 0, state, k
+        while top < end:
+            parent, at, before = scratch[top], scratch[top + 1], scratch[top + 2]
+            top += 3
+            node = parent + 1
+            while node < trie[parent, 1]:
+                byte = np.int64(trie[node, 0] & 255)
+                after = terminal_step(static, classes, at, byte)
+                if after != 0:
+                    ends = np.int64(terminal_flags(static, after) & ACCEPTS)
+                    next_k = tracked_step(
+                        static, classes, pool, interned, scratch, before, byte, after, ends
+                    )
+                    if next_k < 0:
+                        return next_k
+                    if next_k > 0 and ends != 0:
+                        seen = key_ended(pool, interned, np.int64(pool[next_k + 2]))
+                        if seen < 0:
+                            return seen
+                        next_k = next_k if seen > 0 else 0
+                    if n + 4 >= top - 3:
+                        return np.int64(NEED_SCRATCH)
+                    if next_k == 0:
+                        scratch[n], scratch[n + 1] = node, trie[node, 1]
+                        n += 2
+                    elif ends == 0 and compares(pool, np.int64(pool[next_k + 2])):
+                        top -= 3
+                        scratch[top], scratch[top + 1], scratch[top + 2] = node, after, next_k
+                node = np.int64(trie[node, 1])
+    if n + 1 >= end:
+        return np.int64(NEED_SCRATCH)
+    scratch[n] = -1
+    return n + 1
+
+
+@kernel
+def _or_cut_row(
+    pool: Int32Array,
+    scratch: Int64Array,
+    trie: Int32Array,
+    token_ids: Int32Array,
+    rows: Int32Array,
+    record: Int,
+    row: Int,
+    cuts: Int,
+) -> None:
+    """OR a row of the store, without the tokens within the cuts, into the dense mask at ``record``.
+
+    The words behind the mask are working room.
+    """
+    n_words = rows.shape[1]
+    work = record + 1 + n_words
+    for w in range(n_words):
+        pool[work + w] = rows[row, w]
+    while scratch[cuts] >= 0:
+        for t in range(trie[scratch[cuts], 2], trie[scratch[cuts + 1], 2]):
+            token = token_ids[t]
+            pool[work + (token >> 5)] &= ~np.int32(np.uint32(1) << np.uint32(token & 31))
+        cuts += 2
+    for w in range(n_words):
+        pool[record + 1 + w] |= pool[work + w]
 
 
 @kernel
@@ -189,7 +384,7 @@ def compute_mask(
     the trie nodes visited, counted in ``pool[POOL_WALKED]``.
     """
     n_threads = pool[config + 1]
-    section = scratch.shape[0] // 4
+    section = scratch.shape[0] // SECTIONS
     base = 3 * section
     n_found = np.int64(0)
     n_narrow = 0
@@ -205,16 +400,31 @@ def compute_mask(
             n_narrow += 1
         else:
             n_rows += 1
+    cuts = 5 * section
+    n_cuts = np.int64(cuts)
     for i in range(n_threads):
         state = np.int64(pool[config + CONFIG_HEAD + 2 * i])
         entry = entry_of(pool, interned, representative(static, state))
-        if entry >= 0:
-            k = np.int64(pool[config + CONFIG_HEAD + 2 * i + 1])
+        if entry < 0:
+            continue
+        k = np.int64(pool[config + CONFIG_HEAD + 2 * i + 1])
+        if pool[pool[k + 2]] == TAG_TRACKED:
+            own = n_cuts
+            n_cuts = _find_cuts(static, classes, pool, interned, scratch, trie, state, k, own)
+            if n_cuts < 0:
+                return n_cuts
+            n_found = _cross_tracked(
+                static, classes, pool, interned, steps, scratch, trie, entries, entry, k, own, n_found
+            )
+        else:
             n_found = _cross(
                 static, classes, pool, interned, steps, scratch, trie, entries, entry, k, n_found
             )
-            if n_found < 0:
-                return n_found
+        if n_found < 0:
+            return n_found
+    is_cut = False  # a tracked thread without cuts has written a -1 and nothing else
+    for i in range(cuts, n_cuts):
+        is_cut = is_cut or scratch[i] >= 0
     if n_narrow > 0:
         narrow = config
         if n_rows > 0:
@@ -238,9 +448,9 @@ def compute_mask(
         node = scratch[base + i]
         n_tokens += trie[node + 1, 2] - trie[node, 2]
     record = np.int64(pool[POOL_USED])
-    if n_tokens > SPARSE_TOKENS:
+    if n_tokens > SPARSE_TOKENS or is_cut:
         size = 1 + np.int64(n_words)
-        if record + size > pool.shape[0]:
+        if record + size + n_words > pool.shape[0]:
             return np.int64(NEED_POOL)
         pool[record] = TAG_DENSE
         for w in range(n_words):
@@ -248,8 +458,16 @@ def compute_mask(
         for i in range(n_threads):
             state = np.int64(pool[config + CONFIG_HEAD + 2 * i])
             entry = entry_of(pool, interned, representative(static, state))
-            if entry >= 0:
-                row = entries[entry + ENTRY_ROW]
+            if entry < 0:
+                continue
+            row = np.int64(entries[entry + ENTRY_ROW])
+            k = np.int64(pool[config + CONFIG_HEAD + 2 * i + 1])
+            if pool[pool[k + 2]] == TAG_TRACKED:
+                _or_cut_row(pool, scratch, trie, token_ids, rows, record, row, cuts)
+                while scratch[cuts] >= 0:
+                    cuts += 2
+                cuts += 1
+            else:
                 for w in range(n_words):
                     pool[record + 1 + w] |= rows[row, w]
         for i in range(n_found):

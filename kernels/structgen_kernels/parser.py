@@ -12,38 +12,80 @@ import numpy as np
 from structgen_kernels.jit import ByteArray, Int, Int32Array, Int64Array, kernel
 from structgen_kernels.layout import (
     ACCEPTS,
+    BEGIN_KEY,
+    BEGIN_TEXT,
     CONFIG_HEAD,
+    END_KEY,
+    ENDS,
     LEADS_ON,
+    NEED_EXACT,
     NEED_POOL,
     NEED_SCRATCH,
+    NEED_STATE,
     NEED_STEPS,
+    NEED_TEXT,
     NOT_KNOWN,
     POOL_EPOCH,
     POOL_STEPS,
+    POOL_TEXT,
     POOL_USED,
+    POOL_WANTED,
     RTN_BEGIN,
+    RTN_COUNT,
     RTN_EDGES,
     RTN_FINAL,
     RTN_START,
+    SECTIONS,
     STEP_VALUE_BITS,
     TAG_CLOSURE,
     TAG_CONFIG,
+    TAG_TRACKED,
+    TEXT_UNKNOWN,
+    UNEXPANDED,
+    UNKNOWN,
 )
-from structgen_kernels.records import continuation, intern, merged_node, single_node
+from structgen_kernels.records import continuation, intern, merged_node, resolved, single_node
 from structgen_kernels.terminals import add_alive, terminal_flags, terminal_step
+from structgen_kernels.texts import begun, below_cells, key_ended, open_text, tracked_step
+
+
+@kernel
+def _remembering(static: Int32Array, pool: Int32Array, interned: Int32Array, state: Int, node: Int) -> Int:
+    """Where a state that begins or ends a text goes on: a continuation; 0: nowhere; or a status."""
+    action = static[static[RTN_FINAL] + state]
+    target = np.int64(static[static[RTN_EDGES] + 2 * static[static[RTN_BEGIN] + state] + 1])
+    if action == BEGIN_KEY or action == BEGIN_TEXT:
+        node = begun(pool, interned, node, np.int64(action == BEGIN_TEXT))
+    elif action == END_KEY:
+        node = key_ended(pool, interned, node)
+    else:
+        text = open_text(pool, node)
+        if text == TEXT_UNKNOWN:
+            return np.int64(NEED_EXACT)
+        target = resolved(pool, interned, state, text)
+        if target == UNKNOWN:
+            pool[POOL_WANTED] = state
+            pool[POOL_TEXT] = text
+            return np.int64(NEED_TEXT)
+        if target == 0:
+            return np.int64(0)
+        node = np.int64(pool[node + 3])
+    if node <= 0:
+        return np.int64(node)
+    return continuation(pool, interned, target, node)
 
 
 @kernel
 def closure(static: Int32Array, pool: Int32Array, interned: Int32Array, scratch: Int64Array, k: Int) -> Int:
     """The threads that can begin in continuation ``k``, and whether the text may end there.
 
-    Follows calls (push), and ends of rules (pop) to the terminals. Left recursion was compiled away, so
-    this ends. Returns the id of the closure record, kept in ``k``, or a status. Uses the second and
+    Follows calls (push), ends of rules (pop), and texts that begin or end, to the terminals. Left recursion
+    was compiled away, so this ends. Returns the id of the closure record, kept in ``k``, or a status. Uses the second and
     third section of ``scratch``.
     """
     if pool[k + 3] != 0:
         return np.int64(pool[k + 3])
-    section = scratch.shape[0] // 4
+    section = scratch.shape[0] // SECTIONS
     work = section
     n_work = 1
     threads = 2 * section
@@ -59,7 +101,24 @@ def closure(static: Int32Array, pool: Int32Array, interned: Int32Array, scratch:
         current = scratch[work + n_work]
         state = np.int64(pool[current + 1])
         node = np.int64(pool[current + 2])
-        for e in range(static[static[RTN_BEGIN] + state], static[static[RTN_BEGIN] + state + 1]):
+        count = static[static[RTN_COUNT] + state]
+        if count == UNEXPANDED:
+            pool[POOL_WANTED] = state
+            return np.int64(NEED_STATE)
+        action = static[static[RTN_FINAL] + state]
+        if action > ENDS:
+            after = _remembering(static, pool, interned, state, node)
+            if after < 0:
+                return after
+            if after > 0 and pool[after + 4] != epoch:
+                pool[after + 4] = epoch
+                if n_work + 1 >= section:
+                    return np.int64(NEED_SCRATCH)
+                scratch[work + n_work] = after
+                n_work += 1
+            continue
+        begin = np.int64(static[static[RTN_BEGIN] + state])
+        for e in range(begin, begin + count):
             symbol = static[edges + 2 * e]
             target = np.int64(static[edges + 2 * e + 1])
             if symbol > 0:
@@ -86,7 +145,8 @@ def closure(static: Int32Array, pool: Int32Array, interned: Int32Array, scratch:
                     return np.int64(NEED_SCRATCH)
                 scratch[work + n_work] = after
                 n_work += 1
-        if static[static[RTN_FINAL] + state] != 0:
+        if action == ENDS:
+            node = below_cells(pool, node)
             for i in range(pool[node + 1]):
                 back = np.int64(pool[node + 2 + 2 * i])
                 parent = np.int64(pool[node + 3 + 2 * i])
@@ -119,6 +179,14 @@ def closure(static: Int32Array, pool: Int32Array, interned: Int32Array, scratch:
 
 
 @kernel
+def _may_merge(pool: Int32Array, a: Int, b: Int) -> bool:
+    """False where there are cells: each of them must know what lies below it."""
+    if pool[a] == TAG_TRACKED or pool[b] == TAG_TRACKED:
+        return False
+    return bool(pool[a + 2] >= 0 and pool[b + 2] >= 0)
+
+
+@kernel
 def _merge_threads(pool: Int32Array, interned: Int32Array, scratch: Int64Array, n: Int) -> Int:
     """Threads of one terminal state and one parser state become one, with the union of their stacks.
 
@@ -138,7 +206,7 @@ def _merge_threads(pool: Int32Array, interned: Int32Array, scratch: Int64Array, 
                 if other == k:
                     merged = True
                     break
-                if pool[other + 1] == pool[k + 1]:
+                if pool[other + 1] == pool[k + 1] and _may_merge(pool, pool[other + 2], pool[k + 2]):
                     node = merged_node(pool, interned, pool[other + 2], pool[k + 2])
                     if node < 0:
                         return node
@@ -194,7 +262,7 @@ def _add_closure(
     if begin < 0:
         return begin, 0
     count = pool[begin + 1]
-    if n + count >= scratch.shape[0] // 4:
+    if n + count >= scratch.shape[0] // SECTIONS:
         return np.int64(NEED_SCRATCH), 0
     for i in range(count):
         state = np.int64(pool[begin + 3 + 2 * i])
@@ -223,6 +291,8 @@ def stays(static: Int32Array, classes: ByteArray, pool: Int32Array, config: Int,
         return False
     state = np.int64(pool[config + CONFIG_HEAD])
     if terminal_step(static, classes, state, byte) != state:
+        return False
+    if pool[pool[pool[config + CONFIG_HEAD + 1] + 2]] == TAG_TRACKED:
         return False
     return bool(terminal_flags(static, state) & ACCEPTS == 0)
 
@@ -258,7 +328,7 @@ def step(
         return np.int64(NEED_STEPS)
     n = np.int64(0)
     accepting = np.int64(0)
-    section = scratch.shape[0] // 4
+    section = scratch.shape[0] // SECTIONS
     for i in range(pool[config + 1]):
         state = np.int64(pool[config + CONFIG_HEAD + 2 * i])
         k = np.int64(pool[config + CONFIG_HEAD + 2 * i + 1])
@@ -266,6 +336,14 @@ def step(
         if after == 0:
             continue
         flags = terminal_flags(static, after)
+        if pool[pool[k + 2]] == TAG_TRACKED:
+            k = tracked_step(
+                static, classes, pool, interned, scratch, k, byte, after, np.int64(flags & ACCEPTS)
+            )
+            if k < 0:
+                return k
+            if k == 0:
+                continue
         if flags & LEADS_ON:
             if n + 1 >= section:
                 return np.int64(NEED_SCRATCH)

@@ -15,7 +15,14 @@ from structgen_kernels.layout import (
     TAG_CONFIG,
     TAG_CONTINUATION,
     TAG_ENTRY,
+    CELL,
+    CELL_OPEN,
     TAG_NODE,
+    TAG_PARTIAL,
+    TAG_RESOLVED,
+    TAG_TEXT,
+    TAG_TRACKED,
+    TEXT_STARTED,
     UNKNOWN,
 )
 
@@ -31,7 +38,7 @@ def content_hash(pool: Int32Array, record: Int) -> np.uint64:
     """Hash of what makes an interned record unique."""
     tag = pool[record]
     h = _mix(np.uint64(0x243F6A8885A308D3), tag)
-    if tag == TAG_CONTINUATION:
+    if tag == TAG_CONTINUATION or tag == TAG_TEXT or tag == TAG_PARTIAL or tag == TAG_RESOLVED:
         return _mix(_mix(h, pool[record + 1]), pool[record + 2])
     if tag == TAG_ENTRY:
         return _mix(h, pool[record + 1])
@@ -54,7 +61,7 @@ def same_content(pool: Int32Array, a: Int, b: Int) -> bool:
         return False
     if tag == TAG_ENTRY:
         return True
-    if tag == TAG_CONTINUATION:
+    if tag == TAG_CONTINUATION or tag == TAG_TEXT or tag == TAG_PARTIAL or tag == TAG_RESOLVED:
         return bool(pool[a + 2] == pool[b + 2])
     begin = 2
     if tag == TAG_CONFIG:
@@ -119,11 +126,12 @@ def continuation(pool: Int32Array, interned: Int32Array, parser_state: Int, node
 
 @kernel
 def single_node(pool: Int32Array, interned: Int32Array, return_state: Int, parent: Int) -> Int:
-    """The interned node with one (return state, parent), or a status."""
+    """The interned node with one (return state, parent), or a status. A negative one makes it a cell."""
     record = np.int64(pool[POOL_USED])
     if record + 4 > pool.shape[0]:
         return np.int64(NEED_POOL)
-    pool[record] = TAG_NODE
+    is_open = return_state < 0 and (-return_state % CELL) & CELL_OPEN != 0
+    pool[record] = TAG_TRACKED if is_open or pool[parent] == TAG_TRACKED else TAG_NODE
     pool[record + 1] = 1
     pool[record + 2] = return_state
     pool[record + 3] = parent
@@ -165,6 +173,58 @@ def merged_node(pool: Int32Array, interned: Int32Array, a: Int, b: Int) -> Int:
     pool[record] = TAG_NODE
     pool[record + 1] = n
     return intern(pool, interned, record, 2 + 2 * n)
+
+
+@kernel
+def child_text(pool: Int32Array, interned: Int32Array, before: Int, byte: Int) -> Int:
+    """The interned text that is one byte longer, or a status."""
+    record = np.int64(pool[POOL_USED])
+    if record + 4 > pool.shape[0]:
+        return np.int64(NEED_POOL)
+    pool[record] = TAG_TEXT
+    pool[record + 1] = before
+    pool[record + 2] = byte
+    pool[record + 3] = 1 if before <= TEXT_STARTED else pool[before + 3] + 1
+    return intern(pool, interned, record, 4)
+
+
+@kernel
+def partial_text(pool: Int32Array, interned: Int32Array, before: Int, code: Int) -> Int:
+    """The interned text with an unfinished escape behind it, or a status."""
+    record = np.int64(pool[POOL_USED])
+    if record + 3 > pool.shape[0]:
+        return np.int64(NEED_POOL)
+    pool[record] = TAG_PARTIAL
+    pool[record + 1] = before
+    pool[record + 2] = code
+    return intern(pool, interned, record, 3)
+
+
+@kernel
+def resolved(pool: Int32Array, interned: Int32Array, state: Int, text: Int) -> Int:
+    """Where an END_TEXT state goes on after a text; 0: nowhere; UNKNOWN."""
+    h = _mix(_mix(_mix(np.uint64(0x243F6A8885A308D3), TAG_RESOLVED), state), text)
+    mask = np.uint64(interned.shape[0] - 1)
+    p = h & mask
+    while interned[np.int64(p)] != 0:
+        other = interned[np.int64(p)]
+        if pool[other] == TAG_RESOLVED and pool[other + 1] == state and pool[other + 2] == text:
+            return np.int64(pool[other + 3])
+        p = (p + np.uint64(1)) & mask
+    return np.int64(UNKNOWN)
+
+
+@kernel
+def add_resolved(pool: Int32Array, interned: Int32Array, state: Int, text: Int, target: Int) -> Int:
+    """Note where an END_TEXT state goes on after a text. Returns an id or a status."""
+    record = np.int64(pool[POOL_USED])
+    if record + 4 > pool.shape[0]:
+        return np.int64(NEED_POOL)
+    pool[record] = TAG_RESOLVED
+    pool[record + 1] = state
+    pool[record + 2] = text
+    pool[record + 3] = target
+    return intern(pool, interned, record, 4)
 
 
 @kernel

@@ -19,6 +19,7 @@ from structgen_kernels.layout import (
     CLASS_MAP,
     MAX_TOKEN_BYTES,
     N_STATES,
+    N_TABLE,
     ROW,
     UNIT_DONE,
 )
@@ -45,7 +46,7 @@ def walk_terminal(
 ) -> Int:
     """One walk of the trie with a terminal alone, by `terminal_step`: for few nodes, or many states.
 
-    trie int32 (nodes + 1, 3), token_ids int32. Writes the inside tokens into ``row`` int32 (words,), cleared
+    trie int32 (nodes + 1, 4), token_ids int32. Writes the inside tokens into ``row`` int32 (words,), cleared
     by the caller, and the crossing nodes into ``crossing`` int32 as far as there is room. Returns how many
     crossing nodes there are. O(nodes that the terminal reaches).
     """
@@ -116,7 +117,7 @@ def residual_table(
     the dead one included; 0 when there is no room or the terminal goes on in counted states.
     """
     capacity = accepting.shape[0]
-    number = np.zeros(static[N_STATES], np.int32)
+    number = np.zeros(static[N_TABLE], np.int32)
     order = np.zeros(capacity, np.int32)
     number[state] = 1
     order[1] = state
@@ -332,7 +333,7 @@ def residual_runs(static: Int32Array, classes: ByteArray, state: Int, limit: Int
     of bytes with one target. Returns how many words of ``out``, int32 (limit * 513,), that takes; 0 when more
     than ``limit`` states are reached. O(states reached x 256).
     """
-    number = np.zeros(static[N_STATES], np.int32)
+    number = np.zeros(static[N_TABLE], np.int32)
     order = np.zeros(limit, np.int32)
     number[state] = 1
     order[0] = state

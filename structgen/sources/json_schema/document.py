@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urljoin
@@ -23,6 +23,7 @@ from structgen.sources.json_schema.keywords import (
     kind,
 )
 from structgen.sources.json_schema.options import SchemaOptions
+from structgen.sources.json_schema.remote import remote_schema
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,15 +35,36 @@ class Resource:
     root: Schema
     draft: Draft
     anchors: dict[str, str] = field(default_factory=dict)
+    dynamic_anchors: dict[str, str] = field(default_factory=dict)
+
+
+Scope = tuple[Resource, ...]
+"""The resources that evaluation came through, each once, the outermost first: where ``$dynamicRef`` looks."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
-    """One subschema at its place. Nodes are the same exactly when they are the same object."""
+    """One subschema at its place, or (``negated``) what it does not hold of.
+
+    Nodes are the same exactly when they are the same object. ``scope`` is empty in documents without
+    ``$dynamicRef`` and ``$recursiveRef``.
+    """
 
     schema: Schema
     pointer: str
     resource: Resource
+    scope: Scope = ()
+    negated: bool = False
+
+    @property
+    def is_true(self) -> bool:
+        """True when plainly every value satisfies it."""
+        return self.schema is False if self.negated else is_true(self.schema)
+
+    @property
+    def is_false(self) -> bool:
+        """True when plainly no value satisfies it."""
+        return is_true(self.schema) if self.negated else self.schema is False
 
     @property
     def draft(self) -> Draft:
@@ -69,30 +91,67 @@ class Document:
         self._nodes: dict[str, Node] = {}
         self._resource_at: dict[str, Resource] = {}
         self._resource_of: dict[str, Resource] = {}
+        self._registry = options.registry
+        self._loaded: set[str] = set()
+        self._made_resource = Resource("", "", True, Draft.UNION)
+        self._is_dynamic = False
+        self._scoped: dict[tuple[Node, Scope], Node] = {}
+        self._negations: dict[Node, Node] = {}
+        self._made: dict[tuple[Hashable, str, bool], Node] = {}
         draft = _dialect(parsed, "", Draft.UNION)
         uri = _own_id(parsed, draft) or ""
         self._add_resource(Resource(uri.partition("#")[0], "", parsed, draft))
         self._scan(parsed, "", self._resource_at[""])
-        self.root = self._nodes[""]
+        root = self._nodes[""]
+        self.root = self._in_scope(root, ())
 
-    def node(self, pointer: str) -> Node:
-        """The subschema at a pointer that is known to hold one."""
-        return self._nodes[pointer]
+    @property
+    def nodes(self) -> Iterator[Node]:
+        """All subschemas found so far, in the order of the text as far as they belong together."""
+        return iter(self._nodes.values())
+
+    def child(self, node: Node, *place: str | int) -> Node:
+        """The subschema at a place inside ``node`` that is known to hold one; never negated."""
+        return self._in_scope(self._nodes[node.at(*place)], node.scope)
+
+    def negation(self, node: Node) -> Node:
+        """What ``node`` does not hold of."""
+        known = self._negations.get(node)
+        if known is None:
+            known = Node(node.schema, node.pointer, node.resource, node.scope, not node.negated)
+            self._negations[node] = known
+            self._negations[known] = node
+        return known
+
+    def made(self, schema: Schema, key: Hashable, pointer: str, *, negated: bool = False) -> Node:
+        """A subschema that is not in the text, for what the one at ``pointer`` comes down to.
+
+        ``schema`` holds no subschemas; ``key`` tells it from others.
+        """
+        place = key, pointer, negated
+        known = self._made.get(place)
+        if known is None:
+            known = self._made[place] = Node(schema, pointer, self._made_resource, (), negated)
+        return known
 
     def resolve(self, node: Node, reference: str, keyword: str) -> Node:
         """The subschema that a ``$ref`` of ``node`` names.
 
-        Raises `UnsupportedSchemaError` for one in another document, `InvalidSchemaError` for one that
-        leads nowhere.
+        Raises `UnsupportedSchemaError` for one in another document that the registry does not have,
+        `InvalidSchemaError` for one that leads nowhere.
         """
         where = node.at(keyword)
         uri, _, fragment = reference.partition("#")
         resource = node.resource
         if uri:
-            resource_or_none = self._resource_of.get(urljoin(resource.uri, uri))
+            absolute = urljoin(resource.uri, uri)
+            resource_or_none = self._resource_of.get(absolute) or self._from_registry(absolute, node.draft)
             if resource_or_none is None:
                 raise UnsupportedSchemaError(
-                    where, keyword, f"{reference!r} is in another document", "copy its schema into $defs"
+                    where,
+                    keyword,
+                    f"{reference!r} is in another document",
+                    "give that document with the option 'registry', or copy its schema into $defs",
                 )
             resource = resource_or_none
         fragment = unquote(fragment)
@@ -100,8 +159,57 @@ class Document:
             pointer = resource.anchors.get(fragment)
             if pointer is None:
                 raise InvalidSchemaError(where, f"{reference!r} names no anchor of the schema")
-            return self._nodes[pointer]
-        return self._descend(resource, fragment, where, reference)
+            return self._in_scope(self._nodes[pointer], node.scope)
+        return self._in_scope(self._descend(resource, fragment, where, reference), node.scope)
+
+    def resolve_dynamic(self, node: Node) -> Node:
+        """The subschema that the ``$dynamicRef`` or ``$recursiveRef`` of ``node`` names in its scope."""
+        if "$dynamicRef" in node.schema:
+            reference = node.schema["$dynamicRef"]
+            target = self.resolve(node, reference, "$dynamicRef")
+            name = unquote(reference.partition("#")[2])
+            if target.resource.dynamic_anchors.get(name) != target.pointer:
+                return target
+            for resource in node.scope:
+                if name in resource.dynamic_anchors:
+                    return self._in_scope(self._nodes[resource.dynamic_anchors[name]], node.scope)
+            return target
+        target = self.resolve(node, node.schema["$recursiveRef"], "$recursiveRef")
+        if not _has_recursive_anchor(target.schema):
+            return target
+        for resource in node.scope:
+            if _has_recursive_anchor(resource.root):
+                return self._in_scope(self._nodes[resource.pointer], node.scope)
+        return target
+
+    def _in_scope(self, node: Node, scope: Scope) -> Node:
+        if not self._is_dynamic:
+            return node
+        if node.resource not in scope:
+            scope = (*scope, node.resource)
+        known = self._scoped.get((node, scope))
+        if known is None:
+            known = Node(node.schema, node.pointer, node.resource, scope)
+            self._scoped[node, scope] = known
+        return known
+
+    def _from_registry(self, uri: str, draft: Draft) -> Resource | None:
+        """The resource that a document of the caller's, or a meta-schema, has under a URI."""
+        if uri in self._loaded:
+            return None
+        self._loaded.add(uri)
+        schema = remote_schema(uri, self._registry)
+        if schema is None:
+            return None
+        pointer = f"{uri}#"
+        draft = _dialect(schema, pointer, draft)
+        resource = Resource(uri, pointer, schema, draft)
+        self._add_resource(resource)
+        identifier = _own_id(schema, draft)
+        if identifier:
+            self._resource_of.setdefault(urljoin(uri, identifier.partition("#")[0]), resource)
+        self._scan(schema, pointer, resource)
+        return resource
 
     def _descend(self, resource: Resource, fragment: str, where: str, reference: str) -> Node:
         value, pointer = resource.root, resource.pointer
@@ -147,7 +255,7 @@ class Document:
                 raise InvalidSchemaError(
                     pointer, f"a schema must be an object or a boolean, not {kind(schema)}"
                 )
-            if pointer and ("$id" in schema or "id" in schema):
+            if depth > 1 and ("$id" in schema or "id" in schema):
                 resource = self._embedded_resource(schema, pointer, resource)
             self._nodes[pointer] = Node(schema, pointer, resource)
             vocabulary = VOCABULARIES[resource.draft]
@@ -168,8 +276,12 @@ class Document:
                 if subschemas is not None:
                     for place, inner in _subschemas(subschemas, value):
                         pending.append((inner, f"{pointer}/{keyword}{place}", resource, depth + 1))
-                elif keyword == "$anchor" or keyword == "$dynamicAnchor":
+                elif keyword == "$anchor":
                     resource.anchors[value] = pointer
+                elif keyword == "$dynamicAnchor":
+                    resource.anchors[value] = resource.dynamic_anchors[value] = pointer
+                elif keyword == "$dynamicRef" or keyword == "$recursiveRef":
+                    self._is_dynamic = True
                 elif keyword == "enum" or keyword == "const":
                     self._check_value(value, f"{pointer}/{keyword}")
 
@@ -295,6 +407,15 @@ def _own_id(schema: Schema, draft: Draft) -> str | None:
         return None  # siblings of $ref do not count
     identifier = schema.get("id" if draft is Draft.DRAFT4 else "$id")
     return identifier if isinstance(identifier, str) else None
+
+
+def is_true(schema: Schema) -> bool:
+    """True for ``true`` and ``{}``."""
+    return schema is True or (isinstance(schema, Mapping) and not schema)
+
+
+def _has_recursive_anchor(schema: Schema) -> bool:
+    return isinstance(schema, Mapping) and schema.get("$recursiveAnchor") is True
 
 
 def _is_index(token: str, length: int) -> bool:

@@ -1,20 +1,22 @@
 """The normal form of a schema: for each JSON type, alternatives of conjoined facts.
 
 A value satisfies a `NormalForm` when it satisfies one of the alternatives of its type. What an
-alternative asks of the children (properties, items) is a `Conjunction`: subschemas that must all hold.
-A schema with ``anyOf``, ``allOf`` and ``$ref`` is an alternating tree automaton; this is the
-nondeterministic one (Comon et al., Tree Automata Techniques and Applications, chapter 7), whose states
-are the conjunctions.
+alternative asks of the children (members, items) is a `Conjunction`: subschemas, or negated ones, that must
+all hold. A schema is an alternating tree automaton; this is the nondeterministic one (Comon et al., Tree
+Automata Techniques and Applications, chapter 7), whose states are the conjunctions. "Some member" and "some
+item", which negation brings, are clauses: disjunctions of witnesses, one of which the value must have.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
-from fractions import Fraction
 from typing import Any
 
 from structgen.sources.json_schema.document import Node
+from structgen.sources.json_schema.numbers import NumberFacts
+from structgen.sources.json_schema.strings import Pattern, StringFacts
+
+__all__ = ["NumberFacts", "Pattern", "StringFacts"]
 
 Conjunction = tuple[Node, ...]
 """Subschemas that must all hold, each once, in the order of appearance; () is true of every value."""
@@ -23,94 +25,104 @@ NULL, BOOLEAN, NUMBER, STRING, ARRAY, OBJECT = range(6)
 """Places of the JSON types in `NormalForm.by_type`."""
 
 
-class Integer(IntEnum):
-    """Must a number be an integer? ``PLAIN``: as draft 4 has it, ``1.0`` is none."""
-
-    NO = 0
-    YES = 1
-    PLAIN = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Residue:
-    """An assertion that is not enforced yet: an error as soon as a value could depend on it."""
-
-    pointer: str
-    keyword: str
-    reason: str
-
-
 @dataclass(frozen=True, slots=True)
 class LiteralFacts:
     """null or booleans: those of ``values``."""
 
     values: tuple[Any, ...]
-    residues: tuple[Residue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class NumberFacts:
-    """``values``: one of these (JSON equality), or None. ``low``/``high``: bounds or None.
+class ItemWitness:
+    """An item at a place from ``first`` on, before ``end`` (None: any), that satisfies ``inner``."""
 
-    ``unless_integer``: residues of the bounds, which count when the number need not be an integer.
-    """
-
-    integer: Integer = Integer.NO
-    low: Fraction | int | None = None
-    low_open: bool = False
-    high: Fraction | int | None = None
-    high_open: bool = False
-    values: tuple[Any, ...] | None = None
-    residues: tuple[Residue, ...] = ()
-    unless_integer: tuple[Residue, ...] = ()
+    first: int
+    end: int | None
+    inner: Conjunction
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
-    """``pattern`` of the subschema at ``pointer``: an unanchored ECMA-262 regular expression."""
+class Contains:
+    """At least ``least`` and at most ``most`` items satisfy ``inner``; ``outer`` is its negation."""
 
-    text: str
-    pointer: str
-
-
-@dataclass(frozen=True, slots=True)
-class StringFacts:
-    """Lengths in code points."""
-
-    min_length: int = 0
-    max_length: int | None = None
-    patterns: tuple[Pattern, ...] = ()
-    values: tuple[Any, ...] | None = None
-    residues: tuple[Residue, ...] = ()
+    inner: Conjunction
+    outer: Conjunction
+    least: int
+    most: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class ArrayFacts:
-    """``prefix``: one conjunction for each of the first items; ``rest``: for the others."""
+    """``prefix``: one conjunction for each of the first items; ``rest``: for the others.
+
+    ``clauses``: of each, one witness is among the items. ``unique``: pointers of the ``uniqueItems`` that
+    ask for distinct items. ``repeats``: two items are equal, for the pointers of negated ``uniqueItems``.
+    """
 
     prefix: tuple[Conjunction, ...] = ()
     rest: Conjunction = ()
     min_items: int = 0
     max_items: int | None = None
-    values: tuple[Any, ...] | None = None
-    residues: tuple[Residue, ...] = ()
+    contains: tuple[Contains, ...] = ()
+    clauses: tuple[tuple[ItemWitness, ...], ...] = ()
+    unique: tuple[str, ...] = ()
+    repeats: tuple[str, ...] = ()
 
     def item(self, index: int) -> Conjunction:
         return self.prefix[index] if index < len(self.prefix) else self.rest
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectFacts:
-    """``properties``: named ones in the order of the text; ``others``: for all other names."""
+@dataclass(frozen=True, slots=True, eq=False)
+class MemberTable:
+    """What one subschema asks of members: by name, by patterns of the name, and of all others."""
 
     properties: dict[str, Conjunction]
+    patterns: tuple[tuple[Pattern, Conjunction], ...] = ()
     others: Conjunction = ()
-    required: tuple[str, ...] = ()
-    values: tuple[Any, ...] | None = None
-    residues: tuple[Residue, ...] = ()
 
-    def member(self, name: str) -> Conjunction:
-        return self.properties.get(name, self.others)
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A member that is not there."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class NamedMember:
+    """The member of this name is there and satisfies ``inner``."""
+
+    name: str
+    inner: Conjunction
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OtherMember:
+    """Some member satisfies ``inner`` whose name is as ``pattern`` says; or, without, is among the others of
+    ``table``; or, without either, satisfies ``key``.
+    """
+
+    inner: Conjunction
+    pattern: Pattern | None = None
+    table: MemberTable | None = None
+    key: Conjunction | None = None
+
+
+MemberWitness = Absent | NamedMember | OtherMember
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectFacts:
+    """``tables``: each says something of every member, and all must hold. ``keys``: what every name
+    satisfies. ``clauses``: of each, one witness is there.
+    """
+
+    tables: tuple[MemberTable, ...] = ()
+    required: tuple[str, ...] = ()
+    keys: Conjunction = ()
+    min_members: int = 0
+    max_members: int | None = None
+    clauses: tuple[tuple[MemberWitness, ...], ...] = ()
 
 
 Facts = LiteralFacts | NumberFacts | StringFacts | ArrayFacts | ObjectFacts
@@ -140,7 +152,7 @@ FREE: tuple[Facts, ...] = (
     NumberFacts(),
     StringFacts(),
     ArrayFacts(),
-    ObjectFacts({}),
+    ObjectFacts(),
 )
 """For each type, the facts that hold of every value of it."""
 

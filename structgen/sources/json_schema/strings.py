@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass, replace
 from functools import lru_cache
+
+import numpy as np
 
 from structgen.automata import json_text
 from structgen.automata.build import compile_regex, difference, intersect
 from structgen.automata.counting import is_within_reach
-from structgen.automata.dfa import BoundedDfa, CountedDfa, Dfa
+from structgen.automata.dfa import START, BoundedDfa, CountedDfa, Dfa
 from structgen.charset import ANY
 from structgen.errors import (
     CompileLimitError,
@@ -28,7 +32,7 @@ from structgen.regex.syntax import (
     Repeat,
     Union,
 )
-from structgen.sources.json_schema.facts import Pattern, StringFacts
+from structgen.sources.json_schema.formats import format_automaton, format_matches
 
 # Up to so many characters are spelled out in the automaton; more are counted while reading.
 _SPELLED_OUT = 16
@@ -36,39 +40,169 @@ _SPELLED_OUT = 16
 _MOST_BEGINNINGS = 8
 # A pattern with a bound on the length: about so many states are spelled out; more are counted while reading.
 _MOST_BOUNDED_STATES = 2000
+_BACKSLASH = 0x5C
+# Code points that are never written as they are, in one spelling each.
+_ESCAPED = [json_text.encoded(chr(c)) for c in (*range(0x20), 0x22, 0x5C)]
 
 Automaton = Dfa | CountedDfa | BoundedDfa
 Parts = tuple[tuple[Automaton, ...], ...]
 """A language of strings: any one of the alternatives, each a few automata one after the other."""
 
 
-def string_language(facts: StringFacts, max_states: int) -> Parts:
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """``pattern`` of the subschema at ``pointer``: an unanchored ECMA-262 regular expression."""
+
+    text: str
+    pointer: str
+
+
+@dataclass(frozen=True, slots=True)
+class StringFacts:
+    """Lengths in code points. ``patterns`` are found in the string, ``missed`` are not; it is of all
+    ``formats`` and of none of ``other_formats``; one of ``values`` (None: any) and none of ``excluded``.
+    """
+
+    min_length: int = 0
+    max_length: int | None = None
+    patterns: tuple[Pattern, ...] = ()
+    missed: tuple[Pattern, ...] = ()
+    formats: tuple[str, ...] = ()
+    other_formats: tuple[str, ...] = ()
+    values: tuple[str, ...] | None = None
+    excluded: frozenset[str] = frozenset()
+
+    @property
+    def is_plain(self) -> bool:
+        """True when only the length counts."""
+        return (
+            self.values is None
+            and not (self.patterns or self.missed or self.formats or self.other_formats)
+            and not self.excluded
+        )
+
+
+def merge_strings(left: StringFacts, right: StringFacts) -> StringFacts | None:
+    """What satisfies both; None when plainly nothing does."""
+    minimum = max(left.min_length, right.min_length)
+    maximum = _smaller(left.max_length, right.max_length)
+    if maximum is not None and minimum > maximum:
+        return None
+    values = left.values if right.values is None else right.values
+    if left.values is not None and right.values is not None:
+        values = tuple(value for value in left.values if value in right.values)
+    merged = StringFacts(
+        minimum,
+        maximum,
+        _joined(left.patterns, right.patterns),
+        _joined(left.missed, right.missed),
+        tuple(dict.fromkeys(left.formats + right.formats)),
+        tuple(dict.fromkeys(left.other_formats + right.other_formats)),
+        values,
+        left.excluded | right.excluded,
+    )
+    if values is None:
+        return merged
+    values = tuple(value for value in values if string_matches(merged, value))
+    return StringFacts(values=values) if values else None
+
+
+def string_language(facts: StringFacts, max_states: int, *, whole: bool = False) -> Parts:
     """All ways to write a string that the facts allow; no alternative when there is none.
 
-    Raises `InvalidSchemaError` for a bad pattern, `UnsupportedSchemaError` for one that cannot be
-    enforced exactly, `CompileLimitError` (``max_states``).
+    ``whole``: each alternative is one automaton. Raises `InvalidSchemaError` for a bad pattern,
+    `UnsupportedSchemaError` for one that cannot be enforced exactly, `CompileLimitError` (``max_states``).
     """
     if facts.values is not None:
-        return _alone(json_text.strings(tuple(sorted(facts.values))))
-    if not facts.patterns:
+        values = (value for value in facts.values if string_matches(facts, value))
+        return _alone(json_text.strings(tuple(sorted(values))))
+    if facts.is_plain:
         return _alone(json_text.sized_string(facts.min_length, facts.max_length))
-    for pattern in facts.patterns:
+    if facts.excluded and (facts.min_length, facts.max_length) == (0, None):
+        if replace(facts, excluded=frozenset()).is_plain:
+            return _alone(json_text.string_except(facts.excluded))
+    for pattern in (*facts.patterns, *facts.missed):
         pattern_regex(pattern)  # its errors name the place, which the cached automaton does not know
-    texts = tuple(pattern.text for pattern in facts.patterns)
     try:
-        return _matching(texts, facts.min_length, facts.max_length, max_states)
+        return _matching(_language_key(facts), max_states, whole)
     except CompileLimitError as error:
-        raise CompileLimitError(error.limit, error.allowed, error.given, facts.patterns[0].pointer) from None
+        pointer = next((pattern.pointer for pattern in (*facts.patterns, *facts.missed)), "")
+        raise CompileLimitError(error.limit, error.allowed, error.given, pointer) from None
+
+
+def string_content(facts: StringFacts, max_states: int) -> Dfa:
+    """The same as the inside of JSON strings, spelled out. Raises as `string_language`."""
+    if facts.values is not None:
+        texts = tuple(Literal(value) for value in sorted(facts.values) if string_matches(facts, value))
+        return compile_regex(Union(texts), "json-string", max_states)
+    content = _content(_language_key(facts), max_states)
+    if facts.min_length > 0 or facts.max_length is not None:
+        sized = compile_regex(
+            Repeat(Chars(ANY), facts.min_length, facts.max_length), "json-string", max_states
+        )
+        content = intersect(content, sized, max_states)
+    return content
 
 
 def string_matches(facts: StringFacts, text: str) -> bool:
-    """Does a string satisfy lengths and patterns?"""
+    """Does a string satisfy the facts, its being one of ``values`` apart?"""
     if len(text) < facts.min_length or (facts.max_length is not None and len(text) > facts.max_length):
         return False
-    return all(
-        compile_regex(pattern_regex(pattern), "json-string").accepts(json_text.encoded(text))
-        for pattern in facts.patterns
+    if text in facts.excluded:
+        return False
+    return (
+        all(matches(pattern, text) for pattern in facts.patterns)
+        and not any(matches(pattern, text) for pattern in facts.missed)
+        and all(format_matches(name, text) for name in facts.formats)
+        and not any(format_matches(name, text) for name in facts.other_formats)
     )
+
+
+def matches(pattern: Pattern, text: str) -> bool:
+    """Is ``pattern`` found in ``text``?"""
+    return compile_regex(pattern_regex(pattern), "json-string").accepts(json_text.encoded(text))
+
+
+def string_values(facts: StringFacts, limit: int, max_states: int) -> tuple[str, ...] | None:
+    """All strings of the facts when they are at most ``limit``; None: more, or infinitely many."""
+    if facts.values is not None:
+        values = tuple(value for value in facts.values if string_matches(facts, value))
+        return values if len(values) <= limit else None
+    if facts.is_plain:
+        return ("",) if facts.max_length == 0 else None
+    if not (facts.patterns or facts.formats) and facts.max_length != 0:
+        return None  # what is left out is finite, or leaves much
+    return _finite_values(_language_key(facts), facts.min_length, facts.max_length, limit, max_states)
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """What the automaton of string facts depends on: no pointers, so that schemas share it."""
+
+    patterns: tuple[str, ...]
+    missed: tuple[str, ...]
+    formats: tuple[str, ...]
+    other_formats: tuple[str, ...]
+    excluded: tuple[str, ...]
+    minimum: int
+    maximum: int | None
+
+
+def _language_key(facts: StringFacts) -> _Key:
+    return _Key(
+        tuple(dict.fromkeys(pattern.text for pattern in facts.patterns)),
+        tuple(dict.fromkeys(pattern.text for pattern in facts.missed)),
+        facts.formats,
+        facts.other_formats,
+        tuple(sorted(facts.excluded)),
+        facts.min_length,
+        facts.max_length,
+    )
+
+
+def _joined(left: tuple[Pattern, ...], right: tuple[Pattern, ...]) -> tuple[Pattern, ...]:
+    texts = {pattern.text for pattern in left}
+    return left + tuple(pattern for pattern in right if pattern.text not in texts)
 
 
 def pattern_regex(pattern: Pattern) -> Regex:
@@ -87,17 +221,21 @@ def _parsed(text: str) -> Regex:
 
 
 @lru_cache(maxsize=1024)
-def _matching(patterns: tuple[str, ...], minimum: int, maximum: int | None, max_states: int) -> Parts:
-    node = _parsed(patterns[0])
-    for text in patterns[1:]:
-        node = Intersection(node, _parsed(text))
-    shortest, longest = lengths(node)
-    if shortest >= minimum and (maximum is None or (longest is not None and longest <= maximum)):
-        minimum, maximum = 0, None  # they say nothing new
-    counted = _counted(node, minimum, maximum, max_states)
-    if counted is not None:
-        return counted
-    content = _compiled(node, max_states)
+def _matching(key: _Key, max_states: int, whole: bool) -> Parts:
+    minimum, maximum = key.minimum, key.maximum
+    node = _regex_of(key)
+    shortest = 0
+    if node is not None:
+        shortest, longest = lengths(node)
+        if shortest >= minimum and (maximum is None or (longest is not None and longest <= maximum)):
+            minimum, maximum = 0, None  # they say nothing new
+        if not (whole or key.excluded or key.formats or key.other_formats):
+            counted = _counted(node, minimum, maximum, max_states)
+            if counted is not None:
+                return counted
+    content = _content(key, max_states)
+    if content.is_empty:
+        return ()
     if minimum > 0 or maximum is not None:
         if content == compile_regex(ANYTHING, "json-string"):
             return _alone(json_text.sized_string(minimum, maximum))
@@ -110,6 +248,98 @@ def _matching(patterns: tuple[str, ...], minimum: int, maximum: int | None, max_
         sized = compile_regex(Repeat(Chars(ANY), minimum, maximum), "json-string", max_states)
         content = intersect(content, sized, max_states)
     return _alone(json_text.quoted(content))
+
+
+def _regex_of(key: _Key) -> Regex | None:
+    """The patterns together, as far as they are regular expressions."""
+    node: Regex | None = None
+    parts = [_parsed(text) for text in key.patterns]
+    parts += [Complement(_parsed(text)) for text in key.missed]
+    for part in parts:
+        node = part if node is None else Intersection(node, part)
+    return node
+
+
+@lru_cache(maxsize=1024)
+def _content(key: _Key, max_states: int) -> Dfa:
+    """The inside of the strings, whatever their length."""
+    node = _regex_of(key)
+    content = compile_regex(ANYTHING, "json-string") if node is None else _compiled(node, max_states)
+    for name in key.formats:
+        content = intersect(content, format_automaton(name), max_states)
+    for name in key.other_formats:
+        content = difference(content, format_automaton(name), max_states)
+    if key.excluded:
+        texts = compile_regex(Union(tuple(map(Literal, key.excluded))), "json-string", max_states)
+        content = difference(content, texts, max_states)
+    return content
+
+
+@lru_cache(maxsize=1024)
+def _finite_values(
+    key: _Key, minimum: int, maximum: int | None, limit: int, max_states: int
+) -> tuple[str, ...] | None:
+    content = _content(key, max_states)
+    if maximum is None and _has_loop(content):
+        return None
+    found: list[str] = []
+    # depth first over the code points' plain spellings; `BoundedDfa` would know the length, this counts it
+    wide = content.transitions[:, content.byte_class]
+    pending = [(START, b"")]
+    while pending:
+        state, text = pending.pop()
+        if content.accepting[state] and _is_whole(text):
+            decoded = json.loads(b'"' + text + b'"')
+            if minimum <= len(decoded) and (maximum is None or len(decoded) <= maximum):
+                found.append(decoded)
+                if len(found) > limit:
+                    return None
+        if maximum is not None and len(text.decode("utf-8", "ignore")) > 2 * maximum + 6:
+            continue
+        if len(pending) > 64 * limit + 4096:
+            return None  # it branches faster than it ends
+        for byte in np.flatnonzero(wide[state])[::-1].tolist():
+            if byte != _BACKSLASH:
+                pending.append((int(wide[state, byte]), text + bytes((byte,))))
+        for char in _ESCAPED:
+            after = content.step(state, char)
+            if after and _is_whole(text):
+                pending.append((after, text + char))
+    return tuple(found)
+
+
+def _is_whole(text: bytes) -> bool:
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _has_loop(automaton: Dfa) -> bool:
+    """True when a state can come back to itself: the language is infinite, as every state leads to an end."""
+    following = [set(row.tolist()) - {0} for row in automaton.transitions]
+    done: set[int] = set()
+    open_: set[int] = set()
+    stack: list[tuple[int, bool]] = [(START, False)]
+    while stack:
+        state, leaving = stack.pop()
+        if leaving:
+            open_.discard(state)
+            done.add(state)
+            continue
+        if state in open_:
+            return True
+        if state in done:
+            continue
+        open_.add(state)
+        stack.append((state, True))
+        for after in following[state]:
+            if after in open_:
+                return True
+            if after not in done:
+                stack.append((after, False))
+    return False
 
 
 def _compiled(node: Regex, max_states: int) -> Dfa:

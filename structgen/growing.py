@@ -1,0 +1,427 @@
+"""Tables of a grammar that is compiled while it is used: parser states are made when they are first entered.
+
+What a JSON Schema allows next may hang on what was written before (the keys that are still missing, the
+items that were seen), so its parser has more states than could ever be listed. A `StateSource` describes
+them one by one; here they get numbers and a place in the flat arrays that the kernels read.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+from structgen_kernels import layout
+
+from structgen.automata.build import literal
+from structgen.automata.dfa import START, BoundedDfa, CountedDfa, Dfa
+from structgen.errors import CompileLimitError
+from structgen.tables import (
+    STORED_NODES,
+    Int32Array,
+    Terminal,
+    bounded_block,
+    counted_block,
+    state_facts,
+)
+
+Key = Hashable
+"""What a source calls a parser state; equal keys are one state."""
+
+# Kinds of states; the numbers of `structgen_kernels.layout`.
+PLAIN = 0
+ENDS = layout.ENDS
+BEGIN_KEY = layout.BEGIN_KEY
+BEGIN_TEXT = layout.BEGIN_TEXT
+END_KEY = layout.END_KEY
+END_TEXT = layout.END_TEXT
+
+# Offsets in a block; the first two are those of a counted one, a bounded one has all.
+_HEAP_COLUMNS = (
+    layout.BLOCK_TABLE,
+    layout.BLOCK_ALIVE,
+    layout.BLOCK_CLASSES,
+    layout.BLOCK_DISTANCE,
+    layout.BLOCK_DIGEST,
+)
+_FIRST_COUNTED = 1 << 26  # numbers below are table states
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Read a terminal, go on in ``target``."""
+
+    terminal: Terminal
+    target: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Read what ``callee`` leads to the end of, go on in ``target``."""
+
+    callee: Key
+    target: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Jump:
+    """Go on in ``target`` without reading anything."""
+
+    target: Key
+
+
+Edge = Read | Call | Jump
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The edges out of a parser state, and its kind.
+
+    ``BEGIN_KEY``, ``BEGIN_TEXT``, ``END_KEY``: one `Jump`, taken after what the name says. ``END_TEXT``: no
+    edge; `StateSource.resolve` says where to go.
+    """
+
+    edges: Sequence[Edge]
+    kind: int = PLAIN
+
+
+class StateSource(Protocol):
+    """Describes parser states on demand. Answers never change."""
+
+    @property
+    def start(self) -> Key: ...
+
+    def expand(self, key: Key) -> State: ...
+
+    def resolve(self, key: Key, text: bytes) -> Key | None:
+        """Where the END_TEXT state ``key`` goes on after ``text``; None: the text is refused."""
+
+
+class GrowingTables:
+    """Like `structgen.tables.Tables`, and growing: arrays are replaced when they are full, so take them anew.
+
+    Not safe for several threads: `Machine` holds its lock around every call.
+    """
+
+    accepts_empty = False
+
+    def __init__(
+        self,
+        source: StateSource,
+        eos_token_ids: Sequence[int],
+        longest_token: int,
+        spelled: Callable[[Terminal], Terminal | None],
+    ) -> None:
+        """``spelled``: a terminal as far as the vocabulary has the bytes for it; None: not at all."""
+        self._source = source
+        self._spelled = spelled
+        self._numbers: dict[Key, int] = {}
+        self._keys: list[Key] = [None]  # by state number; 0 is the end of the stack
+        self._order: list[int] = []  # states in the order of their expansion
+        self._starts: dict[bytes, int | None] = {}
+        self._class_offsets: dict[bytes, int] = {}
+        self._bases: list[int] = []
+        self._origins: list[tuple[bytes, bool]] = []
+        self._n_edges = 0
+        self._n_table = 1
+        self._n_blocks = 0
+        self._next_counted = _FIRST_COUNTED
+        self._heap_used = 0
+        self._room = {"rtn": 64, "edges": 256, "table": 256, "blocks": 2, "heap": 4096}
+        self._header = np.zeros(layout.HEADER_SIZE, np.int32)
+        self._eos = np.array(eos_token_ids, np.int32)
+        self._header[layout.N_STATES] = _FIRST_COUNTED
+        self._header[layout.N_EOS] = len(eos_token_ids)
+        self._header[layout.LONGEST_TOKEN] = longest_token
+        self._header[layout.STORED_NODES] = STORED_NODES
+        self._classes = np.zeros(256 * 16, np.uint8)
+        self._static = np.zeros(0, np.int32)
+        self._lay_out()
+        self._add_state(None)  # the end of the stack
+        self._describe(0, (), PLAIN)
+        self._static[layout.RTN_START] = self.number(source.start)
+
+    # -- what kernels and the mask store read --------------------------------------------------------
+
+    @property
+    def static(self) -> Int32Array:
+        return self._static_view
+
+    @property
+    def classes(self) -> npt.NDArray[np.uint8]:
+        return self._classes_view
+
+    @property
+    def n_terminal_states(self) -> int:
+        """Table states, the dead one included."""
+        return self._n_table
+
+    @property
+    def n_parser_states(self) -> int:
+        """States that have a number; `n_expanded` of them have edges."""
+        return len(self._keys) - 1
+
+    @property
+    def n_expanded(self) -> int:
+        return len(self._order)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays, and an estimate of what the numbering holds."""
+        return int(self._static.nbytes + self._classes.nbytes) + 200 * len(self._keys)
+
+    def origin(self, state: int) -> tuple[bytes, int, bool]:
+        """Of a table state: its automaton's digest, its number there, and whether the automaton is a head."""
+        place = bisect_left(self._bases, state) - 1
+        digest, is_head = self._origins[place]
+        return digest, state - self._bases[place], is_head
+
+    def key(self, number: int) -> Key:
+        """What the source calls a parser state."""
+        return self._keys[number]
+
+    # -- growing ---------------------------------------------------------------------------------------
+
+    def number(self, key: Key) -> int:
+        """The number of the state ``key``, a new one when it is new."""
+        known = self._numbers.get(key)
+        return self._add_state(key) if known is None else known
+
+    def expand(self, number: int) -> None:
+        """Find the edges of a state; and of those that it jumps to, as a closure would come to them next."""
+        pending = [number]
+        while pending:
+            number = pending.pop()
+            if self._static[self._static[layout.RTN_COUNT] + number] != layout.UNEXPANDED:
+                continue
+            state = self._source.expand(self._keys[number])
+            flat: list[int] = []
+            for edge in state.edges:
+                if isinstance(edge, Read):
+                    start = self._terminal(edge.terminal)
+                    if start is not None:
+                        flat += (start, self.number(edge.target))
+                elif isinstance(edge, Call):
+                    flat += (-self.number(edge.callee), self.number(edge.target))
+                else:
+                    target = self.number(edge.target)
+                    pending.append(target)
+                    flat += (-target, 0) if state.kind <= ENDS else (0, target)
+            self._describe(number, flat, state.kind)
+            self._order.append(number)
+
+    def expand_some(self, limit: int) -> bool:
+        """Expand what the start reaches, nearest first, up to ``limit`` states. True when that was all."""
+        queue = deque([int(self._static[layout.RTN_START])])
+        seen = set(queue)
+        while queue:
+            number = queue.popleft()
+            if len(self._order) >= limit:
+                return False
+            self.expand(number)
+            for symbol, target in self._edges_of(number):
+                for after in (target, -symbol):
+                    if after > 0 and after not in seen:
+                        seen.add(after)
+                        queue.append(after)
+        return True
+
+    def resolve(self, number: int, text: bytes) -> int:
+        """Where an END_TEXT state goes on after ``text``; 0: nowhere."""
+        key = self._source.resolve(self._keys[number], text)
+        return 0 if key is None else self.number(key)
+
+    def _edges_of(self, number: int) -> list[tuple[int, int]]:
+        static = self._static
+        begin = int(static[static[layout.RTN_BEGIN] + number])
+        count = int(static[static[layout.RTN_COUNT] + number])
+        first = int(static[layout.RTN_EDGES]) + 2 * begin
+        flat = static[first : first + 2 * count].tolist()
+        return list(zip(flat[::2], flat[1::2], strict=True))
+
+    def _add_state(self, key: Key) -> int:
+        number = len(self._numbers)
+        self._numbers[key] = number
+        if number:
+            self._keys.append(key)
+        if number >= self._room["rtn"]:
+            self._make_room("rtn", number + 1)
+        static = self._static
+        static[static[layout.RTN_COUNT] + number] = layout.UNEXPANDED
+        static[layout.N_RTN] = number + 1
+        return number
+
+    def _describe(self, number: int, flat: Sequence[int], kind: int) -> None:
+        count = len(flat) // 2
+        if self._n_edges + count > self._room["edges"]:
+            self._make_room("edges", self._n_edges + count)
+        static = self._static
+        if count:
+            first = int(static[layout.RTN_EDGES]) + 2 * self._n_edges
+            static[first : first + len(flat)] = flat
+        static[static[layout.RTN_BEGIN] + number] = self._n_edges
+        static[static[layout.RTN_COUNT] + number] = count
+        static[static[layout.RTN_FINAL] + number] = kind
+        self._n_edges += count
+
+    # -- terminals -------------------------------------------------------------------------------------
+
+    def _terminal(self, terminal: Terminal) -> int | None:
+        """The first state of a terminal; None where the vocabulary cannot spell any text of it."""
+        digest = terminal.digest
+        if digest in self._starts:
+            return self._starts[digest]
+        spelled = self._spelled(terminal)
+        start: int | None
+        if spelled is None:
+            start = None
+        elif isinstance(spelled, Dfa):
+            start = self._add_table(spelled, spelled.digest, is_head=False) + START
+        else:
+            start = self._add_counted(spelled)
+        self._starts[digest] = start
+        return start
+
+    def _add_table(self, automaton: Dfa, digest: bytes, *, is_head: bool) -> int:
+        """Append a table automaton; returns the number before its first state."""
+        base = self._n_table - 1
+        n_new = automaton.n_states - 1
+        if self._n_table + n_new > self._room["table"]:
+            self._make_room("table", self._n_table + n_new)
+        rows = automaton.transitions[1:]
+        offset = self._add_to_heap(np.where(rows > 0, rows + base, 0)) + self._heap_base
+        content = automaton.byte_class.tobytes()
+        place = self._class_offsets.get(content)
+        if place is None:
+            place = self._class_offsets[content] = 256 * len(self._class_offsets)
+            if place == self._classes.shape[0]:
+                self._classes = np.concatenate([self._classes, np.zeros_like(self._classes)])
+            self._classes[place : place + 256] = automaton.byte_class
+            self._freeze_views()
+        static = self._static
+        first, end = base + 1, base + 1 + n_new
+        width = rows.shape[1]
+        static[static[layout.ROW] + first : static[layout.ROW] + end] = np.arange(
+            offset, offset + n_new * width, width, dtype=np.int32
+        )
+        static[static[layout.CLASS_MAP] + first : static[layout.CLASS_MAP] + end] = place
+        alive, flags = state_facts(automaton)
+        begin = int(static[layout.ALIVE])
+        static[begin + 8 * first : begin + 8 * end] = alive.view(np.int32).ravel()
+        static[static[layout.FLAGS] + first : static[layout.FLAGS] + end] = flags
+        self._n_table += n_new
+        static[layout.N_TABLE] = self._n_table
+        self._bases.append(base)
+        self._origins.append((digest, is_head))
+        return base
+
+    def _add_counted(self, terminal: CountedDfa | BoundedDfa) -> int:
+        tail = self._add_table(literal(terminal.tail), literal(terminal.tail).digest, is_head=False)
+        first = self._next_counted
+        # offsets within the heap first: it may move while sections are added
+        if isinstance(terminal, CountedDfa):
+            block = counted_block(self._add_to_heap, terminal, first)
+        else:
+            block = bounded_block(self._add_to_heap, terminal, first)
+        for column in _HEAP_COLUMNS[: 5 if isinstance(terminal, BoundedDfa) else 2]:
+            block[column] += self._heap_base
+        block[layout.BLOCK_TAIL_BYTE] = terminal.tail[0]
+        block[layout.BLOCK_TAIL_STATE] = tail + 2  # one byte of the tail read
+        self._next_counted += terminal.counts * int(block[layout.BLOCK_UNITS])
+        if self._n_blocks == self._room["blocks"]:
+            self._make_room("blocks", self._n_blocks + 1)
+        static = self._static
+        at = int(static[layout.BLOCKS]) + self._n_blocks * layout.BLOCK_SIZE
+        static[at : at + layout.BLOCK_SIZE] = block
+        self._n_blocks += 1
+        static[layout.N_BLOCKS] = self._n_blocks
+        if not terminal.head:
+            return first
+        head = literal(terminal.head)
+        base = self._add_table(head, terminal.digest, is_head=True)
+        # what leads to the head's accepting state leads to the first counted state
+        end = base + int(np.flatnonzero(head.accepting)[0])
+        offset = int(self._static[self._static[layout.ROW] + base + 1])
+        table = self._static[offset : offset + (head.n_states - 1) * head.transitions.shape[1]]
+        table[table == end] = first
+        return base + START
+
+    # -- the static array ------------------------------------------------------------------------------
+
+    def _add_to_heap(self, section: npt.NDArray[np.generic]) -> int:
+        """Append to the heap; returns the offset in it."""
+        size = section.size
+        if self._heap_used + size > self._room["heap"]:
+            self._make_room("heap", self._heap_used + size)
+        begin = self._heap_base + self._heap_used
+        self._static[begin : begin + size] = section.ravel()
+        self._heap_used += size
+        return self._heap_used - size
+
+    def _make_room(self, what: str, wanted: int) -> None:
+        while self._room[what] < wanted:
+            self._room[what] *= 2
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        """A new array with the rooms there are now, and all that the old one holds."""
+        room, old = self._room, self._static
+        sizes = {
+            layout.EOS: self._eos.shape[0],
+            layout.RTN_BEGIN: room["rtn"],
+            layout.RTN_COUNT: room["rtn"],
+            layout.RTN_FINAL: room["rtn"],
+            layout.RTN_EDGES: 2 * room["edges"],
+            layout.ROW: room["table"],
+            layout.CLASS_MAP: room["table"],
+            layout.FLAGS: room["table"],
+            layout.ALIVE: 8 * room["table"],
+            layout.BLOCKS: layout.BLOCK_SIZE * room["blocks"],
+        }
+        total = layout.HEADER_SIZE + sum(sizes.values()) + room["heap"]
+        if total > 2**31 - 1:
+            raise CompileLimitError("max_table_words", 2**31 - 1, total, fixed=True)
+        static = np.zeros(total, np.int32)
+        static[: layout.HEADER_SIZE] = old[: layout.HEADER_SIZE] if old.size else self._header
+        used = {
+            layout.RTN_BEGIN: len(self._keys),
+            layout.RTN_COUNT: len(self._keys),
+            layout.RTN_FINAL: len(self._keys),
+            layout.RTN_EDGES: 2 * self._n_edges,
+            layout.ROW: self._n_table,
+            layout.CLASS_MAP: self._n_table,
+            layout.FLAGS: self._n_table,
+            layout.ALIVE: 8 * self._n_table,
+            layout.BLOCKS: layout.BLOCK_SIZE * self._n_blocks,
+        }
+        offset = layout.HEADER_SIZE
+        for section, size in sizes.items():
+            if old.size and section in used:
+                begin = int(old[section])
+                static[offset : offset + used[section]] = old[begin : begin + used[section]]
+            static[section] = offset
+            offset += size
+        static[static[layout.EOS] : static[layout.EOS] + self._eos.shape[0]] = self._eos
+        if old.size:
+            moved = offset - self._heap_base
+            static[offset : offset + self._heap_used] = old[self._heap_base :][: self._heap_used]
+            static[static[layout.ROW] : static[layout.ROW] + self._n_table] += moved
+            at = int(static[layout.BLOCKS])
+            blocks = static[at : at + layout.BLOCK_SIZE * self._n_blocks].reshape(-1, layout.BLOCK_SIZE)
+            bounded = blocks[:, layout.BLOCK_KIND] == layout.BOUNDED
+            for i, column in enumerate(_HEAP_COLUMNS):
+                blocks[bounded if i >= 2 else slice(None), column] += moved
+        self._heap_base = offset
+        self._static = static
+        self._freeze_views()
+
+    def _freeze_views(self) -> None:
+        # kernels are compiled for read-only arrays, which those of a file are
+        self._static_view = self._static.view()
+        self._static_view.flags.writeable = False
+        self._classes_view = self._classes.view()
+        self._classes_view.flags.writeable = False
