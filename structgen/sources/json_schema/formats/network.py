@@ -1,4 +1,4 @@
-"""``ipv4``, ``ipv6``, ``hostname`` and ``uuid``: RFC 2673, 4291, 1123 and 4122.
+"""``ipv4``, ``ipv6`` and ``uuid``: RFC 2673, 4291 and 4122.
 
 `IP_V6_ADDRESS` is the rule of RFC 3986, section 3.2.2, which puts the text of RFC 4291, section 2.2, into
 ABNF; there is no zone in it (RFC 4007 has those).
@@ -21,10 +21,6 @@ from structgen.sources.json_schema.formats.abnf import (
     text,
     times,
 )
-
-# RFC 1123, section 2.1, and RFC 1034, section 3.1: 255 octets, of which one counts each label and one ends it
-MAX_HOSTNAME = 253
-MAX_LABEL = 63
 
 # RFC 3986, section 3.2.2
 DEC_OCTET = alt(
@@ -59,15 +55,3 @@ IP_V6_ADDRESS = alt(
 
 # RFC 4122, section 3: any version and variant
 UUID = seq(*(exactly(count, HEXDIG) if count else text("-") for count in (8, 0, 4, 0, 4, 0, 4, 0, 12)))
-
-# RFC 1123, section 2.1
-LDH_LABEL = seq(ALNUM, opt(times(0, MAX_LABEL - 2, alt(ALNUM, text("-"))), ALNUM))
-
-
-def names_of(label: Regex, separator: Regex) -> Regex:
-    """Labels with separators in between."""
-    return seq(label, many(separator, label))
-
-
-# A label that begins as an A-label has to be one (RFC 5890, section 2.3.2.1), which no automaton can tell.
-_ACE_PREFIX = seq(one_of("xX"), one_of("nN"), text("--"))
