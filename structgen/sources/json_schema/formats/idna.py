@@ -16,6 +16,7 @@ from structgen.regex.properties import property_set
 from structgen.regex.syntax import ANYTHING, Chars, Regex
 from structgen.sources.json_schema.formats.abnf import (
     ALNUM,
+    ANY_CHARACTER,
     MAX_ASCII,
     alt,
     between,
@@ -35,7 +36,7 @@ MAX_LABEL = 63
 # Code points of `LETTERS` that fit into a label: in the worst case 60 octets with "xn--". The first takes
 # four digits of Punycode at most and each other five, when they come from both ends of the set.
 MAX_U_LABEL = 11
-# Labels that fit into a name, when one of them has no more than 60 octets: 60 + 3 * 63 + 3 dots = 252.
+# Labels of a name that has U-labels: more would fit (4 * 60 + 3 dots), at 1,200 states each.
 MAX_U_LABELS = 3
 
 # RFC 5892, section 2.6
@@ -119,10 +120,11 @@ def names_of(label: Regex, separator: Regex) -> Regex:
 
 
 HOSTNAME = names_of(HOST_LABEL, text("."))
-_ANY_LABEL = alt(NR_LDH_LABEL, U_LABEL)
+# Beside U-labels, others are as short: 63 more states for each would be spelled out otherwise.
+_SHORT_LABEL = alt(both(NR_LDH_LABEL, times(1, MAX_U_LABEL, ANY_CHARACTER)), U_LABEL)
 IDN_HOSTNAME = alt(
     names_of(NR_LDH_LABEL, DOT),
-    seq(_ANY_LABEL, times(0, MAX_U_LABELS - 1, DOT, _ANY_LABEL)),
+    seq(_SHORT_LABEL, times(0, MAX_U_LABELS - 1, DOT, _SHORT_LABEL)),
 )
 # What is not here is no name at all.
 HOSTNAME_OR_NOT = names_of(LDH_LABEL, text("."))
@@ -252,3 +254,10 @@ def _keeps_direction(label: str) -> bool:
         and set(classes) <= neutral | {"R", "AL", "AN"}
         and not {"EN", "AN"} <= set(classes)
     )
+
+
+def is_hostname(name: str) -> bool:
+    """Is a text of `IDN_HOSTNAME_OR_NOT` a host name, internationalised or not?"""
+    for char in "\u3002\uff0e\uff61":
+        name = name.replace(char, ".")
+    return are_labels(name.split("."))
