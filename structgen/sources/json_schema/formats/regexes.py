@@ -66,7 +66,10 @@ def _bounds() -> Regex:
 
 
 _COUNT = alt(text("0"), seq(_NONZERO, times(0, 3, DIGIT)))
-QUANTIFIER = seq(alt(one_of("*+?"), seq(text("{"), alt(_COUNT, seq(_COUNT, text(",")), _bounds()), text("}"))), opt(text("?")))
+QUANTIFIER = seq(
+    alt(one_of("*+?"), seq(text("{"), alt(_COUNT, seq(_COUNT, text(",")), _bounds()), text("}"))),
+    opt(text("?")),
+)
 
 # A surrogate would make one character with another one after it.
 _HEX4_BUT_SURROGATES = alt(
