@@ -13,10 +13,9 @@ from structgen.sources.json_schema.formats import dates, idna, mail, network, po
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """``language``: texts of the format; all of them, unless ``others`` says what else may be one.
+    """``language``: texts of the format, all of them when ``none_of`` is None; else that has surely none.
 
-    ``others``: None when ``language`` is exact; else the texts that are surely none. ``decide``: of the texts
-    between, is this one? ``max_length``: a bound on the length besides, in code points.
+    ``decide``: of the texts between, is this one? ``max_length``: a bound on the code points besides.
     """
 
     language: Regex
@@ -39,7 +38,10 @@ _FORMATS = {
         idna.HOSTNAME, Complement(idna.HOSTNAME_OR_NOT), idna.is_hostname, max_length=idna.MAX_HOSTNAME
     ),
     "idn-hostname": Format(
-        idna.IDN_HOSTNAME, Complement(idna.IDN_HOSTNAME_OR_NOT), idna.is_hostname, max_length=idna.MAX_HOSTNAME
+        idna.IDN_HOSTNAME,
+        Complement(idna.IDN_HOSTNAME_OR_NOT),
+        idna.is_hostname,
+        max_length=idna.MAX_HOSTNAME,
     ),
     # Section 7.3.4
     "ipv4": Format(network.IP_V4_ADDRESS),

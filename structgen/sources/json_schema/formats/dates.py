@@ -16,7 +16,6 @@ from structgen.sources.json_schema.formats.abnf import (
     alt,
     between,
     exactly,
-    many,
     one_of,
     opt,
     seq,
@@ -41,7 +40,9 @@ TIME_SECFRAC = seq(text("."), some(DIGIT))
 TIME_NUMOFFSET = seq(one_of("+-"), TIME_HOUR, text(":"), TIME_MINUTE)
 TIME_OFFSET = alt(word("Z"), TIME_NUMOFFSET)
 
-_DAYS_TO_28 = alt(seq(text("0"), between(("1", "9"))), seq(text("1"), DIGIT), seq(text("2"), between(("0", "8"))))
+_DAYS_TO_28 = alt(
+    seq(text("0"), between(("1", "9"))), seq(text("1"), DIGIT), seq(text("2"), between(("0", "8")))
+)
 _DAYS_TO_30 = alt(_DAYS_TO_28, text("29"), text("30"))
 _DAYS_TO_31 = alt(_DAYS_TO_30, text("31"))
 _DAY_OF_ANY_YEAR = alt(
@@ -106,7 +107,7 @@ def _minutes_of(offset: str) -> int:
 
 
 def is_leap_second(moment: str) -> bool:
-    """Is a text of `DATE_TIME_OR_NOT` or `TIME_OR_NOT` the leap second of a day, and of a day that has one?"""
+    """Is a text of `DATE_TIME_OR_NOT` or `TIME_OR_NOT` the leap second of a day that may have one?"""
     found = _LEAP_SECOND.fullmatch(moment)
     if found is None:
         return False
@@ -121,12 +122,13 @@ def is_leap_second(moment: str) -> bool:
 def _units(letters: str) -> Regex:
     """Numbers of units in this order, none left out between two that are there."""
     largest, smaller = letters[0], letters[1:]
-    number = seq(some(DIGIT), word(largest))
+    number = seq(some(DIGIT), text(largest))
     return seq(number, opt(_units(smaller))) if smaller else number
 
 
-# Appendix A: a unit may be followed by the next smaller one only
-DUR_TIME = seq(word("T"), alt(_units("HMS"), _units("MS"), _units("S")))
+# Appendix A: a unit may be followed by the next smaller one only. Designators are the capitals of ISO 8601:
+# ABNF would take small letters too, which no one else does.
+DUR_TIME = seq(text("T"), alt(_units("HMS"), _units("MS"), _units("S")))
 DUR_DATE = seq(alt(_units("YMD"), _units("MD"), _units("D")), opt(DUR_TIME))
-DUR_WEEK = seq(some(DIGIT), word("W"))
-DURATION = seq(word("P"), alt(DUR_DATE, DUR_TIME, DUR_WEEK))
+DUR_WEEK = seq(some(DIGIT), text("W"))
+DURATION = seq(text("P"), alt(DUR_DATE, DUR_TIME, DUR_WEEK))

@@ -194,11 +194,13 @@ def _is_pvalid(char: str) -> bool:
 
 
 def _needs_context(char: str) -> bool:
-    return char in "\u00b7\u0375\u05f3\u05f4\u30fb\u200c\u200d" or char in _ARABIC_INDIC | _EXTENDED_ARABIC_INDIC
+    return (
+        char in "\u00b7\u0375\u05f3\u05f4\u30fb\u200c\u200d" or char in _ARABIC_INDIC | _EXTENDED_ARABIC_INDIC
+    )
 
 
 def _is_in_place(label: str, place: int) -> bool:
-    """Is this one of the characters that depend on context, in a context of its own (RFC 5892, appendix A)?"""
+    """Is this a character that depends on context, in a context that it needs (RFC 5892, appendix A)?"""
     char = label[place]
     before = label[place - 1] if place else ""
     after = label[place + 1 : place + 2]
@@ -227,7 +229,11 @@ def _joins(before: str, after: str) -> bool:
     """Does a letter that joins forward stand before, and one that joins backward after, marks left out?"""
     left = [char for char in before if unicodedata.category(char) not in ("Mn", "Me", "Cf")]
     right = [char for char in after if unicodedata.category(char) not in ("Mn", "Me", "Cf")]
-    return bool(left and right) and _is_joining(left[-1]) and (_is_joining(right[0]) or ord(right[0]) in _RIGHT_JOINING)
+    return (
+        bool(left and right)
+        and _is_joining(left[-1])
+        and (_is_joining(right[0]) or ord(right[0]) in _RIGHT_JOINING)
+    )
 
 
 def _is_joining(char: str) -> bool:

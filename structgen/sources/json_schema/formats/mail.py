@@ -64,7 +64,6 @@ _QTEXT = between((32, 33), (35, 91), (93, 126))  # RFC 5321, section 4.1.2
 QUOTED_PAIR = seq(text("\\"), between((32, 126)))
 
 
-
 def _mailbox(atext: Chars, qtext: Chars, sub_domain: Regex) -> Regex:
     """``Mailbox = Local-part "@" ( Domain / address-literal )`` (RFC 5321, section 4.1.2)."""
     dot_string = seq(some(atext), many(text("."), some(atext)))

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from structgen.regex.syntax import EPSILON, Regex
 from structgen.sources.json_schema.formats.abnf import (
-    ALNUM,
     DIGIT,
     HEXDIG,
     alt,
     between,
     exactly,
-    many,
-    one_of,
     opt,
     seq,
     text,

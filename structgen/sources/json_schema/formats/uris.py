@@ -44,9 +44,7 @@ IPRIVATE = between((0xE000, 0xF8FF), (0xF0000, 0xFFFFD), (0x100000, 0x10FFFD))
 IUNRESERVED = Chars(UNRESERVED.charset | UCSCHAR.charset)
 
 # RFC 3986, section 3.2.2
-IP_V_FUTURE = seq(
-    word("v"), some(HEXDIG), text("."), some(alt(UNRESERVED, SUB_DELIMS, one_of(":")))
-)
+IP_V_FUTURE = seq(word("v"), some(HEXDIG), text("."), some(alt(UNRESERVED, SUB_DELIMS, one_of(":"))))
 IP_LITERAL = seq(text("["), alt(IP_V6_ADDRESS, IP_V_FUTURE), text("]"))
 SCHEME = seq(ALPHA, many(alt(ALNUM, one_of("+-."))))  # section 3.1
 PORT = many(DIGIT)  # section 3.2.3
