@@ -11,14 +11,24 @@ from pathlib import Path
 from typing import Any, Literal
 
 from structgen.compiled import CompiledGrammar, GrammarSource
-from structgen.errors import OptionError, UnsatisfiableGrammarError, UnsatisfiableSchemaError
+from structgen.errors import (
+    CompileLimitError,
+    OptionError,
+    UnsatisfiableGrammarError,
+    UnsatisfiableSchemaError,
+)
 from structgen.grammar import Grammar, Terminal
+from structgen.growing import GrowingTables
 from structgen.mask_store import MaskStore
-from structgen.rtn import build_rtn
-from structgen.symbols import symbol_grammar
+from structgen.rtn import MAX_PARSER_STATES, build_rtn
+from structgen.symbols import spelled, symbol_grammar
+from structgen.tables import Terminal as AnyTerminal
 from structgen.tables import build_tables
 from structgen.vocabulary import Vocabulary
 from structgen.warmup import ensure_kernels
+
+# So many parser states of a JSON Schema are made when it is compiled; the others when text comes there.
+_EAGER_STATES = 256
 
 
 class Compiler:
@@ -35,6 +45,7 @@ class Compiler:
         ensure_kernels()
         self.vocabulary = vocabulary
         self.store = MaskStore(vocabulary)
+        self._spells_all = bool(vocabulary.alphabet.all())
         self._cache_size = cache_size
         self._cache: OrderedDict[tuple[str, str, str], CompiledGrammar] = OrderedDict()
         self._lock = threading.Lock()
@@ -45,10 +56,34 @@ class Compiler:
         Options: see `structgen.sources.json_schema.SchemaOptions`. Raises `InvalidSchemaError`,
         `UnsupportedSchemaError`, `UnsatisfiableSchemaError`, `CompileLimitError`, `OptionError`.
         """
-        from structgen.sources.json_schema import json_schema_grammar
-
         text = schema if isinstance(schema, str) else _json_text(schema)
-        return self._compiled("json_schema", text, options, lambda: json_schema_grammar(schema, **options))
+        source = GrammarSource("json_schema", text, dict(options))
+        return self._cached(source, lambda: self._compiled_schema(schema, source))
+
+    def _compiled_schema(
+        self, schema: Mapping[str, Any] | bool | str, source: GrammarSource
+    ) -> CompiledGrammar:
+        from structgen.sources.json_schema import json_schema_states
+
+        states = json_schema_states(schema, self._spelled, **source.options)
+        tables = GrowingTables(
+            states, self.vocabulary.eos_token_ids, self.store.longest_token, self._spelled
+        )
+        is_whole = tables.expand_some(_EAGER_STATES)
+        compiled = CompiledGrammar(tables, self.store, source)
+        if not self.store.is_byte_complete:
+            if not is_whole and not tables.expand_some(MAX_PARSER_STATES):
+                raise CompileLimitError(
+                    "max_parser_states", MAX_PARSER_STATES, MAX_PARSER_STATES + 1, fixed=True
+                )
+            if not compiled.machine.is_satisfiable:
+                raise UnsatisfiableSchemaError("", "no text matches that the vocabulary's tokens can spell")
+        return compiled
+
+    def _spelled(self, terminal: AnyTerminal) -> AnyTerminal | None:
+        if self._spells_all:
+            return terminal
+        return spelled(terminal, self.vocabulary.alphabet)
 
     def regex(
         self, pattern: str, dialect: Literal["python", "ecma"] = "python", *, flags: str = ""
@@ -116,7 +151,7 @@ class Compiler:
     def compile(self, grammar: Grammar, source: GrammarSource | None = None) -> CompiledGrammar:
         """A `Grammar` made by hand or by a front end.
 
-        Raises `UnsatisfiableGrammarError`, `UnsatisfiableSchemaError`, `CompileLimitError`.
+        Raises `UnsatisfiableGrammarError`, `CompileLimitError`.
         """
         symbols = symbol_grammar(grammar, self.vocabulary.alphabet)
         rtn = build_rtn(symbols)
@@ -126,8 +161,6 @@ class Compiler:
             reason = "no text matches"
             if not (bool(self.vocabulary.alphabet.all()) and self.store.is_byte_complete):
                 reason += " that the vocabulary's tokens can spell"
-            if grammar.source_kind == "json_schema":
-                raise UnsatisfiableSchemaError("", reason)
             recursive = grammar.source_kind in ("lark", "gbnf")
             remedy = "every rule needs an alternative that ends without calling itself" if recursive else ""
             raise UnsatisfiableGrammarError(reason, remedy=remedy)
@@ -140,13 +173,17 @@ class Compiler:
     def _compiled(
         self, kind: str, text: str, options: Mapping[str, Any], grammar: Callable[[], Grammar]
     ) -> CompiledGrammar:
-        key = (kind, text, json.dumps(dict(options), sort_keys=True, default=repr))
+        source = GrammarSource(kind, text, dict(options))
+        return self._cached(source, lambda: self.compile(grammar(), source))
+
+    def _cached(self, source: GrammarSource, compiled_now: Callable[[], CompiledGrammar]) -> CompiledGrammar:
+        key = (source.kind, source.text, json.dumps(dict(source.options), sort_keys=True, default=repr))
         with self._lock:
             known = self._cache.get(key)
             if known is not None:
                 self._cache.move_to_end(key)
                 return known
-        compiled = self.compile(grammar(), GrammarSource(kind, text, dict(options)))
+        compiled = compiled_now()
         with self._lock:
             self._cache[key] = compiled
             while len(self._cache) > self._cache_size:

@@ -45,6 +45,29 @@ class SymbolAutomaton:
         return len(self.edges) - 1
 
 
+def spelled(
+    terminal: Dfa | CountedDfa | BoundedDfa, alphabet: npt.NDArray[np.bool_]
+) -> Dfa | CountedDfa | BoundedDfa | None:
+    """A terminal as far as it is spelled in ``alphabet``, bool (256,); None when nothing is left of it."""
+    if isinstance(terminal, Dfa):
+        table = restrict_bytes(terminal, alphabet)
+        return None if table.is_empty else table
+    around = np.unique(np.frombuffer(terminal.head + terminal.tail, np.uint8))
+    if not bool(alphabet[around].all()):
+        return None
+    if isinstance(terminal, BoundedDfa):
+        bounded = BoundedDfa(
+            terminal.head, restrict_bytes(terminal.content, alphabet), terminal.maximum, terminal.tail
+        )
+        return bounded if is_within_reach(bounded) else None
+    unit = restrict_bytes(terminal.unit, alphabet)
+    if unit.is_empty:
+        return None if terminal.minimum else literal(terminal.head + terminal.tail)
+    if unit is terminal.unit:
+        return terminal
+    return CountedDfa(terminal.head, unit, terminal.minimum, terminal.maximum, terminal.tail)
+
+
 @dataclass(slots=True)
 class SymbolGrammar:
     """All rules as automata over symbols; ``names[r]`` is the name of rule r; rule 0 is the start."""
@@ -122,35 +145,13 @@ class _Builder:
             return known
         pattern = terminal.pattern
         nullable = False
-        automaton: Dfa | CountedDfa | BoundedDfa
-        if isinstance(pattern, BoundedDfa):
-            spelled = np.unique(np.frombuffer(pattern.head + pattern.tail, np.uint8))
-            content = restrict_bytes(pattern.content, self._alphabet)
-            automaton = BoundedDfa(pattern.head, content, pattern.maximum, pattern.tail)
-            if not bool(self._alphabet[spelled].all()) or not is_within_reach(automaton):
-                automaton = difference(content, content)  # nothing is left that can be written
-        elif isinstance(pattern, CountedDfa):
-            spelled = np.unique(np.frombuffer(pattern.head + pattern.tail, np.uint8))
-            unit = restrict_bytes(pattern.unit, self._alphabet)
-            if not bool(self._alphabet[spelled].all()):
-                automaton = literal(b"")  # the quotes cannot be written: nothing is left
-                automaton = difference(automaton, automaton)
-            elif unit.is_empty:
-                text = literal(pattern.head + pattern.tail)
-                automaton = difference(text, text) if pattern.minimum else text
-            elif unit is pattern.unit:
-                automaton = pattern
-            else:
-                automaton = CountedDfa(pattern.head, unit, pattern.minimum, pattern.maximum, pattern.tail)
-        else:
-            table = pattern if isinstance(pattern, Dfa) else compile_regex(pattern)
-            table = restrict_bytes(table, self._alphabet)
-            if table.accepts_empty:
-                nullable = True
-                table = difference(table, literal(b""))
-            automaton = table
+        table = compile_regex(pattern) if not isinstance(pattern, Dfa | CountedDfa | BoundedDfa) else pattern
+        automaton = spelled(table, self._alphabet)
+        if isinstance(automaton, Dfa) and automaton.accepts_empty:
+            nullable = True
+            automaton = difference(automaton, literal(b""))
         symbol: int | None
-        if isinstance(automaton, Dfa) and automaton.is_empty:
+        if automaton is None or (isinstance(automaton, Dfa) and automaton.is_empty):
             symbol = None
         else:
             number = self._terminal_numbers.get(automaton.digest)

@@ -138,6 +138,12 @@ def padded(mark: str, before: int, after: int) -> Dfa:
     return compile_regex(Concat((Repeat(blank, 0, before), Literal(mark), Repeat(blank, 0, after))))
 
 
+@lru_cache(maxsize=64)
+def pair(left: str, right: str, between: int) -> Dfa:
+    """Two marks with at most so many blanks between them."""
+    return compile_regex(Concat((Literal(left), Repeat(Chars(BLANK), 0, between), Literal(right))))
+
+
 @lru_cache(maxsize=65536)
 def key(name: str) -> Dfa:
     """The JSON string of one name, in every spelling."""

@@ -1,4 +1,5 @@
-"""The keywords of one subschema, its own ones only, as facts for each JSON type.
+"""The keywords of one subschema, its own ones only, as facts for each JSON type: what they ask, and what it
+is not to satisfy them.
 
 One function for each group of keywords, named as the specification groups them. A keyword speaks about
 values of its own type only: it yields facts for that type and leaves the others free.
@@ -7,38 +8,52 @@ values of its own type only: it yields facts for that type and leaves the others
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
 from structgen.errors import InvalidSchemaError
-from structgen.sources.json_schema.document import Document, Node
+from structgen.sources.json_schema.document import Document, Node, is_true
 from structgen.sources.json_schema.facts import (
     ANYTHING,
-    ARRAY,
-    BOOLEAN,
     FREE,
     NOTHING,
+    Absent,
+    ArrayFacts,
+    Conjunction,
+    Contains,
+    Facts,
+    ItemWitness,
+    LiteralFacts,
+    MemberTable,
+    MemberWitness,
+    NamedMember,
+    NormalForm,
+    NumberFacts,
+    ObjectFacts,
+    OtherMember,
+    Pattern,
+    Shorter,
+    StringFacts,
+)
+from structgen.sources.json_schema.formats import FORMATS, format_max_length
+from structgen.sources.json_schema.keywords import VOCABULARIES, Draft
+from structgen.sources.json_schema.merge import merge_facts
+from structgen.sources.json_schema.numbers import Integer
+from structgen.sources.json_schema.values import (
+    ARRAY,
+    BOOLEAN,
     NULL,
     NUMBER,
     OBJECT,
     STRING,
-    ArrayFacts,
-    Conjunction,
-    Facts,
-    Integer,
-    LiteralFacts,
-    NormalForm,
-    NumberFacts,
-    ObjectFacts,
-    Pattern,
-    Residue,
-    StringFacts,
+    all_spellable,
+    equality_key,
+    exact,
+    is_spellable,
+    type_of,
+    unique,
 )
-from structgen.sources.json_schema.keywords import KNOWN_FORMATS, VOCABULARIES, Draft
-from structgen.sources.json_schema.merge import merge_facts
-from structgen.sources.json_schema.values import all_spellable, exact, is_spellable, type_of, unique
 
 _PLACE_OF_TYPE = {
     "null": NULL,
@@ -49,20 +64,10 @@ _PLACE_OF_TYPE = {
     "array": ARRAY,
     "object": OBJECT,
 }
-_NOT_YET = "is not enforced yet"
 _NUMERIC = frozenset(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"))
 _STRING = frozenset(("minLength", "maxLength", "pattern", "format"))
 _ARRAY = frozenset(
-    [
-        "items",
-        "prefixItems",
-        "additionalItems",
-        "contains",
-        "minItems",
-        "maxItems",
-        "uniqueItems",
-        "unevaluatedItems",
-    ]
+    ["items", "prefixItems", "additionalItems", "contains", "minItems", "maxItems", "uniqueItems"]
 )
 _OBJECT = frozenset(
     [
@@ -74,51 +79,44 @@ _OBJECT = frozenset(
         "minProperties",
         "maxProperties",
         "dependentRequired",
-        "dependentSchemas",
         "dependencies",
-        "unevaluatedProperties",
     ]
 )
-_ANY_TYPE = frozenset(("oneOf", "not", "if", "$dynamicRef", "$recursiveRef"))
 _TYPE_ALONE = frozenset(("type",))
-_ASSERTIONS = _NUMERIC | _STRING | _ARRAY | _OBJECT | _ANY_TYPE | {"type", "enum", "const"}
-_CONSTRAINING = _ASSERTIONS | {"allOf", "anyOf"}
+OWN = _NUMERIC | _STRING | _ARRAY | _OBJECT | {"type", "enum", "const"}
+"""Keywords that this module gives a meaning."""
 
 
-def own_form(document: Document, node: Node) -> NormalForm:
-    """What the keywords of ``node`` ask, without ``$ref``, ``allOf`` and ``anyOf``.
+@lru_cache(maxsize=64)
+def _vocabulary_of(draft: Draft, keywords: frozenset[str]) -> frozenset[str]:
+    return keywords & frozenset(VOCABULARIES[draft])
 
-    Raises `InvalidSchemaError` for keywords that contradict each other's form.
-    """
+
+def known(node: Node) -> Mapping[str, Any]:
+    """The schema of ``node`` without the keywords that its dialect does not know; {} for a boolean."""
     schema = node.schema
     if isinstance(schema, bool):
-        return ANYTHING if schema else NOTHING
-    present = _ASSERTIONS.intersection(schema)
-    if not present:
-        return ANYTHING
-    if present == _TYPE_ALONE:
-        return _form_of_types(_names(schema["type"]), node.draft is Draft.DRAFT4)
-    schema = _known(schema, node.draft)
-    by_type: list[list[Facts]] = [[facts] for facts in FREE]
-    if "type" in schema:
-        _types(_names(schema["type"]), node.draft is Draft.DRAFT4, by_type)
-    if by_type[NUMBER] and not _NUMERIC.isdisjoint(schema):
-        _conjoin(by_type, NUMBER, _numbers(schema, node))
-    if by_type[STRING] and not _STRING.isdisjoint(schema):
-        _conjoin(by_type, STRING, _strings(schema, node))
-    if by_type[ARRAY] and not _ARRAY.isdisjoint(schema):
-        _conjoin(by_type, ARRAY, _arrays(schema, node, document))
-    if by_type[OBJECT] and not _OBJECT.isdisjoint(schema):
-        _conjoin(by_type, OBJECT, _objects(schema, node, document))
-    if "enum" in schema:
-        _values(schema["enum"], by_type)
-    if "const" in schema:
-        _values([schema["const"]], by_type)
-    if not _ANY_TYPE.isdisjoint(schema):
-        residues = tuple(_applicators(schema, node))
-        if residues:
-            by_type = [[_with_residues(facts, residues) for facts in facts_of] for facts_of in by_type]
-    return NormalForm(tuple(tuple(alternatives) for alternatives in by_type))  # type: ignore[arg-type]
+        return {}
+    vocabulary = VOCABULARIES[node.draft]
+    if all(keyword in vocabulary for keyword in schema):
+        return schema  # type: ignore[no-any-return]
+    return {keyword: value for keyword, value in schema.items() if keyword in vocabulary}
+
+
+def child(document: Document, node: Node, *place: str | int) -> Conjunction:
+    """The subschema at a place inside ``node``."""
+    return conjunction_of(document, document.child(node, *place))
+
+
+def negated_child(document: Document, node: Node, *place: str | int) -> Conjunction:
+    """What the subschema at a place inside ``node`` does not hold of."""
+    inner = child(document, node, *place)
+    return (document.negation(inner[0]) if inner else false_at(document, node.at(*place)),)
+
+
+def false_at(document: Document, pointer: str) -> Node:
+    """``false``, for something that must not be."""
+    return document.made(False, "false", pointer)
 
 
 def conjunction_of(document: Document, node: Node) -> Conjunction:
@@ -130,33 +128,342 @@ def conjunction_of(document: Document, node: Node) -> Conjunction:
     while (target := _alias(document, node)) is not None and target not in seen:
         node = target
         seen.add(node)
-    return () if _is_true(node.schema) else (node,)
-
-
-def child(document: Document, node: Node, *place: str | int) -> Conjunction:
-    """The subschema at a place inside ``node``."""
-    return conjunction_of(document, document.node(node.at(*place)))
+    return () if is_true(node.schema) else (node,)
 
 
 def _alias(document: Document, node: Node) -> Node | None:
-    """The subschema of this document that says all that ``node`` says, if there is one."""
-    schema = node.schema
-    if isinstance(schema, bool):
-        return None
+    """The subschema that says all that ``node`` says, if there is one."""
+    schema = known(node)
     if "$ref" in schema:
-        alone = node.draft <= Draft.DRAFT7 or _CONSTRAINING.isdisjoint(schema)
+        alone = node.draft <= Draft.DRAFT7 or _ASSERTING.isdisjoint(schema.keys() - {"$ref"})
         return document.resolve(node, schema["$ref"], "$ref") if alone else None
-    if len(schema.get("allOf", ())) == 1 and _ASSERTIONS.isdisjoint(schema) and "anyOf" not in schema:
-        return document.node(node.at("allOf", 0))
+    if len(schema.get("allOf", ())) == 1 and _ASSERTING.isdisjoint(schema.keys() - {"allOf"}):
+        return document.child(node, "allOf", 0)
     return None
 
 
-def _known(schema: Mapping[str, Any], draft: Draft) -> Mapping[str, Any]:
-    """Without the keywords that the dialect does not know."""
-    vocabulary = VOCABULARIES[draft]
-    if all(keyword in vocabulary for keyword in schema if keyword in _ASSERTIONS):
-        return schema
-    return {keyword: value for keyword, value in schema.items() if keyword in vocabulary}
+_ASSERTING = OWN | {
+    "$ref",
+    "$dynamicRef",
+    "$recursiveRef",
+    "allOf",
+    "anyOf",
+    "oneOf",
+    "not",
+    "if",
+    "dependentSchemas",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+}
+
+
+class Assertions:
+    """Facts of a document's subschemas. ``assert_formats``: does ``format`` assert anything?
+
+    Its methods raise `InvalidSchemaError` for keywords that contradict each other's form.
+    """
+
+    def __init__(self, document: Document, *, assert_formats: bool) -> None:
+        self._document = document
+        self._assert_formats = assert_formats
+
+    def own_form(self, node: Node) -> NormalForm:
+        """What the keywords in `OWN` of ``node`` ask (its being negated apart)."""
+        schema = node.schema
+        if isinstance(schema, bool):
+            return ANYTHING if schema else NOTHING
+        present = OWN.intersection(schema)
+        if not present:
+            return ANYTHING
+        if present == _TYPE_ALONE:
+            return _form_of_types(_names(schema["type"]), node.draft is Draft.DRAFT4)
+        schema = known(node)
+        by_type: list[list[Facts]] = [[facts] for facts in FREE]
+        if "type" in schema:
+            _types(_names(schema["type"]), node.draft is Draft.DRAFT4, by_type)
+        if by_type[NUMBER] and not _NUMERIC.isdisjoint(schema):
+            _conjoin(by_type, NUMBER, _numbers(schema))
+        if by_type[STRING] and not _STRING.isdisjoint(schema):
+            _conjoin(by_type, STRING, self._strings(schema, node))
+        if by_type[ARRAY] and not _ARRAY.isdisjoint(schema):
+            _conjoin(by_type, ARRAY, self._arrays(schema, node))
+        if by_type[OBJECT] and not _OBJECT.isdisjoint(schema):
+            _conjoin(by_type, OBJECT, self._objects(schema, node))
+        for keyword in ("enum", "const"):
+            if keyword in schema:
+                values = schema[keyword] if keyword == "enum" else [schema[keyword]]
+                self._values(values, by_type, node.at(keyword))
+        return NormalForm(tuple(tuple(alternatives) for alternatives in by_type))  # type: ignore[arg-type]
+
+    def own_negation(self, node: Node) -> NormalForm:
+        """What does not satisfy them all."""
+        schema = node.schema
+        if isinstance(schema, bool):
+            return NOTHING if schema else ANYTHING
+        schema = known(node)
+        by_type: list[list[Facts]] = [[] for _ in FREE]
+        if "type" in schema:
+            _other_types(_names(schema["type"]), node.draft is Draft.DRAFT4, by_type)
+        if not _NUMERIC.isdisjoint(schema):
+            by_type[NUMBER] += _no_numbers(schema)
+        if not _STRING.isdisjoint(schema):
+            by_type[STRING] += self._no_strings(schema, node)
+        if not _ARRAY.isdisjoint(schema):
+            by_type[ARRAY] += self._no_arrays(schema, node)
+        if not _OBJECT.isdisjoint(schema):
+            by_type[OBJECT] += self._no_objects(schema, node)
+        for keyword in ("enum", "const"):
+            if keyword in schema:
+                values = schema[keyword] if keyword == "enum" else [schema[keyword]]
+                for place, facts in enumerate(self._other_values(values, node.at(keyword))):
+                    if facts is not None:
+                        by_type[place].append(facts)
+        return NormalForm(tuple(tuple(alternatives) for alternatives in by_type))  # type: ignore[arg-type]
+
+    # -- values --------------------------------------------------------------------------------------
+
+    def _constant(self, value: Any, pointer: str, *, negated: bool = False) -> Conjunction:
+        key = ("const", equality_key(value))
+        return (self._document.made({"const": value}, key, pointer, negated=negated),)
+
+    def _values(self, values: Sequence[Any], by_type: list[list[Facts]], pointer: str) -> None:
+        allowed: list[list[Any]] = [[] for _ in FREE]
+        for value in values:
+            if all_spellable(value):
+                allowed[type_of(value)].append(value)
+        finite: list[list[Facts]] = [
+            [LiteralFacts(unique(allowed[NULL]))],
+            [LiteralFacts(unique(allowed[BOOLEAN]))],
+            [NumberFacts(values=unique(allowed[NUMBER]))],
+            [StringFacts(values=unique(allowed[STRING]))],
+            [self._this_array(value, pointer) for value in unique(allowed[ARRAY])],
+            [self._this_object(value, pointer) for value in unique(allowed[OBJECT])],
+        ]
+        for place, alternatives in enumerate(finite):
+            if not allowed[place]:
+                by_type[place] = []
+                continue
+            pairs = (merge_facts(before, after) for before in by_type[place] for after in alternatives)
+            by_type[place] = [facts for facts in pairs if facts is not None]
+
+    def _this_array(self, value: Sequence[Any], pointer: str) -> ArrayFacts:
+        items = tuple(self._constant(item, pointer) for item in value)
+        return ArrayFacts(items, (), len(items), len(items))
+
+    def _this_object(self, value: Mapping[str, Any], pointer: str) -> ObjectFacts:
+        members = {name: self._constant(inner, pointer) for name, inner in value.items()}
+        table = MemberTable(members, (), (false_at(self._document, pointer),))
+        return ObjectFacts((table,), tuple(members))
+
+    def _other_values(self, values: Sequence[Any], pointer: str) -> list[Facts | None]:
+        """All but these values, for each type."""
+        given: list[list[Any]] = [[] for _ in FREE]
+        for value in filter(all_spellable, values):  # no text is one of the others
+            given[type_of(value)].append(value)
+        booleans = tuple(value for value in (False, True) if value not in given[BOOLEAN])
+        return [
+            None if given[NULL] else LiteralFacts((None,)),
+            LiteralFacts(booleans) if booleans else None,
+            NumberFacts(excluded=unique(given[NUMBER])),
+            StringFacts(excluded=frozenset(given[STRING])),
+            ArrayFacts(clauses=tuple(self._another_array(value, pointer) for value in given[ARRAY])),
+            ObjectFacts(clauses=tuple(self._another_object(value, pointer) for value in given[OBJECT])),
+        ]
+
+    def _another_array(self, value: Sequence[Any], pointer: str) -> tuple[ItemWitness | Shorter, ...]:
+        differing = (
+            ItemWitness(i, i + 1, self._constant(item, pointer, negated=True)) for i, item in enumerate(value)
+        )
+        return (Shorter(len(value)), ItemWitness(len(value), None, ()), *differing)
+
+    def _another_object(self, value: Mapping[str, Any], pointer: str) -> tuple[MemberWitness, ...]:
+        witnesses: list[MemberWitness] = [Absent(name) for name in value]
+        witnesses += [
+            NamedMember(name, self._constant(inner, pointer, negated=True)) for name, inner in value.items()
+        ]
+        return (*witnesses, OtherMember((), table=MemberTable({name: () for name in value})))
+
+    # -- strings -------------------------------------------------------------------------------------
+
+    def _format(self, schema: Mapping[str, Any]) -> str | None:
+        name = schema.get("format")
+        return name if self._assert_formats and isinstance(name, str) and name in FORMATS else None
+
+    def _strings(self, schema: Mapping[str, Any], node: Node) -> Facts | None:
+        patterns: tuple[Pattern, ...] = ()
+        if "pattern" in schema:
+            patterns = (Pattern(schema["pattern"], node.at("pattern")),)
+        name = self._format(schema)
+        maximum = _count(schema, "maxLength")
+        if name is not None and (longest := format_max_length(name)) is not None:
+            maximum = longest if maximum is None else min(maximum, longest)
+        minimum = int(schema.get("minLength", 0))
+        if maximum is not None and minimum > maximum:
+            return None
+        return StringFacts(minimum, maximum, patterns, (), () if name is None else (name,))
+
+    def _no_strings(self, schema: Mapping[str, Any], node: Node) -> list[Facts]:
+        alternatives: list[Facts] = []
+        if int(schema.get("minLength", 0)) > 0:
+            alternatives.append(StringFacts(max_length=int(schema["minLength"]) - 1))
+        if "maxLength" in schema:
+            alternatives.append(StringFacts(min_length=int(schema["maxLength"]) + 1))
+        if "pattern" in schema:
+            alternatives.append(StringFacts(missed=(Pattern(schema["pattern"], node.at("pattern")),)))
+        name = self._format(schema)
+        if name is not None:
+            alternatives.append(StringFacts(other_formats=(name,)))
+            longest = format_max_length(name)
+            if longest is not None:
+                alternatives.append(StringFacts(min_length=longest + 1))
+        return alternatives
+
+    # -- arrays --------------------------------------------------------------------------------------
+
+    def _item_places(self, schema: Mapping[str, Any], node: Node) -> tuple[list[Node], Node | None]:
+        """The subschemas of the first items, and that of the others."""
+        items = schema.get("items")
+        document = self._document
+        if isinstance(items, (list, tuple)):  # until draft 2019-09
+            if "prefixItems" in schema:
+                raise InvalidSchemaError(
+                    node.at("items"), "'items' is an array beside 'prefixItems'", "one schema goes here"
+                )
+            prefix = [document.child(node, "items", i) for i in range(len(items))]
+            rest = document.child(node, "additionalItems") if "additionalItems" in schema else None
+            return prefix, rest
+        prefix = [document.child(node, "prefixItems", i) for i in range(len(schema.get("prefixItems", ())))]
+        return prefix, None if items is None else document.child(node, "items")
+
+    def _contains(self, schema: Mapping[str, Any], node: Node) -> tuple[Conjunction, Conjunction]:
+        inner = child(self._document, node, "contains")
+        return inner, negated_child(self._document, node, "contains")
+
+    def _arrays(self, schema: Mapping[str, Any], node: Node) -> Facts | None:
+        prefix, rest = self._item_places(schema, node)
+        minimum, maximum = int(schema.get("minItems", 0)), _count(schema, "maxItems")
+        if maximum is not None and minimum > maximum:
+            return None
+        contains: tuple[Contains, ...] = ()
+        if "contains" in schema:
+            least, most = _contained(schema)
+            if least > 0 or most is not None:
+                contains = (Contains(*self._contains(schema, node), least, most),)
+        return ArrayFacts(
+            tuple(conjunction_of(self._document, inner) for inner in prefix),
+            () if rest is None else conjunction_of(self._document, rest),
+            minimum,
+            maximum,
+            contains,
+            (),
+            (node.at("uniqueItems"),) if schema.get("uniqueItems") else (),
+        )
+
+    def _no_arrays(self, schema: Mapping[str, Any], node: Node) -> list[Facts]:
+        prefix, rest = self._item_places(schema, node)
+        alternatives: list[Facts] = []
+        witnesses: list[ItemWitness | Shorter] = []
+        for i, inner in enumerate(prefix):
+            conjunction = conjunction_of(self._document, inner)
+            if conjunction:
+                witnesses.append(ItemWitness(i, i + 1, (self._document.negation(conjunction[0]),)))
+        if rest is not None and (conjunction := conjunction_of(self._document, rest)):
+            witnesses.append(ItemWitness(len(prefix), None, (self._document.negation(conjunction[0]),)))
+        if int(schema.get("minItems", 0)) > 0:
+            witnesses.append(Shorter(int(schema["minItems"])))
+        if "maxItems" in schema:
+            witnesses.append(ItemWitness(int(schema["maxItems"]), None, ()))
+        if witnesses:
+            alternatives.append(ArrayFacts(clauses=(tuple(witnesses),)))
+        if "contains" in schema:
+            least, most = _contained(schema)
+            inner_outer = self._contains(schema, node)
+            if least > 0:
+                alternatives.append(ArrayFacts(contains=(Contains(*inner_outer, 0, least - 1),)))
+            if most is not None:
+                alternatives.append(ArrayFacts(contains=(Contains(*inner_outer, most + 1, None),)))
+        if schema.get("uniqueItems"):
+            alternatives.append(ArrayFacts(min_items=2, repeats=(node.at("uniqueItems"),)))
+        return alternatives
+
+    # -- objects -------------------------------------------------------------------------------------
+
+    def member_table(self, node: Node) -> MemberTable:
+        """``properties``, ``patternProperties`` and ``additionalProperties`` of ``node``."""
+        schema, document = known(node), self._document
+        properties = {
+            name: child(document, node, "properties", name)
+            for name in schema.get("properties", ())
+            if is_spellable(name)
+        }
+        patterns = tuple(
+            (
+                Pattern(text, node.at("patternProperties", text)),
+                child(document, node, "patternProperties", text),
+            )
+            for text in schema.get("patternProperties", ())
+        )
+        others: Conjunction = ()
+        if "additionalProperties" in schema:
+            others = child(document, node, "additionalProperties")
+        return MemberTable(properties, patterns, others)
+
+    def _objects(self, schema: Mapping[str, Any], node: Node) -> Facts | None:
+        required = tuple(dict.fromkeys(schema.get("required", ())))
+        if not all(is_spellable(name) for name in required):
+            return None
+        minimum, maximum = int(schema.get("minProperties", 0)), _count(schema, "maxProperties")
+        if maximum is not None and max(minimum, len(required)) > maximum:
+            return None
+        clauses: list[tuple[MemberWitness, ...]] = []
+        for name, needed in _name_dependencies(schema):
+            clauses += [(Absent(name), NamedMember(other, ())) for other in needed if other not in required]
+        table = self.member_table(node)
+        tables = (table,) if table.properties or table.patterns or table.others else ()
+        keys: Conjunction = ()
+        if "propertyNames" in schema:
+            keys = child(self._document, node, "propertyNames")
+        return ObjectFacts(tables, required, keys, minimum, maximum, tuple(clauses))
+
+    def _no_objects(self, schema: Mapping[str, Any], node: Node) -> list[Facts]:
+        document = self._document
+        alternatives: list[Facts] = []
+        required = dict.fromkeys(schema.get("required", ()))
+        if not all(is_spellable(name) for name in required):
+            return [FREE[OBJECT]]
+        witnesses: list[MemberWitness] = [Absent(name) for name in required]
+        table = self.member_table(node)
+        for name, inner in table.properties.items():
+            if inner:
+                witnesses.append(NamedMember(name, (document.negation(inner[0]),)))
+        for pattern, inner in table.patterns:
+            if inner:
+                witnesses.append(OtherMember((document.negation(inner[0]),), pattern=pattern))
+        if table.others:
+            witnesses.append(OtherMember((document.negation(table.others[0]),), table=table))
+        if "propertyNames" in schema and (keys := child(document, node, "propertyNames")):
+            witnesses.append(OtherMember((), key=(document.negation(keys[0]),)))
+        if witnesses:
+            alternatives.append(ObjectFacts(clauses=(tuple(witnesses),)))
+        if int(schema.get("minProperties", 0)) > 0:
+            alternatives.append(ObjectFacts(max_members=int(schema["minProperties"]) - 1))
+        if "maxProperties" in schema:
+            alternatives.append(ObjectFacts(min_members=int(schema["maxProperties"]) + 1))
+        for name, needed in _name_dependencies(schema):
+            if needed:
+                absent = tuple(Absent(other) for other in needed)
+                alternatives.append(ObjectFacts(required=(name,), clauses=(absent,)))
+        return alternatives
+
+
+def _name_dependencies(schema: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+    """``dependentRequired`` and the lists of ``dependencies``."""
+    return [
+        (name, [other for other in needed if is_spellable(other)])
+        for keyword in ("dependentRequired", "dependencies")
+        for name, needed in schema.get(keyword, {}).items()
+        if isinstance(needed, (list, tuple)) and is_spellable(name)
+    ]
 
 
 def _conjoin(by_type: list[list[Facts]], place: int, facts: Facts | None) -> None:
@@ -166,6 +473,15 @@ def _conjoin(by_type: list[list[Facts]], place: int, facts: Facts | None) -> Non
 
 def _names(given: str | Sequence[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _count(schema: Mapping[str, Any], keyword: str) -> int | None:
+    return int(schema[keyword]) if keyword in schema else None
+
+
+def _contained(schema: Mapping[str, Any]) -> tuple[int, int | None]:
+    """How many items ``contains`` asks for: at least, at most."""
+    return int(schema.get("minContains", 1)), _count(schema, "maxContains")
 
 
 @lru_cache(maxsize=256)
@@ -183,183 +499,57 @@ def _types(names: Sequence[str], plain: bool, by_type: list[list[Facts]]) -> Non
         if place not in allowed:
             by_type[place] = []
     if "integer" in names and "number" not in names:
-        by_type[NUMBER] = [NumberFacts(Integer.PLAIN if plain else Integer.YES)]
+        by_type[NUMBER] = [NumberFacts(integer=Integer.PLAIN if plain else Integer.YES)]
 
 
-def _values(values: list[Any], by_type: list[list[Facts]]) -> None:
-    allowed: list[list[Any]] = [[] for _ in FREE]
-    for value in values:
-        if all_spellable(value):
-            allowed[type_of(value)].append(value)
-    finite: tuple[Facts, ...] = (
-        LiteralFacts(unique(allowed[NULL])),
-        LiteralFacts(unique(allowed[BOOLEAN])),
-        NumberFacts(values=unique(allowed[NUMBER])),
-        StringFacts(values=unique(allowed[STRING])),
-        ArrayFacts(values=unique(allowed[ARRAY])),
-        ObjectFacts({}, values=unique(allowed[OBJECT])),
-    )
-    for place, facts in enumerate(finite):
-        if by_type[place]:
-            if allowed[place]:
-                _conjoin(by_type, place, facts)
-            else:
-                by_type[place] = []
+def _other_types(names: Sequence[str], plain: bool, by_type: list[list[Facts]]) -> None:
+    named = {_PLACE_OF_TYPE[name] for name in names}
+    for place, facts in enumerate(FREE):
+        if place not in named:
+            by_type[place].append(facts)
+    if "integer" in names and "number" not in names:
+        by_type[NUMBER].append(NumberFacts(not_integer=Integer.PLAIN if plain else Integer.YES))
 
 
-def _numbers(schema: Mapping[str, Any], node: Node) -> Facts:
-    low: Fraction | int | None = None
-    high: Fraction | int | None = None
-    low_open = high_open = False
-    if "minimum" in schema:
-        low = exact(schema["minimum"])
-    if "maximum" in schema:
-        high = exact(schema["maximum"])
-    exclusive = schema.get("exclusiveMinimum", False)
-    if isinstance(exclusive, bool):  # draft 4
-        low_open = exclusive
-    elif low is None or exact(exclusive) >= low:
-        low, low_open = exact(exclusive), True
-    exclusive = schema.get("exclusiveMaximum", False)
-    if isinstance(exclusive, bool):
-        high_open = exclusive
-    elif high is None or exact(exclusive) <= high:
-        high, high_open = exact(exclusive), True
-    integer = Integer.NO
-    residues: tuple[Residue, ...] = ()
-    if "multipleOf" in schema:
-        if exact(schema["multipleOf"]) == 1:
-            integer = Integer.YES
-        else:
-            residues = (Residue(node.at("multipleOf"), "multipleOf", _NOT_YET),)
-    bounds = tuple(
-        Residue(node.at(keyword), keyword, "is enforced on integers only, so far")
-        for keyword in ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
-        if not isinstance(schema.get(keyword, False), bool)
-    )
-    return NumberFacts(
-        integer,
-        low,
-        low_open and low is not None,
-        high,
-        high_open and high is not None,
-        None,
-        residues,
-        bounds,
-    )
-
-
-def _strings(schema: Mapping[str, Any], node: Node) -> Facts:
-    patterns: tuple[Pattern, ...] = ()
-    if "pattern" in schema:
-        patterns = (Pattern(schema["pattern"], node.at("pattern")),)
-    residues: tuple[Residue, ...] = ()
-    name = schema.get("format")
-    if isinstance(name, str) and name in KNOWN_FORMATS:
-        residues = (Residue(node.at("format"), "format", f"{name!r} {_NOT_YET}"),)
-    maximum = schema.get("maxLength")
-    return StringFacts(
-        int(schema.get("minLength", 0)),
-        None if maximum is None else int(maximum),
-        patterns,
-        None,
-        residues,
-    )
-
-
-def _arrays(schema: Mapping[str, Any], node: Node, document: Document) -> Facts:
-    prefix: tuple[Conjunction, ...] = ()
-    rest: Conjunction = ()
-    items = schema.get("items")
-    if isinstance(items, (list, tuple)):  # until draft 2019-09
-        if "prefixItems" in schema:
-            raise InvalidSchemaError(
-                node.at("items"), "'items' is an array beside 'prefixItems'", "one schema goes here"
-            )
-        prefix = tuple(child(document, node, "items", i) for i in range(len(items)))
-        if "additionalItems" in schema:
-            rest = child(document, node, "additionalItems")
-    else:
-        if "prefixItems" in schema:
-            prefix = tuple(child(document, node, "prefixItems", i) for i in range(len(schema["prefixItems"])))
-        if items is not None:
-            rest = child(document, node, "items")
-    maximum = schema.get("maxItems")
-    minimum = int(schema.get("minItems", 0))
-    unenforced = []
-    needed = schema.get("minContains", 1)
-    satisfied = needed == 0 or (_is_true(schema.get("contains")) and needed <= minimum)
-    if "contains" in schema and ("maxContains" in schema or not satisfied):
-        unenforced.append("contains")
-    if schema.get("uniqueItems") and not (maximum is not None and maximum <= 1):
-        unenforced.append("uniqueItems")
-    if not _is_true(schema.get("unevaluatedItems", True)) and not (
-        ("items" in schema and not isinstance(items, (list, tuple))) or "additionalItems" in schema
+def _bounds(schema: Mapping[str, Any]) -> list[tuple[Fraction | int, bool, bool]]:
+    """Every bound as (value, is it a lower one, is it exclusive)."""
+    found = []
+    for keyword, exclusive, is_low in (
+        ("minimum", "exclusiveMinimum", True),
+        ("maximum", "exclusiveMaximum", False),
     ):
-        unenforced.append("unevaluatedItems")
-    return ArrayFacts(
-        prefix,
-        rest,
-        minimum,
-        None if maximum is None else int(maximum),
-        None,
-        tuple(Residue(node.at(keyword), keyword, _NOT_YET) for keyword in unenforced),
-    )
+        excluded = schema.get(exclusive, False)
+        if keyword in schema:
+            found.append((exact(schema[keyword]), is_low, excluded is True))  # draft 4 has booleans
+        if not isinstance(excluded, bool):
+            found.append((exact(excluded), is_low, True))
+    return found
 
 
-def _objects(schema: Mapping[str, Any], node: Node, document: Document) -> Facts | None:
-    required = tuple(dict.fromkeys(schema.get("required", ())))
-    if not all(is_spellable(name) for name in required):
-        return None
-    properties = {
-        name: child(document, node, "properties", name)
-        for name in schema.get("properties", ())
-        if is_spellable(name)
-    }
-    others: Conjunction = ()
-    if "additionalProperties" in schema:
-        others = child(document, node, "additionalProperties")
-    unenforced = []
-    patterns = schema.get("patternProperties", {})
-    if patterns and not (others == () and all(_is_true(inner) for inner in patterns.values())):
-        unenforced.append("patternProperties")
-        others = ()  # names that match a pattern are not additional: until then, anything may come
-    if not _is_true(schema.get("propertyNames", True)):
-        unenforced.append("propertyNames")
-    if schema.get("minProperties", 0) > len(required):
-        unenforced.append("minProperties")
-    maximum = schema.get("maxProperties")
-    closed = not patterns and schema.get("additionalProperties") is False
-    if maximum is not None and not (closed and maximum >= len(properties)):
-        unenforced.append("maxProperties")
-    if any(schema.get("dependentRequired", {}).values()):
-        unenforced.append("dependentRequired")
-    for keyword in ("dependentSchemas", "dependencies"):
-        if not all(_is_true(inner) or inner in ([], ()) for inner in schema.get(keyword, {}).values()):
-            unenforced.append(keyword)
-    if not _is_true(schema.get("unevaluatedProperties", True)) and "additionalProperties" not in schema:
-        unenforced.append("unevaluatedProperties")
-    residues = tuple(Residue(node.at(keyword), keyword, _NOT_YET) for keyword in unenforced)
-    return ObjectFacts(properties, others, required, None, residues)
+def _numbers(schema: Mapping[str, Any]) -> Facts | None:
+    facts: Facts | None = NumberFacts()
+    for value, is_low, is_open in _bounds(schema):
+        bound = NumberFacts(low=value, low_open=is_open) if is_low else NumberFacts(high=value, high_open=is_open)
+        facts = None if facts is None else merge_facts(facts, bound)
+    if facts is not None and "multipleOf" in schema:
+        step = exact(schema["multipleOf"])
+        facts = merge_facts(
+            facts,
+            NumberFacts(integer=Integer.YES) if step == 1 else NumberFacts(multiples=(Fraction(step),)),
+        )
+    return facts
 
 
-def _applicators(schema: Mapping[str, Any], node: Node) -> list[Residue]:
-    unenforced = []
-    if len(schema.get("oneOf", ())) > 0:
-        unenforced.append("oneOf")
-    if "not" in schema and schema["not"] is not False:
-        unenforced.append("not")
-    if "if" in schema:
-        branches = (schema.get("then", True), schema.get("else", True))
-        if not all(_is_true(branch) for branch in branches):
-            unenforced.append("if")
-    unenforced += [keyword for keyword in ("$dynamicRef", "$recursiveRef") if keyword in schema]
-    return [Residue(node.at(keyword), keyword, _NOT_YET) for keyword in unenforced]
-
-
-def _with_residues(facts: Facts, residues: tuple[Residue, ...]) -> Facts:
-    return replace(facts, residues=facts.residues + residues)
-
-
-def _is_true(schema: Any) -> bool:
-    return schema is True or (isinstance(schema, Mapping) and not schema)
+def _no_numbers(schema: Mapping[str, Any]) -> list[Facts]:
+    alternatives: list[Facts] = []
+    for value, is_low, is_open in _bounds(schema):
+        if is_low:
+            alternatives.append(NumberFacts(high=value, high_open=not is_open))
+        else:
+            alternatives.append(NumberFacts(low=value, low_open=not is_open))
+    if "multipleOf" in schema:
+        step = exact(schema["multipleOf"])
+        alternatives.append(
+            NumberFacts(not_integer=Integer.YES) if step == 1 else NumberFacts(non_multiples=(Fraction(step),))
+        )
+    return alternatives

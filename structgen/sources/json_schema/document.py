@@ -38,6 +38,9 @@ class Resource:
     dynamic_anchors: dict[str, str] = field(default_factory=dict)
 
 
+EITHER = ("either",)
+"""The keyword, no string, of made subschemas that hold where one of several nodes does."""
+
 Scope = tuple[Resource, ...]
 """The resources that evaluation came through, each once, the outermost first: where ``$dynamicRef`` looks."""
 
@@ -65,6 +68,14 @@ class Node:
     def is_false(self) -> bool:
         """True when plainly no value satisfies it."""
         return is_true(self.schema) if self.negated else self.schema is False
+
+    @property
+    def schema_of_either(self) -> tuple[Node, ...] | None:
+        """The nodes that a subschema made by `Document.either` is the disjunction of."""
+        if isinstance(self.schema, dict):
+            nodes: tuple[Node, ...] | None = self.schema.get(EITHER)
+            return nodes
+        return None
 
     @property
     def draft(self) -> Draft:
@@ -133,6 +144,15 @@ class Document:
         if known is None:
             known = self._made[place] = Node(schema, pointer, self._made_resource, (), negated)
         return known
+
+    def either(self, left: tuple[Node, ...], right: tuple[Node, ...], pointer: str) -> tuple[Node, ...]:
+        """The disjunction of two conjunctions of at most one node each, as such a conjunction."""
+        if not left or not right:
+            return ()
+        if left[0].is_false:
+            return right
+        nodes = (left[0], right[0])
+        return (self.made({EITHER: nodes}, ("either", nodes), pointer),)
 
     def resolve(self, node: Node, reference: str, keyword: str) -> Node:
         """The subschema that a ``$ref`` of ``node`` names.

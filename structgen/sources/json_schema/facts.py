@@ -15,14 +15,10 @@ from typing import Any
 from structgen.sources.json_schema.document import Node
 from structgen.sources.json_schema.numbers import NumberFacts
 from structgen.sources.json_schema.strings import Pattern, StringFacts
-
-__all__ = ["NumberFacts", "Pattern", "StringFacts"]
+from structgen.sources.json_schema.values import ARRAY, OBJECT
 
 Conjunction = tuple[Node, ...]
 """Subschemas that must all hold, each once, in the order of appearance; () is true of every value."""
-
-NULL, BOOLEAN, NUMBER, STRING, ARRAY, OBJECT = range(6)
-"""Places of the JSON types in `NormalForm.by_type`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +35,13 @@ class ItemWitness:
     first: int
     end: int | None
     inner: Conjunction
+
+
+@dataclass(frozen=True, slots=True)
+class Shorter:
+    """The array has fewer than ``length`` items."""
+
+    length: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class ArrayFacts:
     min_items: int = 0
     max_items: int | None = None
     contains: tuple[Contains, ...] = ()
-    clauses: tuple[tuple[ItemWitness, ...], ...] = ()
+    clauses: tuple[tuple[ItemWitness | Shorter, ...], ...] = ()
     unique: tuple[str, ...] = ()
     repeats: tuple[str, ...] = ()
 
@@ -98,8 +101,8 @@ class NamedMember:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OtherMember:
-    """Some member satisfies ``inner`` whose name is as ``pattern`` says; or, without, is among the others of
-    ``table``; or, without either, satisfies ``key``.
+    """Some member satisfies ``inner``; whose name matches ``pattern``, or is among the others of ``table``, or
+    satisfies ``key``, where one of them is given.
     """
 
     inner: Conjunction

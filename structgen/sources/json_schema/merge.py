@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from fractions import Fraction
 from typing import TypeVar
 
 from structgen.errors import CompileLimitError
@@ -21,6 +20,8 @@ from structgen.sources.json_schema.facts import (
     ObjectFacts,
     StringFacts,
 )
+from structgen.sources.json_schema.numbers import merge_numbers
+from structgen.sources.json_schema.strings import merge_strings
 from structgen.sources.json_schema.values import common, unique
 
 # Comparing every alternative with every other one is worth it only while they are few.
@@ -43,12 +44,12 @@ class Budget:
 
 
 def conjoin(left: Conjunction, right: Conjunction) -> Conjunction:
-    """Both, each subschema once; ``false`` stands alone."""
+    """Both, each subschema once; one that is false stands alone."""
     if not left or left is right:
         return right
-    if not right or left[0].schema is False:
+    if not right or left[0].is_false:
         return left
-    if right[0].schema is False:
+    if right[0].is_false:
         return right
     return left + tuple(node for node in right if node not in left)
 
@@ -101,7 +102,7 @@ def simplified(alternatives: list[Facts], free: Facts) -> Alternatives:
 def _without_values(facts: Facts) -> Facts | None:
     """The facts beside an enumeration, when enumerations with the same can be put together."""
     if isinstance(facts, LiteralFacts):
-        return LiteralFacts((), facts.residues)
+        return LiteralFacts(())
     if isinstance(facts, (StringFacts, NumberFacts)) and facts.values is not None:
         return replace(facts, values=None)
     return None
@@ -111,9 +112,7 @@ def _with_values(facts: Facts, finite: dict[Facts, list[object]]) -> Facts:
     if isinstance(facts, (ArrayFacts, ObjectFacts)) or facts not in finite:
         return facts
     values = unique(finite[facts])
-    if isinstance(facts, LiteralFacts):
-        return LiteralFacts(values, facts.residues)
-    return replace(facts, values=values)
+    return LiteralFacts(values) if isinstance(facts, LiteralFacts) else replace(facts, values=values)
 
 
 def _merge_alternatives(
@@ -137,64 +136,21 @@ def merge_facts(left: Facts, right: Facts) -> Facts | None:
     """What satisfies both, of one type; None when plainly nothing does."""
     if left is right:
         return left
-    merged: Facts | None
+    for one, other in ((left, right), (right, left)):
+        if one in FREE and not isinstance(one, LiteralFacts):
+            return other
     if isinstance(left, LiteralFacts) and isinstance(right, LiteralFacts):
-        merged = LiteralFacts(common(left.values, right.values), _both(left.residues, right.residues))
-    elif isinstance(left, NumberFacts) and isinstance(right, NumberFacts):
-        merged = _merge_numbers(left, right)
-    elif isinstance(left, StringFacts) and isinstance(right, StringFacts):
-        merged = _merge_strings(left, right)
-    elif isinstance(left, ArrayFacts) and isinstance(right, ArrayFacts):
-        merged = _merge_arrays(left, right)
-    elif isinstance(left, ObjectFacts) and isinstance(right, ObjectFacts):
-        merged = _merge_objects(left, right)
-    else:
-        raise TypeError(f"facts of different types: {type(left).__name__}, {type(right).__name__}")
-    return None if merged is None or merged.values == () else merged
-
-
-def _merge_numbers(left: NumberFacts, right: NumberFacts) -> NumberFacts | None:
-    low, low_open = _tighter(left.low, left.low_open, right.low, right.low_open, 1)
-    high, high_open = _tighter(left.high, left.high_open, right.high, right.high_open, -1)
-    if low is not None and high is not None and (low > high or (low == high and (low_open or high_open))):
-        return None
-    return NumberFacts(
-        max(left.integer, right.integer),
-        low,
-        low_open,
-        high,
-        high_open,
-        _common_values(left.values, right.values),
-        _both(left.residues, right.residues),
-        _both(left.unless_integer, right.unless_integer),
-    )
-
-
-def _tighter(
-    a: Fraction | int | None, a_open: bool, b: Fraction | int | None, b_open: bool, sign: int
-) -> tuple[Fraction | int | None, bool]:
-    if a is None:
-        return b, b_open
-    if b is None:
-        return a, a_open
-    if a == b:
-        return a, a_open or b_open
-    return (a, a_open) if (a > b) == (sign > 0) else (b, b_open)
-
-
-def _merge_strings(left: StringFacts, right: StringFacts) -> StringFacts | None:
-    minimum = max(left.min_length, right.min_length)
-    maximum = _smaller(left.max_length, right.max_length)
-    if maximum is not None and minimum > maximum:
-        return None
-    texts = {pattern.text for pattern in left.patterns}
-    return StringFacts(
-        minimum,
-        maximum,
-        left.patterns + tuple(pattern for pattern in right.patterns if pattern.text not in texts),
-        _common_values(left.values, right.values),
-        _both(left.residues, right.residues),
-    )
+        values = common(left.values, right.values)
+        return LiteralFacts(values) if values else None
+    if isinstance(left, NumberFacts) and isinstance(right, NumberFacts):
+        return merge_numbers(left, right)
+    if isinstance(left, StringFacts) and isinstance(right, StringFacts):
+        return merge_strings(left, right)
+    if isinstance(left, ArrayFacts) and isinstance(right, ArrayFacts):
+        return _merge_arrays(left, right)
+    if isinstance(left, ObjectFacts) and isinstance(right, ObjectFacts):
+        return _merge_objects(left, right)
+    raise TypeError(f"facts of different types: {type(left).__name__}, {type(right).__name__}")
 
 
 def _merge_arrays(left: ArrayFacts, right: ArrayFacts) -> ArrayFacts | None:
@@ -208,29 +164,27 @@ def _merge_arrays(left: ArrayFacts, right: ArrayFacts) -> ArrayFacts | None:
         conjoin(left.rest, right.rest),
         minimum,
         maximum,
-        _common_values(left.values, right.values),
-        _both(left.residues, right.residues),
+        _both(left.contains, right.contains),
+        _both(left.clauses, right.clauses),
+        _both(left.unique, right.unique),
+        _both(left.repeats, right.repeats),
     )
 
 
-def _merge_objects(left: ObjectFacts, right: ObjectFacts) -> ObjectFacts:
-    properties = {name: conjoin(inner, right.member(name)) for name, inner in left.properties.items()}
-    for name, inner in right.properties.items():
-        if name not in properties:
-            properties[name] = conjoin(left.others, inner)
+def _merge_objects(left: ObjectFacts, right: ObjectFacts) -> ObjectFacts | None:
+    minimum = max(left.min_members, right.min_members)
+    maximum = _smaller(left.max_members, right.max_members)
+    required = _both(left.required, right.required)
+    if maximum is not None and max(minimum, len(required)) > maximum:
+        return None
     return ObjectFacts(
-        properties,
-        conjoin(left.others, right.others),
-        _both(left.required, right.required),
-        _common_values(left.values, right.values),
-        _both(left.residues, right.residues),
+        _both(left.tables, right.tables),
+        required,
+        conjoin(left.keys, right.keys),
+        minimum,
+        maximum,
+        _both(left.clauses, right.clauses),
     )
-
-
-def _common_values(left: tuple[_T, ...] | None, right: tuple[_T, ...] | None) -> tuple[_T, ...] | None:
-    if left is None or right is None:
-        return right if left is None else left
-    return common(left, right)
 
 
 def _both(left: tuple[_T, ...], right: tuple[_T, ...]) -> tuple[_T, ...]:

@@ -2,208 +2,342 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from structgen.errors import CompileLimitError, InvalidSchemaError, UnsupportedSchemaError
-from structgen.sources.json_schema.assertions import own_form
-from structgen.sources.json_schema.document import Document, Node
+from structgen.errors import CompileLimitError, InvalidSchemaError
+from structgen.sources.json_schema.assertions import OWN, Assertions, false_at, known
+from structgen.sources.json_schema.document import EITHER, Document, Node, is_true
+from structgen.sources.json_schema.evaluated import Evaluated, Evaluation
 from structgen.sources.json_schema.facts import (
     ANYTHING,
+    FREE,
+    NOTHING,
+    Alternatives,
     ArrayFacts,
     Conjunction,
     Facts,
-    Integer,
     LiteralFacts,
+    MemberTable,
     NormalForm,
     NumberFacts,
     ObjectFacts,
     StringFacts,
 )
 from structgen.sources.json_schema.keywords import Draft
-from structgen.sources.json_schema.merge import Budget, merge_forms, union_forms
-from structgen.sources.json_schema.strings import string_matches
-from structgen.sources.json_schema.values import common, exact, type_of
+from structgen.sources.json_schema.merge import Budget, conjoin, merge_facts, merge_forms, union_forms
+from structgen.sources.json_schema.numbers import is_number_empty
+from structgen.sources.json_schema.options import SchemaOptions
+from structgen.sources.json_schema.strings import string_language, string_matches
+from structgen.sources.json_schema.values import OBJECT, STRING
+
+# How far below two alternatives of a oneOf it is looked whether they exclude each other.
+_DISJOINT_DEPTH = 3
 
 
 class NormalForms:
     """The normal forms of a document's conjunctions.
 
-    Raises, beside the errors of `own_form`: `InvalidSchemaError` for a ``$ref`` that leads back to
-    itself, `UnsupportedSchemaError` for an enumerated value whose fate hangs on a keyword that is not
-    enforced, `CompileLimitError` (``max_depth``, ``max_alternatives``).
+    Raises, beside the errors of `Assertions`: `InvalidSchemaError` for a schema that applies itself to the
+    same value without end, `CompileLimitError` (``max_depth``, ``max_alternatives``).
     """
 
-    def __init__(self, document: Document, *, max_depth: int, max_alternatives: int) -> None:
-        self._document = document
-        self._max_depth = max_depth
-        self._budget = Budget(max_alternatives)
+    def __init__(self, document: Document, options: SchemaOptions) -> None:
+        self.document = document
+        self.assertions = Assertions(document, assert_formats=options.format == "assert")
+        self._evaluation = Evaluation(self)
+        self._options = options
+        self.budget = Budget(options.max_alternatives)
         self._of_node: dict[Node, NormalForm] = {}
+        self._open: dict[Node, Iterator[Node]] = {}  # being worked out, the outermost first
         self._merged_of: dict[Conjunction, NormalForm] = {(): ANYTHING}
-        self._settled_of: dict[Conjunction, NormalForm] = {(): ANYTHING}
 
     def of(self, conjunction: Conjunction) -> NormalForm:
-        form = self._settled_of.get(conjunction)
-        if form is None:
-            form = self._settled_of[conjunction] = self._settled(self._merged(conjunction))
-        return form
-
-    def _merged(self, conjunction: Conjunction) -> NormalForm:
-        """The form with enumerated values not yet checked against the facts beside them."""
         form = self._merged_of.get(conjunction)
         if form is None:
-            form = self._node_form(conjunction[0])
+            form = self.of_node(conjunction[0])
             for node in conjunction[1:]:
-                form = merge_forms(form, self._node_form(node), self._budget, node.pointer)
+                form = merge_forms(form, self.of_node(node), self.budget, node.pointer)
             self._merged_of[conjunction] = form
         return form
 
-    def holds(self, conjunction: Conjunction, value: Any) -> bool:
-        """Does a JSON value satisfy every subschema?"""
-        undecided: Facts | None = None
-        # not the settled form: to settle it may be what this is asked for, of a value that this one is in
-        for facts in self._merged(conjunction).by_type[type_of(value)]:
-            if _is_listed(facts, value) and self._facts_hold(facts, value):
-                if not facts.residues:
-                    return True
-                undecided = facts
-        if undecided is not None:
-            residue = undecided.residues[0]
-            raise UnsupportedSchemaError(residue.pointer, residue.keyword, residue.reason)
-        return False
+    def string_holds(self, conjunction: Conjunction, text: str) -> bool:
+        """Does a string satisfy every subschema?"""
+        return any(
+            isinstance(facts, StringFacts)
+            and (facts.values is None or text in facts.values)
+            and string_matches(facts, text)
+            for facts in self.of(conjunction).by_type[STRING]
+        )
 
-    def _node_form(self, node: Node) -> NormalForm:
+    def of_node(self, node: Node) -> NormalForm:
         """The form of one subschema: its keywords and what it refers to at the same place.
 
-        A depth-first walk over ``$ref``, ``allOf`` and ``anyOf`` with a stack of its own, so that long
-        chains meet ``max_depth``, not Python's limit.
+        A depth-first walk over what applies to the same value, with a stack of its own, so that long chains
+        meet ``max_depth``, not Python's limit.
         """
         done = self._of_node
         if node in done:
             return done[node]
-        path: dict[Node, Iterator[Node]] = {node: self._in_place(node)}
-        while path:
-            current = next(reversed(path))
-            for inner in path[current]:
-                if inner in path:
-                    raise InvalidSchemaError(
-                        inner.pointer, "the schema applies itself to the same value, without end"
-                    )
-                if inner not in done:
-                    if len(path) >= self._max_depth:
-                        raise CompileLimitError("max_depth", self._max_depth, len(path) + 1, inner.pointer)
-                    path[inner] = self._in_place(inner)
-                    break
-            else:
-                del path[current]
-                done[current] = self._combined(current)
+        path = self._open
+        bottom = len(path)
+        self._enter(node)
+        try:
+            while len(path) > bottom:
+                current = next(reversed(path))
+                for inner in path[current]:
+                    if inner not in done:
+                        self._enter(inner)
+                        break
+                else:
+                    done[current] = self._combined(current)
+                    del path[current]
+        finally:
+            while len(path) > bottom:
+                path.popitem()
         return done[node]
 
-    def _in_place(self, node: Node) -> Iterator[Node]:
-        """The subschemas that ``node`` applies to the same value."""
-        schema = node.schema
-        if isinstance(schema, bool):
-            return
-        if "$ref" in schema:
-            yield self._document.resolve(node, schema["$ref"], "$ref")
-            if node.draft <= Draft.DRAFT7:
-                return
-        for keyword in ("allOf", "anyOf"):
-            for i in range(len(schema.get(keyword, ()))):
-                yield self._document.node(node.at(keyword, i))
+    def _enter(self, node: Node) -> None:
+        if node in self._open:
+            raise InvalidSchemaError(node.pointer, "the schema applies itself to the same value, without end")
+        if len(self._open) >= self._options.max_depth:
+            raise CompileLimitError(
+                "max_depth", self._options.max_depth, len(self._open) + 1, node.pointer[:200]
+            )
+        self._open[node] = iter(self._in_place(node))
 
-    def _combined(self, node: Node) -> NormalForm:
-        """Conjunction of a node's parts, in the order of its text (it is the order of properties)."""
-        schema = node.schema
-        if isinstance(schema, bool):
-            return own_form(self._document, node)
+    def _in_place(self, node: Node) -> list[Node]:
+        """The subschemas that ``node`` applies to the same value, or their negations, as far as it surely
+        needs their forms."""
+        document = self.document
+        if node.schema_of_either is not None:
+            return [self._signed(inner, node) for inner in node.schema_of_either]
+        schema = known(node)
         if "$ref" in schema and node.draft <= Draft.DRAFT7:
-            return self._of_node[self._document.resolve(node, schema["$ref"], "$ref")]
-        parts: dict[str, list[NormalForm]] = {}
+            return [self._signed(document.resolve(node, schema["$ref"], "$ref"), node)]
+        found: list[Node] = []
         for keyword in schema:
             if keyword == "$ref":
-                parts[keyword] = [self._of_node[self._document.resolve(node, schema[keyword], keyword)]]
-            elif keyword == "allOf":
-                parts[keyword] = self._forms_of(node, keyword)
-            elif keyword == "anyOf":
-                parts[keyword] = [union_forms(self._forms_of(node, keyword))]
-            elif keyword == "properties":
-                parts[keyword] = [own_form(self._document, node)]
-        if not parts or (len(parts) == 1 and "properties" in parts):
-            return own_form(self._document, node)
-        if "properties" not in parts:
-            parts["properties"] = [own_form(self._document, node)]
-        form = ANYTHING
-        for group in parts.values():
-            for part in group:
-                form = merge_forms(form, part, self._budget, node.pointer)
-        return form
+                found.append(self._signed(document.resolve(node, schema["$ref"], "$ref"), node))
+            elif keyword == "$dynamicRef" or keyword == "$recursiveRef":
+                found.append(self._signed(document.resolve_dynamic(node), node))
+            elif keyword in ("allOf", "anyOf"):
+                found += [self._signed(inner, node) for inner in self._options_of(node, keyword)]
+            elif keyword == "oneOf":
+                found += self._options_of(node, keyword)
+            elif keyword == "not":
+                found.append(self._signed(document.negation(document.child(node, "not")), node))
+        return found
 
-    def _forms_of(self, node: Node, keyword: str) -> list[NormalForm]:
+    def _signed(self, inner: Node, node: Node) -> Node:
+        """``inner``, negated where ``node`` is."""
+        return self.document.negation(inner) if node.negated else inner
+
+    def _options_of(self, node: Node, keyword: str) -> list[Node]:
+        return [self.document.child(node, keyword, i) for i in range(len(known(node)[keyword]))]
+
+    # -- the keywords of one subschema ---------------------------------------------------------------
+
+    def _combined(self, node: Node) -> NormalForm:
+        if node.schema_of_either is not None:
+            forms = [self.of_node(self._signed(inner, node)) for inner in node.schema_of_either]
+            return self.all_of(forms, node) if node.negated else union_forms(forms)
+        if isinstance(node.schema, bool):
+            return ANYTHING if node.is_true else NOTHING
+        schema = known(node)
+        if "$ref" in schema and node.draft <= Draft.DRAFT7:
+            return self.of_node(self._in_place(node)[0])
+        if node.negated:
+            return self._negation(node)
+        if self._evaluation.needs(node):
+            return union_forms([form for form, _ in self._evaluation.evaluated(node)])
+        return self.all_of(list(self.parts(node).values()), node)
+
+    def parts(self, node: Node) -> dict[str, NormalForm]:
+        """What each keyword of a subschema asks, in the order of the text: it is the order of properties.
+
+        The keywords of its own stand together where ``properties`` does.
+        """
+        schema = known(node)
+        parts: dict[str, NormalForm] = {}
+        for keyword in schema:
+            if keyword == "properties":
+                parts[keyword] = self.assertions.own_form(node)
+            elif keyword == "$ref":
+                parts[keyword] = self.of_node(self.document.resolve(node, schema["$ref"], "$ref"))
+            elif keyword == "$dynamicRef" or keyword == "$recursiveRef":
+                parts[keyword] = self.of_node(self.document.resolve_dynamic(node))
+            elif keyword == "allOf":
+                forms = [self.of_node(inner) for inner in self._options_of(node, keyword)]
+                parts[keyword] = self.all_of(forms, node)
+            elif keyword == "anyOf":
+                parts[keyword] = union_forms(
+                    [self.of_node(inner) for inner in self._options_of(node, keyword)]
+                )
+            elif keyword == "oneOf":
+                parts[keyword] = self.exactly_one(self._options_of(node, keyword), node)
+            elif keyword == "not":
+                parts[keyword] = self.of_node(self.document.negation(self.document.child(node, "not")))
+            elif keyword == "if":
+                parts[keyword] = union_forms(self.conditional(node))
+            elif keyword in ("dependentSchemas", "dependencies"):
+                forms = [self.dependent(node, keyword, name) for name in self.dependents(node, keyword)]
+                parts[keyword] = self.all_of(forms, node)
+        if "properties" not in parts and not OWN.isdisjoint(schema):
+            parts["properties"] = self.assertions.own_form(node)
+        return parts
+
+    def all_of(self, forms: Sequence[NormalForm], node: Node) -> NormalForm:
+        result = ANYTHING
+        for form in forms:
+            result = merge_forms(result, form, self.budget, node.pointer)
+        return result
+
+    def exactly_one(self, options: Sequence[Node], node: Node) -> NormalForm:
+        """One option holds and no other; what it excludes already need not be excluded again."""
+        if len(options) == 1:
+            return self.of_node(options[0])
+        forms = [self.of_node(option) for option in options]
+        by_type: list[Alternatives] = []
+        for place in range(len(FREE)):
+            holders = [i for i, form in enumerate(forms) if form.by_type[place]]
+            found: list[NormalForm] = []
+            for i in holders:
+                chosen = _of_one_type(place, forms[i].by_type[place])
+                for j in holders:
+                    if j != i and not self._exclude(forms[i].by_type[place], forms[j].by_type[place]):
+                        other = self.of_node(self.document.negation(options[j]))
+                        chosen = merge_forms(chosen, other, self.budget, options[j].pointer)
+                found.append(chosen)
+            by_type.append(union_forms(found).by_type[place] if found else ())
+        return NormalForm(tuple(by_type))  # type: ignore[arg-type]
+
+    def conditional(self, node: Node) -> list[NormalForm]:
+        """``if`` holds and ``then``; or it does not and ``else``."""
+        document, schema = self.document, known(node)
+        condition = document.child(node, "if")
+        found = []
+        for keyword, premise in (("then", condition), ("else", document.negation(condition))):
+            form = self.of_node(premise)
+            if keyword in schema:
+                conclusion = self.of_node(document.child(node, keyword))
+                form = merge_forms(form, conclusion, self.budget, node.pointer)
+            found.append(form)
+        return [ANYTHING] if "then" not in schema and "else" not in schema else found
+
+    def dependents(self, node: Node, keyword: str) -> list[str]:
+        """The names in ``dependentSchemas`` or ``dependencies`` that have a schema."""
         return [
-            self._of_node[self._document.node(node.at(keyword, i))] for i in range(len(node.schema[keyword]))
+            name for name, inner in known(node)[keyword].items() if not isinstance(inner, (list, tuple))
         ]
 
-    def _settled(self, form: NormalForm) -> NormalForm:
-        """Enumerated values are checked against the facts beside them; what is left is just values."""
-        if not any(_is_enumeration(facts) for alternatives in form.by_type for facts in alternatives):
-            return form
-        by_type = tuple(
-            tuple(settled for facts in alternatives if (settled := self._settled_facts(facts)) is not None)
-            for alternatives in form.by_type
-        )
-        return NormalForm(by_type)  # type: ignore[arg-type]
+    def dependent(self, node: Node, keyword: str, name: str) -> NormalForm:
+        """Either there is no member ``name``, or the schema that it brings holds."""
+        inner = self.of_node(self.document.child(node, keyword, name))
+        present = _of_one_type(OBJECT, (ObjectFacts(required=(name,)),))
+        with_it = merge_forms(inner, present, self.budget, node.at(keyword, name))
+        return union_forms([self.without(node, name), with_it])
 
-    def _settled_facts(self, facts: Facts) -> Facts | None:
-        if isinstance(facts, LiteralFacts) or facts.values is None:
-            return facts
-        values = tuple(value for value in facts.values if self._facts_hold(facts, value))
-        if not values:
-            return None
-        residues = facts.residues
-        if isinstance(facts, NumberFacts):
-            # how an integer may be written outlives the check
-            return NumberFacts(facts.integer, values=values, residues=residues)
-        if isinstance(facts, StringFacts):
-            return StringFacts(values=values, residues=residues)
-        if isinstance(facts, ArrayFacts):
-            return ArrayFacts(values=values, residues=residues)
-        return ObjectFacts({}, values=values, residues=residues)
+    def without(self, node: Node, name: str) -> NormalForm:
+        """No member ``name``; other types are free."""
+        absent = ObjectFacts((MemberTable({name: (false_at(self.document, node.pointer),)}),))
+        return NormalForm((*((facts,) for facts in FREE[:OBJECT]), (absent,)))  # type: ignore[arg-type]
 
-    def _facts_hold(self, facts: Facts, value: Any) -> bool:
-        """Do the facts, their values and residues apart, hold of a value of their type?"""
-        if isinstance(facts, LiteralFacts):
-            return value in facts.values
-        if isinstance(facts, NumberFacts):
-            return _number_holds(facts, value)
-        if isinstance(facts, StringFacts):
-            return string_matches(facts, value)
-        # loops rather than all(...): half the Python frames for each level of the value
-        if isinstance(facts, ArrayFacts):
-            if len(value) < facts.min_items or (facts.max_items is not None and len(value) > facts.max_items):
-                return False
-            for i, item in enumerate(value):  # noqa: SIM110
-                if not self.holds(facts.item(i), item):
+    def _negation(self, node: Node) -> NormalForm:
+        """Some keyword does not hold. ``node`` is negated."""
+        document, schema = self.document, known(node)
+        plain = document.negation(node)
+        forms = [self.assertions.own_negation(plain)]
+        for keyword in schema:
+            if keyword == "$ref":
+                forms.append(self._not(document.resolve(plain, schema["$ref"], "$ref")))
+            elif keyword == "$dynamicRef" or keyword == "$recursiveRef":
+                forms.append(self._not(document.resolve_dynamic(plain)))
+            elif keyword == "allOf":
+                forms += [self._not(inner) for inner in self._options_of(plain, keyword)]
+            elif keyword == "anyOf":
+                none = [self._not(inner) for inner in self._options_of(plain, keyword)]
+                forms.append(self.all_of(none, node))
+            elif keyword == "oneOf":
+                options = self._options_of(plain, keyword)
+                forms.append(self.all_of([self._not(inner) for inner in options], node))
+                held = [self.of_node(inner) for inner in options]
+                forms += [
+                    merge_forms(held[i], held[j], self.budget, node.pointer)
+                    for i in range(len(held))
+                    for j in range(i)
+                ]
+            elif keyword == "not":
+                forms.append(self.of_node(document.child(plain, "not")))
+            elif keyword == "if":
+                condition = document.child(plain, "if")
+                for name, premise in (("then", condition), ("else", document.negation(condition))):
+                    if name in schema:
+                        conclusion = self._not(document.child(plain, name))
+                        form = merge_forms(self.of_node(premise), conclusion, self.budget, node.pointer)
+                        forms.append(form)
+            elif keyword in ("dependentSchemas", "dependencies"):
+                for name in self.dependents(plain, keyword):
+                    present = _of_one_type(OBJECT, (ObjectFacts(required=(name,)),))
+                    inner = self._not(document.child(plain, keyword, name))
+                    forms.append(merge_forms(inner, present, self.budget, node.pointer))
+        if self._evaluation.needs(plain):
+            forms += self._evaluation.violations(plain)
+        return union_forms(forms)
+
+    def _not(self, node: Node) -> NormalForm:
+        return self.of_node(self.document.negation(node))
+
+    # -- do two alternatives exclude each other? -----------------------------------------------------
+
+    def _exclude(self, left: Alternatives, right: Alternatives) -> bool:
+        """True when surely no value satisfies both; it is only looked so far."""
+        for a in left:
+            for b in right:
+                merged = merge_facts(a, b)
+                if merged is not None and not self._is_surely_empty(merged, 0):
                     return False
-            return True
-        for name, inner in value.items():
-            if not self.holds(facts.member(name), inner):
-                return False
-        return all(name in value for name in facts.required)
+        return True
 
-
-def _is_enumeration(facts: Facts) -> bool:
-    return not isinstance(facts, LiteralFacts) and facts.values is not None
-
-
-def _is_listed(facts: Facts, value: Any) -> bool:
-    return facts.values is None or bool(common((value,), facts.values))
-
-
-def _number_holds(facts: NumberFacts, value: int | float) -> bool:
-    number = exact(value)
-    if facts.integer is not Integer.NO and not isinstance(number, int):
+    def _is_surely_empty(self, facts: Facts, depth: int) -> bool:
+        if isinstance(facts, LiteralFacts):
+            return not facts.values
+        if isinstance(facts, NumberFacts):
+            return is_number_empty(facts)
+        if isinstance(facts, StringFacts):
+            return not facts.is_plain and not string_language(facts, self._options.max_states)
+        if depth == _DISJOINT_DEPTH:
+            return False
+        if isinstance(facts, ArrayFacts):
+            needed = [facts.item(i) for i in range(min(facts.min_items, len(facts.prefix) + 1))]
+        else:
+            needed = [named_member(facts, name) for name in facts.required]
+        for conjunction in needed:
+            if not conjunction:
+                continue
+            if conjunction[0].is_false:
+                return True
+            if any(node in self._open and node not in self._of_node for node in conjunction):
+                continue  # it holds itself: that is for the emptiness test to find out
+            form = self.of(conjunction)
+            if all(self._is_surely_empty(inner, depth + 1) for group in form.by_type for inner in group):
+                return True
         return False
-    if facts.low is not None and (number < facts.low or (facts.low_open and number == facts.low)):
-        return False
-    return facts.high is None or number < facts.high or (number == facts.high and not facts.high_open)
+
+
+def named_member(facts: ObjectFacts, name: str) -> Conjunction:
+    """What the member ``name`` has to satisfy, patterns apart."""
+    conjunction: Conjunction = ()
+    for table in facts.tables:
+        inner = table.properties.get(name)
+        if inner is None and not table.patterns:
+            inner = table.others
+        if inner:
+            conjunction = conjoin(conjunction, inner)
+    return conjunction
+
+
+def _of_one_type(place: int, alternatives: Alternatives) -> NormalForm:
+    return NormalForm(tuple(alternatives if i == place else () for i in range(len(FREE))))  # type: ignore[arg-type]
+
+
+__all__ = ["Evaluated", "NormalForms", "is_true", "named_member"]

@@ -1,167 +1,166 @@
-"""Numbers as text: which ways to write a number satisfy what a schema asks."""
+"""Numbers as text: which ways to write a number satisfy what a schema asks.
+
+The language never holds a text whose exact decimal value violates the facts. Where the facts say nothing
+about the value, it holds all the others. Where they do, it holds these of the others:
+
+- *plain* texts, without exponent: all;
+- *scientific* texts, as programs write them (``1.5e+300``: one digit before the point, and that is zero for
+  zero only): all, when only bounds and enumerated values count. For integers, multiples and
+  non-multiples those with at most 16 digits behind the point, the last of them not a zero; for multiples
+  also those with zeros at the end, when no digit of the text is left behind the point (1.50e2, not 1.50e1);
+  none at all when more than 64 remainders have to be told apart (`number_multiples`).
+
+So all that `json.dumps` writes is there, that last case apart. Other texts with exponents (12e3, 0.5e2) are
+left out, and so are exponents below -324 and above 308: programs read them as zero and infinity, which
+satisfy other facts.
+"""
 
 from __future__ import annotations
 
-import json
-from decimal import Decimal
-from functools import lru_cache
-from math import ceil, floor
-
-import numpy as np
+from collections.abc import Iterator
+from functools import lru_cache, reduce
 
 from structgen.automata import json_text
-from structgen.automata.build import canonical, union
 from structgen.automata.dfa import Dfa
-from structgen.sources.json_schema.facts import Integer, NumberFacts
-from structgen.sources.json_schema.values import exact
+from structgen.errors import CompileLimitError
+from structgen.sources.json_schema.number_bounds import (
+    all_numbers,
+    at_least,
+    at_most,
+    common_exponents,
+    short_numbers,
+    spellings,
+)
+from structgen.sources.json_schema.number_columns import (
+    DIFFERENCE,
+    INTERSECTION,
+    Columns,
+    columns_of,
+    combine,
+    dfa_of,
+)
+from structgen.sources.json_schema.number_facts import (
+    Integer,
+    Number,
+    NumberFacts,
+    allowed_values,
+    divisor_of,
+    exact,
+    is_number_empty,
+    merge_numbers,
+    non_divisors_of,
+    number_matches,
+    number_values,
+)
+from structgen.sources.json_schema.number_multiples import least_remainders, multiples, non_multiples
 
-_MINUS, _DOT, _ZERO = ord("-"), ord("."), ord("0")
+__all__ = [
+    "Integer",
+    "NumberFacts",
+    "is_number_empty",
+    "merge_numbers",
+    "number_language",
+    "number_matches",
+    "number_values",
+]
+
+MAX_STATES = 100_000
+# So many multiples within bounds are enumerated, when remainders need more states than that.
+_MOST_ENUMERATED = 10_000
+_FEW_REMAINDERS = 64
 
 
-def number_language(facts: NumberFacts) -> Dfa:
+@lru_cache(maxsize=4096)
+def number_language(
+    facts: NumberFacts, *, max_digits: int | None = None, max_states: int = MAX_STATES
+) -> Dfa:
     """All ways to write a number that the facts allow; the empty language when there is none.
 
-    Integers are written without exponent, with a fraction of zeros unless draft 4 forbids it.
+    ``max_digits``: at most that many digits before and behind the point, and three in an exponent. Raises
+    `CompileLimitError` (``max_states``) when multiples need a larger automaton.
     """
-    plain = facts.integer is Integer.PLAIN
+    free = facts == NumberFacts(facts.integer)
+    if free and max_digits is None and facts.integer is not Integer.YES:
+        return json_text.number() if facts.integer is Integer.NO else json_text.integer(True)
+    if is_number_empty(facts):
+        return dfa_of(spellings(()))
+    parts = sorted(_parts(facts, max_digits, max_states), key=lambda part: part.n_states)
+    language = reduce(lambda left, right: combine(INTERSECTION, left, right, max_states), parts)
+    excluded = tuple(value for value in map(exact, facts.excluded) if facts.values is None)
+    if excluded:
+        language = combine(DIFFERENCE, language, spellings(excluded), max_states)
+    return dfa_of(language)
+
+
+def _parts(facts: NumberFacts, max_digits: int | None, max_states: int) -> Iterator[Columns]:
+    """Languages whose intersection is that of the facts, exclusions apart."""
+    about_value = False
     if facts.values is not None:
-        return _written(tuple(_texts(value) for value in facts.values), plain)
-    if facts.integer is Integer.NO:
-        return json_text.number()
-    low, high = integer_bounds(facts)
-    if low is None and high is None:
-        return json_text.integer(plain)
-    return integer_range(low, high, plain)
-
-
-def integer_bounds(facts: NumberFacts) -> tuple[int | None, int | None]:
-    """The smallest and the largest integer within the bounds (None: no bound)."""
-    low = high = None
-    if facts.low is not None:
-        low = floor(facts.low) + 1 if facts.low_open else ceil(facts.low)
-    if facts.high is not None:
-        high = ceil(facts.high) - 1 if facts.high_open else floor(facts.high)
-    return low, high
-
-
-@lru_cache(maxsize=1024)
-def integer_range(low: int | None, high: int | None, plain: bool) -> Dfa:
-    """The integers from ``low`` to ``high``, of any size, without leading zeros; -0 is 0.
-
-    One state for each (sign, number of digits read, order of these against the digits of either
-    bound), since the length of the number is not known before its end.
-    """
-    positive = _magnitudes(max(low or 0, 0), high)
-    negative = _magnitudes(max(-high, 0) if high is not None else 0, -low if low is not None else None)
-    states: dict[tuple[object, ...], int] = {("dead",): 0, ("start",): 1}
-    rows: list[dict[int, int]] = [{}, {}]
-    accepting = [False, False]
-    queue: list[tuple[object, ...]] = []
-
-    def state(name: tuple[object, ...], accepts: bool) -> int:
-        number = states.get(name)
-        if number is None:
-            number = states[name] = len(rows)
-            rows.append({})
-            accepting.append(accepts)
-            queue.append(name)
-        return number
-
-    def begin(source: int, sign: str, magnitudes: _Magnitudes | None) -> None:
-        if magnitudes is None:
-            return
-        if magnitudes.low == "0":
-            rows[source][_ZERO] = state((sign, "zero"), True)
-        for digit in "123456789":
-            place = magnitudes.start(digit)
-            rows[source][ord(digit)] = state((sign, *place), magnitudes.accepts(place))
-
-    begin(1, "+", positive)
-    rows[1][_MINUS] = state(("minus",), False)
-    begin(states[("minus",)], "-", negative)
-    queue.remove(("minus",))
-    while queue:
-        name = queue.pop()
-        source = states[name]
-        if name[0] in ("+", "-") and name[1] != "zero":
-            magnitudes = positive if name[0] == "+" else negative
-            if magnitudes is not None:
-                for digit in "0123456789":
-                    place = magnitudes.step(name[1:], digit)
-                    if place is not None:
-                        rows[source][ord(digit)] = state((name[0], *place), magnitudes.accepts(place))
-        if plain:
-            continue
-        if name[0] in ("+", "-") and accepting[source]:
-            rows[source][_DOT] = state(("dot",), False)
-        elif name[0] in ("dot", "zeros"):
-            rows[source][_ZERO] = state(("zeros",), True)
-    table = np.zeros((len(rows), 256), np.int32)
-    for source, row in enumerate(rows):
-        for byte, target in row.items():
-            table[source, byte] = target
-    return canonical(table, np.array(accepting, np.bool_))
-
-
-class _Magnitudes:
-    """Decimal numbers from ``low`` to ``high`` digit by digit.
-
-    A place is (digits read, order against the same number of digits of low, and of high); past the
-    end of a bound the order is no longer of interest.
-    """
-
-    def __init__(self, low: int, high: int | None) -> None:
-        self.low = str(low)
-        self.high = None if high is None else str(high)
-        self._longest = max(len(self.low), len(self.high or ""))
-
-    def start(self, digit: str) -> tuple[int, int, int]:
-        return 1, _order(digit, self.low[0]), 0 if self.high is None else _order(digit, self.high[0])
-
-    def step(self, place: tuple[object, ...], digit: str) -> tuple[int, int, int] | None:
-        length, over_low, over_high = place
-        if not isinstance(length, int) or not isinstance(over_low, int) or not isinstance(over_high, int):
-            return None
-        if self.high is not None and length >= len(self.high):
-            return None
-        if over_low == 0 and length < len(self.low):
-            over_low = _order(digit, self.low[length])
-        elif length >= len(self.low):
-            over_low = 1
-        if self.high is not None and over_high == 0:
-            over_high = _order(digit, self.high[length])
-        return min(length + 1, self._longest + 1), over_low, over_high
-
-    def accepts(self, place: tuple[int, int, int]) -> bool:
-        length, over_low, over_high = place
-        if length < len(self.low) or (length == len(self.low) and over_low < 0):
-            return False
-        return self.high is None or length < len(self.high) or (length == len(self.high) and over_high <= 0)
-
-
-def _magnitudes(low: int, high: int | None) -> _Magnitudes | None:
-    return None if high is not None and high < low else _Magnitudes(low, high)
-
-
-def _order(a: str, b: str) -> int:
-    return (a > b) - (a < b)
-
-
-def _texts(value: int | float) -> tuple[str, ...]:
-    """The plain decimal text of a number (two for zero), then its `json.dumps` if that differs."""
-    number = exact(value)
-    if isinstance(number, int):
-        texts = ("0", "-0") if number == 0 else (str(number),)
+        yield spellings(tuple(map(exact, allowed_values(facts))))
+        about_value = True
     else:
-        texts = (format(Decimal(repr(value)), "f"),)
-    dumped = json.dumps(value)
-    return texts if "e" not in dumped else (*texts, dumped)
+        for part in _about_value(facts, max_digits, max_states):
+            yield part
+            about_value = True
+        if facts.excluded and not about_value:
+            yield all_numbers()
+            about_value = True
+    if about_value:
+        yield common_exponents()
+    if facts.integer is Integer.PLAIN:
+        yield _plain_integers()
+    elif facts.not_integer is Integer.PLAIN:
+        yield _all_but_plain_integers()
+    elif not about_value:
+        yield columns_of(json_text.number())
+    if max_digits is not None:
+        yield short_numbers(max_digits)
 
 
-@lru_cache(maxsize=1024)
-def _written(texts: tuple[tuple[str, ...], ...], plain: bool) -> Dfa:
-    decimal = tuple(text for group in texts for text in group if "e" not in text)
-    exponential = tuple(text for group in texts for text in group if "e" in text)
-    if plain or not exponential:
-        return json_text.numbers(decimal, not plain)
-    return union([json_text.numbers(decimal, True), json_text.words(exponential)])
+def _about_value(facts: NumberFacts, max_digits: int | None, max_states: int) -> Iterator[Columns]:
+    divisor = divisor_of(facts)
+    if facts.integer is Integer.PLAIN and divisor == 1:
+        divisor = None  # the text alone tells
+    non_divisors = non_divisors_of(facts)
+    divided: list[Columns] = []
+    try:
+        remainders = max(map(least_remainders, (*non_divisors, divisor or 1)))
+        listed = None
+        if remainders > _FEW_REMAINDERS:
+            listed = _few(facts, max_digits, min(remainders // 8, _MOST_ENUMERATED))
+        if listed is None:
+            divided += [] if divisor is None else [multiples(divisor, max_states)]
+            divided += [non_multiples(number, max_states) for number in non_divisors]
+    except CompileLimitError:
+        listed = _few(facts, max_digits, _MOST_ENUMERATED)
+        if listed is None:
+            raise
+    if listed is not None:
+        yield spellings(listed)
+        return
+    if facts.low is not None:
+        yield at_least(facts.low, facts.low_open)
+    if facts.high is not None:
+        yield at_most(facts.high, facts.high_open)
+    yield from divided
+
+
+def _few(facts: NumberFacts, max_digits: int | None, limit: int) -> tuple[Number, ...] | None:
+    """The values, when there are few and their multiples many states."""
+    if max_digits is not None:
+        bound = 10**max_digits
+        tight = merge_numbers(facts, NumberFacts(low=-bound, low_open=True, high=bound, high_open=True))
+        if tight is None:
+            return ()
+        facts = tight
+    return number_values(facts, limit)
+
+
+@lru_cache(maxsize=1)
+def _plain_integers() -> Columns:
+    return columns_of(json_text.integer(True))
+
+
+@lru_cache(maxsize=1)
+def _all_but_plain_integers() -> Columns:
+    return combine(DIFFERENCE, columns_of(json_text.number()), _plain_integers(), MAX_STATES)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from referencing import Registry
+
 from structgen.errors import OptionError
+from structgen.sources.json_schema.remote import SchemaRegistry
 
 _BLANKS = " \t\n\r"
 _MAX_WHITESPACE_LIMIT = 1024
@@ -15,26 +18,42 @@ _MAX_DEPTH_LIMIT = 200
 
 @dataclass(frozen=True, slots=True)
 class SchemaOptions:
-    """Options of `json_schema_grammar`; `parse` checks them.
+    """Options of a JSON Schema's compilation; `parse` checks them.
 
+    Text. ``any_order``: members in every order; else in that of the schema (see `json_schema_states`).
     ``whitespace``: "flexible" (up to ``max_whitespace`` blanks between any two JSON tokens, none before
     or after the document) or "compact" (none). ``separators``: exactly these texts between items and
-    between a key and its value, as in `json.dumps`, and no other white space; it replaces
-    ``whitespace``. Limits: ``max_depth`` (nesting of the schema and of chains of ``$ref`` and
-    ``allOf``), ``max_subschemas`` (in the document), ``max_values`` (enumerated, with all that they
-    hold), ``max_alternatives`` (merged alternatives in the whole schema), ``max_rules`` (combinations of
-    subschemas with a place of their own), ``max_states`` (states of one automaton).
+    between a key and its value, as in `json.dumps`, and no other white space. ``indent``: exactly the lines
+    of ``json.dumps(..., indent=n)``. The last two replace ``whitespace``. ``escapes``: "any" spelling of
+    a string's characters, or the "needed" escapes only. ``max_digits``: so many digits before and after a
+    number's point at the most.
+
+    Meaning. ``format``: "assert" or "annotate" the formats that JSON Schema defines. ``registry``: schemas by
+    URI that ``$ref`` may name. ``lenient``: leave out what cannot be enforced and list it on the result.
+
+    Limits: ``max_depth`` (nesting of the schema and of what applies to one value), ``max_subschemas`` (in the
+    document), ``max_values`` (enumerated, with all that they hold), ``max_alternatives`` (merged
+    alternatives in the whole schema), ``max_rules`` (combinations of subschemas), ``max_states`` (states of
+    one automaton), ``max_seconds`` (of compiling, as far as it is done before the first token).
     """
 
+    any_order: bool = False
     whitespace: Literal["flexible", "compact"] = "flexible"
     max_whitespace: int = 64
     separators: tuple[str, str] | None = None
+    indent: int | None = None
+    escapes: Literal["any", "needed"] = "any"
+    max_digits: int | None = None
+    format: Literal["assert", "annotate"] = "assert"
+    registry: SchemaRegistry | None = None
+    lenient: bool = False
     max_depth: int = 128
     max_subschemas: int = 100_000
     max_values: int = 1_000_000
     max_alternatives: int = 20_000
     max_rules: int = 50_000
     max_states: int = 100_000
+    max_seconds: float = 30.0
 
     @staticmethod
     def parse(given: Mapping[str, object]) -> SchemaOptions:
@@ -46,17 +65,48 @@ class SchemaOptions:
             if check is None:
                 raise OptionError(name, value, "one of the known options: " + ", ".join(sorted(_CHECKS)))
             check(name, value)
-        if given.get("separators") is not None and "whitespace" in given:
-            raise OptionError("separators", given["separators"], "not to be given beside 'whitespace'")
+        layouts = [name for name in ("separators", "indent") if given.get(name) is not None]
+        if layouts and ("whitespace" in given or len(layouts) > 1):
+            name = layouts[0]
+            other = "'whitespace'" if "whitespace" in given else f"{layouts[1]!r}"
+            raise OptionError(name, given[name], f"not to be given beside {other}")
         values: dict[str, Any] = dict(given)
         if values.get("separators") is not None:
             values["separators"] = tuple(values["separators"])
         return SchemaOptions(**values)
 
 
-def _check_whitespace(name: str, value: object) -> None:
-    if value not in ("flexible", "compact"):
-        raise OptionError(name, value, "'flexible' or 'compact'")
+def _check_flag(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise OptionError(name, value, "True or False")
+
+
+def _one_of(*choices: str) -> Callable[[str, object], None]:
+    def check(name: str, value: object) -> None:
+        if value not in choices:
+            raise OptionError(name, value, " or ".join(map(repr, choices)))
+
+    return check
+
+
+def _check_indent(name: str, value: object) -> None:
+    if value is not None and (not _is_int(value) or not 0 <= value <= 16):  # type: ignore[operator]
+        raise OptionError(name, value, "an integer from 0 to 16, or None")
+
+
+def _check_registry(name: str, value: object) -> None:
+    if value is not None and not isinstance(value, (Mapping, Registry)):
+        raise OptionError(name, value, "a mapping of schemas by URI, or a referencing.Registry")
+
+
+def _check_digits(name: str, value: object) -> None:
+    if value is not None:
+        _check_limit(name, value)
+
+
+def _check_seconds(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+        raise OptionError(name, value, "a positive number of seconds")
 
 
 def _check_max_whitespace(name: str, value: object) -> None:
@@ -94,8 +144,16 @@ def _is_int(value: object) -> bool:
 
 
 _DEFAULTS = SchemaOptions()
-_CHECKS = {
-    "whitespace": _check_whitespace,
+_CHECKS: dict[str, Callable[[str, object], None]] = {
+    "any_order": _check_flag,
+    "lenient": _check_flag,
+    "whitespace": _one_of("flexible", "compact"),
+    "escapes": _one_of("any", "needed"),
+    "format": _one_of("assert", "annotate"),
+    "indent": _check_indent,
+    "registry": _check_registry,
+    "max_digits": _check_digits,
+    "max_seconds": _check_seconds,
     "max_whitespace": _check_max_whitespace,
     "separators": _check_separators,
     "max_depth": _check_depth,

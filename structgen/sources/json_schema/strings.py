@@ -32,7 +32,7 @@ from structgen.regex.syntax import (
     Repeat,
     Union,
 )
-from structgen.sources.json_schema.formats import format_automaton, format_matches
+from structgen.sources.json_schema.formats import format_complement, format_language, format_matches
 
 # Up to so many characters are spelled out in the automaton; more are counted while reading.
 _SPELLED_OUT = 16
@@ -266,9 +266,11 @@ def _content(key: _Key, max_states: int) -> Dfa:
     node = _regex_of(key)
     content = compile_regex(ANYTHING, "json-string") if node is None else _compiled(node, max_states)
     for name in key.formats:
-        content = intersect(content, format_automaton(name), max_states)
+        format_ = compile_regex(format_language(name), "json-string", max_states)
+        content = intersect(content, format_, max_states)
     for name in key.other_formats:
-        content = difference(content, format_automaton(name), max_states)
+        no_format = compile_regex(format_complement(name), "json-string", max_states)
+        content = intersect(content, no_format, max_states)
     if key.excluded:
         texts = compile_regex(Union(tuple(map(Literal, key.excluded))), "json-string", max_states)
         content = difference(content, texts, max_states)

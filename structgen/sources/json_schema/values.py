@@ -6,7 +6,10 @@ from collections.abc import Hashable, Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
-from structgen.sources.json_schema.facts import ARRAY, BOOLEAN, NULL, NUMBER, OBJECT, STRING
+from structgen.sources.json_schema.number_facts import exact as exact
+
+NULL, BOOLEAN, NUMBER, STRING, ARRAY, OBJECT = range(6)
+"""Places of the JSON types in `NormalForm.by_type`."""
 
 
 def type_of(value: Any) -> int:
@@ -32,15 +35,7 @@ def equality_key(value: Any) -> Hashable:
         return frozenset((name, equality_key(inner)) for name, inner in value.items())
     if isinstance(value, (list, tuple)):
         return ("array", *(equality_key(item) for item in value))
-    return value if isinstance(value, (int, float)) else repr(value)
-
-
-def exact(value: int | float) -> Fraction | int:
-    """A number of the schema as its decimal text says it; an int when it is integral."""
-    if isinstance(value, int):
-        return value
-    fraction = Fraction(repr(value))
-    return fraction.numerator if fraction.denominator == 1 else fraction
+    return exact(value) if isinstance(value, (int, float, Fraction)) else repr(value)
 
 
 def unique(values: Iterable[Any]) -> tuple[Any, ...]:

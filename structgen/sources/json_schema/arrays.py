@@ -1,0 +1,293 @@
+"""Arrays as they are written, item by item: what may come next, and can it still be finished."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from itertools import product
+from typing import Any, NamedTuple
+
+from structgen.errors import CompileLimitError
+from structgen.sources.json_schema.facts import ArrayFacts, Conjunction, ItemWitness, StringFacts
+from structgen.sources.json_schema.finite import FiniteValues
+from structgen.sources.json_schema.merge import conjoin
+from structgen.sources.json_schema.normal_form import NormalForms
+from structgen.sources.json_schema.objects import Alive
+from structgen.sources.json_schema.options import SchemaOptions
+from structgen.sources.json_schema.strings import string_values
+from structgen.sources.json_schema.values import STRING, equality_key
+
+_MOST_CHOICES = 256  # ways in which one item may count for clauses and contains
+_MOST_SEARCHED = 20_000
+_MOST_LISTED = 4096  # so many distinct items are told apart when there are no more
+
+# How repeated items are kept out: not at all; by the texts of strings that were seen; by excluding values.
+FREELY, BY_TEXT, BY_VALUE = range(3)
+
+
+class Spot(NamedTuple):
+    """``index``: items so far, as far as that counts. ``counts``: of those that each `Contains` holds of.
+    ``pending``: clauses without a witness. ``seen``: the items so far, as keys of equality, where they count;
+    ``repeated``: two of them are equal.
+    """
+
+    index: int
+    counts: tuple[int, ...]
+    pending: frozenset[int]
+    seen: frozenset[Hashable] = frozenset()
+    repeated: bool = False
+
+
+class ArrayLanguage:
+    """The arrays of some facts. Raises `CompileLimitError` where clauses combine in too many ways."""
+
+    def __init__(self, facts: ArrayFacts, forms: NormalForms, options: SchemaOptions) -> None:
+        self.facts = facts
+        self._forms = forms
+        self._options = options
+        self._finite = FiniteValues(forms, options)
+        self._values: dict[Hashable, Any] = {}
+        self._finishes: dict[Spot, bool] = {}
+        self._kept_apart: int | None = None
+        ends = [len(facts.prefix), facts.min_items]
+        for clause in facts.clauses:
+            for witness in clause:
+                if isinstance(witness, ItemWitness):
+                    ends.append(witness.first if witness.end is None else witness.end)
+                else:
+                    ends.append(witness.length)
+        self._last = max(ends)  # indices from here on are alike
+
+    @property
+    def start(self) -> Spot:
+        facts = self.facts
+        return Spot(
+            0, tuple(0 for _ in facts.contains), frozenset(range(len(facts.clauses))), frozenset(), False
+        )
+
+    @property
+    def is_simple(self) -> bool:
+        """True when only the number of the items counts."""
+        facts = self.facts
+        return not (facts.contains or facts.clauses or facts.unique or facts.repeats)
+
+    @property
+    def remembers(self) -> bool:
+        """True when the values of items must be known to go on."""
+        return bool(self.facts.repeats) or self.kept_apart == BY_VALUE
+
+    @property
+    def kept_apart(self) -> int:
+        """How equal items are kept out."""
+        if self._kept_apart is None:
+            self._kept_apart = self._found_kept_apart()
+        return self._kept_apart
+
+    def _found_kept_apart(self) -> int:
+        facts = self.facts
+        if not facts.unique or (facts.max_items is not None and facts.max_items <= 1):
+            return FREELY
+        for inner in (*facts.prefix[: facts.max_items], facts.rest):
+            form = self._forms.of(inner)
+            if any(alternatives for i, alternatives in enumerate(form.by_type) if i != STRING):
+                return BY_VALUE
+            for strings in form.by_type[STRING]:
+                if (
+                    isinstance(strings, StringFacts)
+                    and string_values(strings, _MOST_LISTED, self._options.max_states) is not None
+                ):
+                    return BY_VALUE
+        return BY_TEXT
+
+    # -- spots ---------------------------------------------------------------------------------------
+
+    def can_close(self, spot: Spot) -> bool:
+        """May the array end here?"""
+        facts = self.facts
+        if spot.index < facts.min_items or (facts.repeats and not spot.repeated):
+            return False
+        if any(count < wanted.least for count, wanted in zip(spot.counts, facts.contains, strict=True)):
+            return False
+        return all(
+            any(not isinstance(witness, ItemWitness) and spot.index < witness.length for witness in clause)
+            for clause in (facts.clauses[c] for c in spot.pending)
+        )
+
+    def steps(self, spot: Spot, alive: Alive) -> Iterator[tuple[Conjunction, Spot]]:
+        """What the next item may satisfy, and the spot behind it, from where the array can be finished.
+
+        Where values are remembered, the spot lacks the item yet: see `after_value`.
+        """
+        for inner, after in self._choices(spot):
+            if alive(inner) and self.can_finish(after, alive):
+                yield inner, after
+
+    def after_value(self, spot: Spot, value: Any, alive: Alive) -> Spot | None:
+        """``spot``, which `steps` gave, with the value of the item; None when it may not be."""
+        key = equality_key(value)
+        if key in spot.seen:
+            if self.facts.unique:
+                return None
+            return spot._replace(repeated=True)
+        self._values.setdefault(key, value)
+        after = spot if spot.repeated and not self.facts.unique else spot._replace(seen=spot.seen | {key})
+        return after if self.can_finish(after, alive) else None
+
+    def _choices(self, spot: Spot) -> Iterator[tuple[Conjunction, Spot]]:
+        facts = self.facts
+        if facts.max_items is not None and spot.index >= facts.max_items:
+            return
+        base = facts.item(spot.index)
+        if facts.unique and self.remembers and spot.seen:
+            base = conjoin(base, self._among(spot.seen, negated=True))
+        # for each contains and clause, what the item may do for it: (what it satisfies, does it count)
+        factors: list[list[tuple[Conjunction, bool]]] = []
+        for count, wanted in zip(spot.counts, facts.contains, strict=True):
+            if wanted.most is not None:
+                ways = [(wanted.outer, False)]
+                if count < wanted.most:
+                    ways.append((wanted.inner, True))
+            else:
+                ways = [((), False)]
+                if count < wanted.least:
+                    ways.append((wanted.inner, True))
+            factors.append(ways)
+        pending = sorted(spot.pending)
+        for c in pending:
+            ways = [((), False)]
+            for witness in facts.clauses[c]:
+                if (
+                    isinstance(witness, ItemWitness)
+                    and spot.index >= witness.first
+                    and (witness.end is None or spot.index < witness.end)
+                ):
+                    ways = [((), True)] if not witness.inner else [*ways, (witness.inner, True)]
+                    if not witness.inner:
+                        break
+            factors.append(ways)
+        number = 1
+        for ways in factors:
+            number *= len(ways)
+        if number > _MOST_CHOICES:
+            pointer = base[0].pointer if base else ""
+            raise CompileLimitError("max_choices", _MOST_CHOICES, number, pointer, fixed=True)
+        index = spot.index + 1
+        if facts.max_items is None:
+            index = min(index, self._last)
+        for chosen in product(*factors):
+            inner = base
+            for extra, _ in chosen:
+                inner = conjoin(inner, extra)
+            counts = tuple(
+                count + counted if wanted.most is not None else min(count + counted, wanted.least)
+                for count, wanted, (_, counted) in zip(spot.counts, facts.contains, chosen, strict=False)
+            )
+            held = chosen[len(facts.contains) :]
+            left = frozenset(c for c, (_, counted) in zip(pending, held, strict=True) if not counted)
+            yield inner, Spot(index, counts, left, spot.seen, spot.repeated)
+
+    def _among(self, seen: frozenset[Hashable], *, negated: bool) -> Conjunction:
+        values = [self._values[key] for key in sorted(seen, key=repr)]
+        pointer = (self.facts.unique or self.facts.repeats)[0]
+        return (self._forms.document.made({"enum": values}, ("enum", seen), pointer, negated=negated),)
+
+    # -- can it be finished? -------------------------------------------------------------------------
+
+    def can_finish(self, spot: Spot, alive: Alive, *, final: bool = True) -> bool:
+        """Can an array at this spot be finished? ``final``: what ``alive`` says will not change."""
+        known = self._finishes.get(spot) if final else None
+        if known is None:
+            known = self._search(spot, alive)
+            if final:
+                self._finishes[spot] = known
+        return known
+
+    def _search(self, spot: Spot, alive: Alive) -> bool:
+        """Depth first over the spots that follow, those first that bear witness for most."""
+        if self.facts.unique and self.facts.repeats:
+            return False
+        if self.facts.repeats and not spot.repeated and not self._can_repeat(spot, alive):
+            return False
+        plain = spot._replace(seen=frozenset(), repeated=bool(self.facts.repeats))
+        seen = {plain}
+        stack = [plain]
+        while stack:
+            current = stack.pop()
+            if self._is_settled(current):
+                if self._has_items(current, alive):
+                    return self._are_distinct(spot, alive)
+                if self.is_simple:
+                    return False
+            elif self.can_close(current):
+                return self._are_distinct(spot, alive)
+            if len(seen) > _MOST_SEARCHED:
+                raise CompileLimitError("max_searched", _MOST_SEARCHED, len(seen), self._pointer(), fixed=True)
+            for inner, after in self._choices(current):
+                if after not in seen and alive(inner):
+                    seen.add(after)
+                    stack.append(after)
+        return False
+
+    def _pointer(self) -> str:
+        inner = self.facts.rest or (self.facts.prefix[0] if self.facts.prefix else ())
+        return inner[0].pointer if inner else ""
+
+    def _is_settled(self, spot: Spot) -> bool:
+        """True when only items are missing, if anything."""
+        return not spot.pending and all(
+            count >= wanted.least and wanted.most is None
+            for count, wanted in zip(spot.counts, self.facts.contains, strict=True)
+        )
+
+    def _has_items(self, spot: Spot, alive: Alive) -> bool:
+        """Can there be as many items as there must be?"""
+        facts = self.facts
+        needed = range(spot.index, min(facts.min_items, len(facts.prefix)))
+        if facts.min_items > max(len(facts.prefix), spot.index) and not alive(facts.rest):
+            return False
+        return all(alive(facts.prefix[i]) for i in needed)
+
+    def _can_repeat(self, spot: Spot, alive: Alive) -> bool:
+        facts = self.facts
+        end = len(facts.prefix) + 2 if facts.max_items is None else min(facts.max_items, len(facts.prefix) + 2)
+        if spot.index >= len(facts.prefix):
+            slots = 2 if facts.max_items is None else facts.max_items - spot.index
+            items = [facts.rest] * min(slots, 2)
+        else:
+            items = [facts.item(i) for i in range(spot.index, end)]
+        for i, inner in enumerate(items):
+            if not alive(inner):
+                break
+            if spot.seen and alive(conjoin(inner, self._among(spot.seen, negated=False))):
+                return True
+            if any(alive(conjoin(before, inner)) for before in items[:i]):
+                return True
+        return False
+
+    def _are_distinct(self, spot: Spot, alive: Alive) -> bool:
+        """Are there distinct values enough for the items that must still come? (Kuhn 1955)"""
+        facts = self.facts
+        if self.kept_apart == FREELY:
+            return True
+        needed: list[Conjunction] = []
+        for count, wanted in zip(spot.counts, facts.contains, strict=True):
+            needed += [conjoin(facts.rest, wanted.inner)] * (wanted.least - count)
+        needed += [
+            facts.item(i) for i in range(spot.index + len(needed), min(facts.min_items, _MOST_LISTED))
+        ]
+        options: list[Sequence[Hashable]] = []
+        for inner in needed:
+            values = self._finite.values(inner, len(needed) + len(spot.seen) + 1)
+            if values is not None:
+                options.append([key for key in map(equality_key, values) if key not in spot.seen])
+        taken: dict[Hashable, int] = {}
+        return all(_assigned(i, options, taken, set()) for i in range(len(options)))
+
+
+def _assigned(i: int, options: list[Sequence[Hashable]], taken: dict[Hashable, int], tried: set[Hashable]) -> bool:
+    for key in options[i]:
+        if key not in tried:
+            tried.add(key)
+            if key not in taken or _assigned(taken[key], options, taken, tried):
+                taken[key] = i
+                return True
+    return False

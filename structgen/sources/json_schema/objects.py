@@ -1,0 +1,473 @@
+"""Objects as they are written, member by member: what may come next, and can it still be finished.
+
+A place in an object is which names are behind it, how many members there are (as far as that counts), and
+which clauses still wait for a witness. A member may bear witness for several clauses at once; whether it
+does is chosen when its key is written, so that its value is known to satisfy what they ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import combinations
+from typing import NamedTuple
+
+from structgen.errors import CompileLimitError
+from structgen.sources.json_schema.facts import (
+    Absent,
+    Conjunction,
+    MemberTable,
+    NamedMember,
+    ObjectFacts,
+    OtherMember,
+    Pattern,
+    StringFacts,
+)
+from structgen.sources.json_schema.merge import conjoin
+from structgen.sources.json_schema.normal_form import NormalForms
+from structgen.sources.json_schema.options import SchemaOptions
+from structgen.sources.json_schema.strings import matches, merge_strings, string_language, string_values
+from structgen.sources.json_schema.values import STRING, is_spellable
+
+# So many other names are told apart one by one when there are no more; of larger sets it is remembered which
+# were seen.
+_MOST_LISTED = 64
+_MOST_CLAIMS = 6  # clauses that one member may bear witness for, or not: two to the power of this
+_MOST_SEARCHED = 20_000
+
+Alive = Callable[[Conjunction], bool]
+"""Has a conjunction a value?"""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyClass:
+    """Names of other members that are all treated alike. ``patterns``: texts of those that match them."""
+
+    names: StringFacts
+    patterns: frozenset[str]
+    inner: Conjunction
+    keys: frozenset[int]  # places of the witnesses whose ``key`` these names satisfy
+
+
+class Place(NamedTuple):
+    """``at``: how many of the names in order are behind (any order: 0). ``seen``: names behind, of those that
+    come in any order. ``count``: members, as far as that counts. ``pending``: clauses without a witness.
+    """
+
+    at: int
+    seen: frozenset[str]
+    count: int
+    pending: frozenset[int]
+
+
+class Step(NamedTuple):
+    """A member that may come next: its name, or its class; what its value satisfies; the place behind it."""
+
+    name: str
+    key_class: KeyClass | None
+    inner: Conjunction
+    after: Place
+
+
+_NEVER = None  # instead of a conjunction: the name itself is not allowed
+
+
+class ObjectLanguage:
+    """The objects of some facts.
+
+    Raises `CompileLimitError` where key patterns or clauses combine in too many ways.
+    """
+
+    def __init__(self, facts: ObjectFacts, forms: NormalForms, options: SchemaOptions) -> None:
+        self.facts = facts
+        self._forms = forms
+        self._options = options
+        self._inner: dict[str, Conjunction | None] = {}
+        self.ordered = self._names()
+        self._index_of = {name: i for i, name in enumerate(self.ordered)}
+        self._listed: tuple[str, ...] = ()
+        self._witness_keys: list[Conjunction] = []
+        self._classes: tuple[KeyClass, ...] | None = None
+        self._required = frozenset(facts.required)
+        self._clauses: list[list[tuple[str, object, Conjunction]]] | None = None
+        self._counts = facts.min_members > 0 or facts.max_members is not None
+        self._finishes: dict[Place, bool] = {}
+
+    @property
+    def is_simple(self) -> bool:
+        """True when neither counts nor clauses matter: required members are all that must be."""
+        return not self._counts and not self.facts.clauses
+
+    @property
+    def start(self) -> Place:
+        return Place(0, frozenset(), 0, frozenset(range(len(self.facts.clauses))))
+
+    # -- names ---------------------------------------------------------------------------------------
+
+    def _names(self) -> tuple[str, ...]:
+        """Names that are spoken of, in the order that members have."""
+        names: dict[str, None] = {}
+        for table in self.facts.tables:
+            names.update(dict.fromkeys(table.properties))
+        names.update(dict.fromkeys(self.facts.required))
+        for clause in self.facts.clauses:
+            for witness in clause:
+                if isinstance(witness, (Absent, NamedMember)):
+                    names[witness.name] = None
+                elif witness.table is not None:
+                    names.update(dict.fromkeys(witness.table.properties))
+        return tuple(name for name in names if is_spellable(name))
+
+    def inner(self, name: str) -> Conjunction | None:
+        """What the member of a name has to satisfy; None when there can be none of that name."""
+        if name in self._inner:
+            return self._inner[name]
+        found: Conjunction | None = ()
+        for table in self.facts.tables:
+            found = conjoin(found, _of_table(table, name))
+        if self.facts.keys and not self._forms.string_holds(self.facts.keys, name):
+            found = _NEVER
+        self._inner[name] = found
+        return found
+
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """Other names, when there are just a few of them: they come after the ordered ones, in any order."""
+        self._find_classes()
+        return self._listed
+
+    @property
+    def classes(self) -> tuple[KeyClass, ...]:
+        """All other names, in classes without end."""
+        return self._find_classes()
+
+    def _find_classes(self) -> tuple[KeyClass, ...]:
+        if self._classes is None:
+            self._classes, self._listed = self._found_classes()
+        return self._classes
+
+    def _found_classes(self) -> tuple[tuple[KeyClass, ...], tuple[str, ...]]:
+        facts = self.facts
+        for table in facts.tables:
+            if not table.patterns and table.others and table.others[0].is_false:
+                return (), ()  # closed, as most are
+        deciding: dict[str, Pattern] = {}  # patterns that decide what a member has to satisfy
+        witnessing: dict[str, Pattern] = {}
+        keys: list[Conjunction] = []
+        for table in facts.tables:
+            deciding.update((pattern.text, pattern) for pattern, _ in table.patterns)
+        for clause in facts.clauses:
+            for witness in clause:
+                if isinstance(witness, OtherMember):
+                    if witness.pattern is not None:
+                        witnessing[witness.pattern.text] = witness.pattern
+                    if witness.table is not None:
+                        deciding.update((pattern.text, pattern) for pattern, _ in witness.table.patterns)
+                    if witness.key is not None and witness.key not in keys:
+                        keys.append(witness.key)
+        self._witness_keys = keys
+        found: list[tuple[StringFacts, frozenset[str], frozenset[int]]] = [
+            (StringFacts(excluded=frozenset(self.ordered)), frozenset(), frozenset())
+        ]
+        if facts.keys:
+            found = [
+                (merged, frozenset(), frozenset())
+                for names, _, _ in found
+                for allowed in self._forms.of(facts.keys).by_type[STRING]
+                if isinstance(allowed, StringFacts) and (merged := merge_strings(names, allowed)) is not None
+            ]
+        for text, pattern in {**witnessing, **deciding}.items():
+            split = []
+            for names, texts, held in found:
+                inside = merge_strings(names, StringFacts(patterns=(pattern,)))
+                if inside is not None and self._exists(inside):
+                    split.append((inside, texts | {text}, held))
+                outside = merge_strings(names, StringFacts(missed=(pattern,)))
+                if outside is not None and self._exists(outside):
+                    split.append((outside, texts, held))
+            found = split
+            self._limited(len(found), pattern.pointer)
+        for i, key in enumerate(keys):
+            held_too = [
+                (merged, texts, held | {i})
+                for names, texts, held in found
+                for allowed in self._forms.of(key).by_type[STRING]
+                if isinstance(allowed, StringFacts)
+                and (merged := merge_strings(names, allowed)) is not None
+                and self._exists(merged)
+            ]
+            found = [*found, *held_too]
+            self._limited(len(found), key[0].pointer if key else "")
+        classes: list[KeyClass] = []
+        listed: dict[str, None] = {}
+        for names, texts, held in found:
+            inner: Conjunction = ()
+            for table in facts.tables:
+                inner = conjoin(inner, _of_class(table, texts))
+            if inner and inner[0].is_false:
+                continue
+            values = string_values(names, _MOST_LISTED, self._options.max_states)
+            if values is None:
+                classes.append(KeyClass(names, texts, inner, held))
+            else:
+                listed.update(dict.fromkeys(values))
+        return tuple(classes), tuple(listed)
+
+    def _exists(self, names: StringFacts) -> bool:
+        return names.is_plain or bool(string_language(names, self._options.max_states))
+
+    def _limited(self, number: int, pointer: str) -> None:
+        if number > self._options.max_alternatives:
+            raise CompileLimitError("max_alternatives", self._options.max_alternatives, number, pointer)
+
+    # -- clauses -------------------------------------------------------------------------------------
+
+    @property
+    def _witnesses(self) -> list[list[tuple[str, object, Conjunction]]]:
+        """The clauses with witnesses ('absent', name, ()), ('name', name, inner) and ('class', class, inner)."""
+        if self._clauses is None:
+            self._clauses = [
+                [concrete for witness in clause for concrete in self._concrete(witness)]
+                for clause in self.facts.clauses
+            ]
+        return self._clauses
+
+    def _concrete(self, witness: object) -> Iterator[tuple[str, object, Conjunction]]:
+        if isinstance(witness, Absent):
+            yield "absent", witness.name, ()
+        elif isinstance(witness, NamedMember):
+            if is_spellable(witness.name):
+                yield "name", witness.name, witness.inner
+        elif isinstance(witness, OtherMember):
+            classes = self.classes
+            for name in (*self.ordered, *self._listed):
+                if self._is_meant(witness, name):
+                    yield "name", name, witness.inner
+            for key_class in classes:
+                if witness.pattern is not None and witness.pattern.text not in key_class.patterns:
+                    continue
+                if witness.table is not None and any(
+                    pattern.text in key_class.patterns for pattern, _ in witness.table.patterns
+                ):
+                    continue
+                if witness.key is not None and self._witness_keys.index(witness.key) not in key_class.keys:
+                    continue
+                yield "class", key_class, witness.inner
+
+    def _is_meant(self, witness: OtherMember, name: str) -> bool:
+        if witness.pattern is not None and not matches(witness.pattern, name):
+            return False
+        if witness.table is not None:
+            table = witness.table
+            if name in table.properties or any(matches(pattern, name) for pattern, _ in table.patterns):
+                return False
+        return witness.key is None or self._forms.string_holds(witness.key, name)
+
+    # -- places --------------------------------------------------------------------------------------
+
+    def can_close(self, place: Place) -> bool:
+        """May the object end here?"""
+        facts = self.facts
+        if place.count < facts.min_members and self._counts:
+            return False
+        if any(self._is_ahead(name, place) for name in facts.required):
+            return False
+        return all(
+            any(kind == "absent" and self._is_ahead(str(name), place) for kind, name, _ in self._witnesses[c])
+            for c in place.pending
+        )
+
+    def _is_ahead(self, name: str, place: Place) -> bool:
+        """True when a member of this name has not come yet and may still come."""
+        if name in place.seen:
+            return False
+        if self._options.any_order:
+            return True
+        return self._index_of.get(name, -1) >= place.at or name in self.listed
+
+    def skipped(self, place: Place) -> Place:
+        """The place when the next name in order is left out."""
+        name = self.ordered[place.at]
+        pending = place.pending
+        if pending:
+            pending = frozenset(
+                c for c in pending if ("absent", name, ()) not in self._witnesses[c]
+            )
+        return Place(place.at + 1, place.seen, place.count, pending)
+
+    def named_steps(self, name: str, place: Place, alive: Alive) -> Iterator[Step]:
+        """The ways to write the member of a name next, after which the object can be finished."""
+        inner = self.inner(name)
+        if inner is not None:
+            yield from self._steps(name, None, inner, place, alive)
+
+    def class_steps(self, key_class: KeyClass, place: Place, alive: Alive) -> Iterator[Step]:
+        """The same for a member whose name is of a class."""
+        yield from self._steps("", key_class, key_class.inner, place, alive)
+
+    def _steps(
+        self, name: str, key_class: KeyClass | None, inner: Conjunction, place: Place, alive: Alive
+    ) -> Iterator[Step]:
+        count = self._counted(place.count + 1) if self._counts else 0
+        most = self.facts.max_members
+        if most is not None and place.count >= most:
+            return
+        if self._options.any_order or key_class is not None or name in self._listed:
+            at = place.at if self._options.any_order else len(self.ordered)
+            seen = place.seen if key_class is not None else place.seen | {name}
+        else:
+            at, seen = place.at + 1, place.seen
+        pending = place.pending
+        freely: frozenset[int] = frozenset()
+        claims: list[tuple[int, Conjunction]] = []
+        for c in sorted(pending):
+            for kind, which, extra in self._witnesses[c]:
+                if (kind == "name" and key_class is None and which == name) or (
+                    kind == "class" and which is key_class
+                ):
+                    if not extra or all(node in inner for node in extra):
+                        freely |= {c}
+                    else:
+                        claims.append((c, extra))
+        claims = [claim for claim in claims if claim[0] not in freely]
+        if len(claims) > _MOST_CLAIMS:
+            pointer = claims[0][1][0].pointer
+            raise CompileLimitError("max_claims", _MOST_CLAIMS, len(claims), pointer, fixed=True)
+        for size in range(len(claims) + 1):
+            for chosen in combinations(claims, size):
+                value = inner
+                for _, extra in chosen:
+                    value = conjoin(value, extra)
+                after = Place(at, seen, count, pending - freely - {c for c, _ in chosen})
+                if alive(value) and self.can_finish(after, alive):
+                    yield Step(name, key_class, value, after)
+
+    def _counted(self, count: int) -> int:
+        """Counts past what matters are alike."""
+        if self.facts.max_members is None:
+            return min(count, self.facts.min_members)
+        return count
+
+    # -- can it be finished? -------------------------------------------------------------------------
+
+    def can_finish(self, place: Place, alive: Alive, *, final: bool = True) -> bool:
+        """Can an object at this place be finished? ``final``: what ``alive`` says will not change."""
+        if not final:
+            return self._search(place, alive)
+        known = self._finishes.get(place)
+        if known is None:
+            known = self._finishes[place] = self._search(place, alive)
+        return known
+
+    def _search(self, place: Place, alive: Alive) -> bool:
+        facts = self.facts
+        needed = [name for name in facts.required if self._is_ahead(name, place)]
+        for name in needed:
+            inner = self.inner(name)
+            if inner is None or not alive(inner):
+                return False
+        most = facts.max_members
+        if most is not None and place.count + len(needed) > most:
+            return False
+        if not place.pending and place.count + len(needed) >= facts.min_members:
+            return True
+        budget = [_MOST_SEARCHED]
+        return self._choose(sorted(place.pending), {name: () for name in needed}, set(), [], place, alive, budget)
+
+    def _choose(
+        self,
+        clauses: list[int],
+        present: dict[str, Conjunction],
+        absent: set[str],
+        others: list[tuple[KeyClass, Conjunction]],
+        place: Place,
+        alive: Alive,
+        budget: list[int],
+    ) -> bool:
+        """Find a witness for each clause, such that all of them can be together: backtracking."""
+        budget[0] -= 1
+        if budget[0] < 0:
+            raise CompileLimitError("max_searched", _MOST_SEARCHED, _MOST_SEARCHED + 1, fixed=True)
+        if not clauses:
+            return self._fits(present, absent, others, place, alive)
+        rest = clauses[1:]
+        for kind, which, extra in self._witnesses[clauses[0]]:
+            if kind == "absent":
+                name = str(which)
+                if self._is_ahead(name, place) and name not in present:
+                    if self._choose(rest, present, absent | {name}, others, place, alive, budget):
+                        return True
+            elif kind == "name":
+                name = str(which)
+                inner = self.inner(name)
+                if inner is None or name in absent or not self._is_ahead(name, place):
+                    continue
+                both = conjoin(present.get(name, ()), extra)
+                if alive(conjoin(inner, both)):
+                    if self._choose(rest, {**present, name: both}, absent, others, place, alive, budget):
+                        return True
+            elif isinstance(which, KeyClass) and alive(conjoin(which.inner, extra)):
+                if self._choose(rest, present, absent, [*others, (which, extra)], place, alive, budget):
+                    return True
+        return False
+
+    def _fits(
+        self,
+        present: dict[str, Conjunction],
+        absent: set[str],
+        others: list[tuple[KeyClass, Conjunction]],
+        place: Place,
+        alive: Alive,
+    ) -> bool:
+        """Do the numbers allow these members, and enough more?"""
+        facts = self.facts
+        count = place.count + len(present)
+        if facts.max_members is not None and count + len(others) > facts.max_members:
+            if not others or count + 1 > facts.max_members:
+                return False
+            together: Conjunction = ()  # perhaps one member will do for all
+            for key_class, extra in others:
+                if key_class is not others[0][0]:
+                    return False
+                together = conjoin(together, extra)
+            if not alive(conjoin(others[0][0].inner, together)):
+                return False
+            others = others[:1]
+        missing = facts.min_members - count - len(others)
+        if missing <= 0:
+            return True
+        if any(alive(key_class.inner) for key_class in self.classes):
+            return True
+        for name in (*self.ordered, *self._listed):
+            if missing <= 0:
+                break
+            inner = self.inner(name)
+            if (
+                name not in present
+                and name not in absent
+                and self._is_ahead(name, place)
+                and inner is not None
+                and alive(inner)
+            ):
+                missing -= 1
+        return missing <= 0
+
+
+def _of_table(table: MemberTable, name: str) -> Conjunction:
+    found: Conjunction = table.properties.get(name, ())
+    matched = name in table.properties
+    for pattern, inner in table.patterns:
+        if matches(pattern, name):
+            matched = True
+            found = conjoin(found, inner)
+    return found if matched else table.others
+
+
+def _of_class(table: MemberTable, texts: frozenset[str]) -> Conjunction:
+    found: Conjunction = ()
+    matched = False
+    for pattern, inner in table.patterns:
+        if pattern.text in texts:
+            matched = True
+            found = conjoin(found, inner)
+    return found if matched else table.others

@@ -1,0 +1,326 @@
+"""The parser of a JSON Schema, state by state: made when text first comes there.
+
+A state is a tuple whose first member is the method that expands it. Objects and arrays are numbered in the
+order in which they are met.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from structgen.automata import json_text
+from structgen.automata.dfa import Dfa
+from structgen.growing import (
+    BEGIN_KEY,
+    BEGIN_TEXT,
+    END_KEY,
+    END_TEXT,
+    ENDS,
+    Call,
+    Edge,
+    Jump,
+    Key,
+    Read,
+    State,
+)
+from structgen.sources.json_schema.arrays import BY_TEXT, ArrayLanguage, Spot
+from structgen.sources.json_schema.document import Node
+from structgen.sources.json_schema.emptiness import Emptiness
+from structgen.sources.json_schema.facts import (
+    ArrayFacts,
+    Conjunction,
+    LiteralFacts,
+    NumberFacts,
+    ObjectFacts,
+    StringFacts,
+)
+from structgen.sources.json_schema.normal_form import NormalForms
+from structgen.sources.json_schema.numbers import number_language
+from structgen.sources.json_schema.objects import KeyClass, ObjectLanguage, Place, Step
+from structgen.sources.json_schema.options import SchemaOptions
+from structgen.sources.json_schema.punctuation import Punctuation, punctuation
+from structgen.sources.json_schema.strings import Automaton, string_language
+from structgen.sources.json_schema.values import ARRAY, BOOLEAN, NULL, NUMBER, OBJECT, STRING
+
+_DONE: Key = ("done",)
+
+
+class SchemaStates:
+    """A `structgen.growing.StateSource`. ``root`` is a conjunction that has a value."""
+
+    def __init__(
+        self, root: Conjunction, forms: NormalForms, emptiness: Emptiness, options: SchemaOptions
+    ) -> None:
+        self._root = root
+        self._forms = forms
+        self._emptiness = emptiness
+        self._options = options
+        self._objects: list[ObjectLanguage] = []
+        self._arrays: list[ArrayLanguage] = []
+        self._numbers: dict[int, int] = {}
+        self._scalars: dict[Conjunction, tuple[tuple[Automaton, ...], ...]] = {}
+
+    @property
+    def start(self) -> Key:
+        return ("value", self._root, 0)
+
+    def expand(self, key: Key) -> State:
+        if not isinstance(key, tuple):
+            raise TypeError(f"{key!r} is no state of a schema")
+        state: State = getattr(self, f"_{key[0]}")(*key[1:])
+        return state
+
+    def resolve(self, key: Key, text: bytes) -> Key | None:
+        """After an item whose value must be known: where the array goes on."""
+        if not isinstance(key, tuple):
+            return None
+        _, number, spot, level = key
+        after = self._arrays[number].after_value(spot, json.loads(text), self._emptiness.is_alive)
+        return None if after is None else ("after_item", number, after, level)
+
+    def described(self, key: Key) -> Iterator[Node]:
+        """The subschemas that speak at a state, for messages."""
+        if isinstance(key, tuple):
+            for part in key:
+                if isinstance(part, tuple) and part and all(isinstance(node, Node) for node in part):
+                    yield from part
+
+    # -- values --------------------------------------------------------------------------------------
+
+    def _done(self) -> State:
+        return State((), ENDS)
+
+    def _value(self, conjunction: Conjunction, level: int) -> State:
+        """A value, as a rule of its own."""
+        return State(list(self._written(conjunction, level, _DONE)))
+
+    def _written(self, conjunction: Conjunction, level: int, target: Key) -> Iterator[Edge]:
+        """Edges that read a value and go on in ``target``."""
+        for number, parts in enumerate(self._scalar_parts(conjunction)):
+            if len(parts) == 1:
+                yield Read(parts[0], target)
+            else:
+                yield Read(parts[0], ("part", conjunction, number, 1, target))
+        form = self._forms.of(conjunction)
+        if form.has_children and any(
+            self._emptiness.facts_are_alive(facts)
+            for facts in (*form.by_type[ARRAY], *form.by_type[OBJECT])
+        ):
+            yield Call(("container", conjunction, level), target)
+
+    def _part(self, conjunction: Conjunction, number: int, place: int, target: Key) -> State:
+        """Further terminals of a string that takes several."""
+        parts = self._scalar_parts(conjunction)[number]
+        last = place == len(parts) - 1
+        after = target if last else ("part", conjunction, number, place + 1, target)
+        return State((Read(parts[place], after),))
+
+    def _scalar_parts(self, conjunction: Conjunction) -> tuple[tuple[Automaton, ...], ...]:
+        known = self._scalars.get(conjunction)
+        if known is None:
+            known = self._scalars[conjunction] = tuple(self._found_scalars(conjunction, whole=False))
+        return known
+
+    def _found_scalars(self, conjunction: Conjunction, *, whole: bool) -> Iterator[tuple[Automaton, ...]]:
+        form = self._forms.of(conjunction)
+        words = {
+            json.dumps(value)
+            for place in (NULL, BOOLEAN)
+            for facts in form.by_type[place]
+            if isinstance(facts, LiteralFacts)
+            for value in facts.values
+        }
+        if words:
+            yield (json_text.words(tuple(sorted(words))),)
+        for facts in form.by_type[NUMBER]:
+            if isinstance(facts, NumberFacts):
+                language = number_language(facts, max_digits=self._options.max_digits)
+                if not language.is_empty:
+                    yield (language,)
+        for facts in form.by_type[STRING]:
+            if isinstance(facts, StringFacts):
+                for parts in string_language(facts, self._options.max_states, whole=whole):
+                    if not any(isinstance(part, Dfa) and part.is_empty for part in parts):
+                        yield parts
+
+    def _container(self, conjunction: Conjunction, level: int) -> State:
+        """An array or an object."""
+        edges: list[Edge] = []
+        form = self._forms.of(conjunction)
+        marks = self._marks(level)
+        for facts in form.by_type[ARRAY]:
+            if isinstance(facts, ArrayFacts) and self._emptiness.facts_are_alive(facts):
+                array = self._emptiness.array_language(facts)
+                number = self._number(array, self._arrays)
+                edges += self._opened_array(array, number, level, marks)
+        for facts in form.by_type[OBJECT]:
+            if isinstance(facts, ObjectFacts) and self._emptiness.facts_are_alive(facts):
+                language = self._emptiness.object_language(facts)
+                number = self._number(language, self._objects)
+                edges += self._opened_object(language, number, level, marks)
+        return State(edges)
+
+    def _number(self, language: Any, languages: list[Any]) -> int:
+        number = self._numbers.get(id(language))
+        if number is None:
+            number = self._numbers[id(language)] = len(languages)
+            languages.append(language)
+        return number
+
+    def _marks(self, level: int) -> Punctuation:
+        return punctuation(self._options, level)
+
+    def _inside(self, level: int) -> int:
+        """The level of what is inside; it counts only where lines are indented by it."""
+        return level + 1 if self._options.indent is not None else 0
+
+    # -- objects -------------------------------------------------------------------------------------
+
+    def _opened_object(
+        self, language: ObjectLanguage, number: int, level: int, marks: Punctuation
+    ) -> Iterator[Edge]:
+        if self._has_member(language, language.start):
+            yield Read(marks.open_object, ("first_member", number, level))
+        if language.can_close(language.start):
+            yield Read(marks.empty_object, _DONE)
+
+    def _has_member(self, language: ObjectLanguage, place: Place) -> bool:
+        """May a member come next?"""
+        while True:
+            for _ in self._steps_here(language, place):
+                return True
+            if self._options.any_order or place.at == len(language.ordered):
+                return False
+            if language.ordered[place.at] in language.facts.required:
+                return False
+            place = language.skipped(place)
+
+    def _steps_here(self, language: ObjectLanguage, place: Place) -> Iterator[Step]:
+        """Members that may come next without another name in order being left out."""
+        alive = self._emptiness.is_alive
+        if self._options.any_order:
+            names: tuple[str, ...] = (*language.ordered, *language.listed)
+        elif place.at < len(language.ordered):
+            yield from language.named_steps(language.ordered[place.at], place, alive)
+            return
+        else:
+            names = language.listed
+        for name in names:
+            if name not in place.seen:
+                yield from language.named_steps(name, place, alive)
+        for key_class in language.classes:
+            yield from language.class_steps(key_class, place, alive)
+
+    def _first_member(self, number: int, level: int) -> State:
+        return self._members(number, self._objects[number].start, level)
+
+    def _members(self, number: int, place: Place, level: int) -> State:
+        """A key."""
+        language = self._objects[number]
+        edges: list[Edge] = []
+        remembered: list[Edge] = []
+        for step in self._steps_here(language, place):
+            if step.key_class is None:
+                target = ("colon", number, step.inner, step.after, level)
+                edges.append(Read(json_text.key(step.name), target))
+            else:
+                place_of_class = language.classes.index(step.key_class)
+                remembered.append(
+                    Jump(("key", number, place_of_class, step.inner, step.after, level))
+                )
+        if not self._options.any_order and place.at < len(language.ordered):
+            name = language.ordered[place.at]
+            after = language.skipped(place)
+            if name not in language.facts.required and language.can_finish(after, self._emptiness.is_alive):
+                edges.append(Jump(("members", number, after, level)))
+        return State((*edges, *remembered))
+
+    def _key(self, number: int, key_class: int, inner: Conjunction, after: Place, level: int) -> State:
+        """Another key begins: its text is remembered."""
+        return State((Jump(("other_key", number, key_class, inner, after, level)),), BEGIN_KEY)
+
+    def _other_key(self, number: int, key_class: int, inner: Conjunction, after: Place, level: int) -> State:
+        target = ("key_read", number, inner, after, level)
+        return State([Read(part, target) for part in self._key_automata(number, key_class)])
+
+    def _key_automata(self, number: int, place: int) -> list[Automaton]:
+        key_class: KeyClass = self._objects[number].classes[place]
+        return [
+            parts[0] for parts in string_language(key_class.names, self._options.max_states, whole=True)
+        ]
+
+    def _key_read(self, number: int, inner: Conjunction, after: Place, level: int) -> State:
+        return State((Jump(("colon", number, inner, after, level)),), END_KEY)
+
+    def _colon(self, number: int, inner: Conjunction, after: Place, level: int) -> State:
+        return State((Read(self._marks(level).colon, ("member", number, inner, after, level)),))
+
+    def _member(self, number: int, inner: Conjunction, after: Place, level: int) -> State:
+        """The value of a member."""
+        return State(
+            list(self._written(inner, self._inside(level), ("after_member", number, after, level)))
+        )
+
+    def _after_member(self, number: int, place: Place, level: int) -> State:
+        language, marks = self._objects[number], self._marks(level)
+        edges: list[Edge] = []
+        if self._has_member(language, place):
+            edges.append(Read(marks.object_comma, ("members", number, place, level)))
+        if language.can_close(place):
+            edges.append(Read(marks.end_object, _DONE))
+        return State(edges)
+
+    # -- arrays --------------------------------------------------------------------------------------
+
+    def _opened_array(
+        self, language: ArrayLanguage, number: int, level: int, marks: Punctuation
+    ) -> Iterator[Edge]:
+        if any(True for _ in language.steps(language.start, self._emptiness.is_alive)):
+            yield Read(marks.open_array, ("items", number, language.start, level))
+        if language.can_close(language.start):
+            yield Read(marks.empty_array, _DONE)
+
+    def _items(self, number: int, spot: Spot, level: int) -> State:
+        """An item."""
+        language = self._arrays[number]
+        edges: list[Edge] = []
+        for inner, after in language.steps(spot, self._emptiness.is_alive):
+            if language.remembers:
+                edges.append(Jump(("text", number, inner, after, level)))
+            elif language.kept_apart == BY_TEXT:
+                edges.append(Jump(("string", number, inner, after, level)))
+            else:
+                edges += self._written(inner, self._inside(level), ("after_item", number, after, level))
+        return State(edges)
+
+    def _string(self, number: int, inner: Conjunction, after: Spot, level: int) -> State:
+        """A string item begins that must be a new one: its text is remembered, like a key's."""
+        return State((Jump(("string_item", number, inner, after, level)),), BEGIN_KEY)
+
+    def _string_item(self, number: int, inner: Conjunction, after: Spot, level: int) -> State:
+        target = ("string_read", number, after, level)
+        return State([Read(parts[0], target) for parts in self._found_scalars(inner, whole=True)])
+
+    def _string_read(self, number: int, after: Spot, level: int) -> State:
+        return State((Jump(("after_item", number, after, level)),), END_KEY)
+
+    def _text(self, number: int, inner: Conjunction, after: Spot, level: int) -> State:
+        """An item begins whose value must be known."""
+        return State((Jump(("text_item", number, inner, after, level)),), BEGIN_TEXT)
+
+    def _text_item(self, number: int, inner: Conjunction, after: Spot, level: int) -> State:
+        return State(list(self._written(inner, self._inside(level), ("text_read", number, after, level))))
+
+    def _text_read(self, number: int, after: Spot, level: int) -> State:
+        return State((), END_TEXT)
+
+    def _after_item(self, number: int, spot: Spot, level: int) -> State:
+        language, marks = self._arrays[number], self._marks(level)
+        edges: list[Edge] = []
+        if any(True for _ in language.steps(spot, self._emptiness.is_alive)):
+            edges.append(Read(marks.array_comma, ("items", number, spot, level)))
+        if language.can_close(spot):
+            edges.append(Read(marks.end_array, _DONE))
+        return State(edges)
