@@ -20,6 +20,10 @@ from structgen.tables import build_tables
 from structgen.vocabulary import Vocabulary
 from structgen.warmup import ensure_kernels
 
+# What is a JSON Schema, or a mistake that the front end explains; all else is a Python type. None is no type
+# here: it is what a forgotten argument looks like.
+_JSON_VALUES = (Mapping, str, bool, int, float, list, tuple, bytes, type(None))
+
 
 class Compiler:
     """Compiles grammars for one vocabulary. Keep one per model; safe for several threads.
@@ -39,16 +43,23 @@ class Compiler:
         self._cache: OrderedDict[tuple[str, str, str], CompiledGrammar] = OrderedDict()
         self._lock = threading.Lock()
 
-    def json_schema(self, schema: Mapping[str, Any] | bool | str, **options: Any) -> CompiledGrammar:
-        """JSON texts that are valid under a JSON Schema (a mapping, a bool, or its JSON text).
+    def json_schema(self, schema: Mapping[str, Any] | bool | str | Any, **options: Any) -> CompiledGrammar:
+        """JSON texts that are valid under a JSON Schema (a mapping, a bool, or its JSON text), or that are
+        values of a Python type or the arguments of a function (see `structgen.schema_of`).
 
         Options: see `structgen.sources.json_schema.SchemaOptions`. Raises `InvalidSchemaError`,
-        `UnsupportedSchemaError`, `UnsatisfiableSchemaError`, `CompileLimitError`, `OptionError`.
+        `UnsupportedSchemaError`, `UnsatisfiableSchemaError`, `CompileLimitError`, `OptionError`, and
+        `PythonTypeError` for a type that has no exact schema.
         """
         from structgen.sources.json_schema import json_schema_grammar
 
-        text = schema if isinstance(schema, str) else _json_text(schema)
-        return self._compiled("json_schema", text, options, lambda: json_schema_grammar(schema, **options))
+        given: Any = schema
+        if not isinstance(schema, _JSON_VALUES):
+            from structgen.sources.python_types import schema_of
+
+            given = schema_of(schema)
+        text = given if isinstance(given, str) else _json_text(given)
+        return self._compiled("json_schema", text, options, lambda: json_schema_grammar(given, **options))
 
     def regex(
         self, pattern: str, dialect: Literal["python", "ecma"] = "python", *, flags: str = ""
