@@ -32,6 +32,7 @@ PERSON = {
 }
 FILES = {
     "person.json": json.dumps(PERSON),
+    "people.py": "import enum\nclass Colour(enum.Enum):\n    RED = 'red'\n\nclass Outer:\n    def f(x: int) -> None: ...\n",
     "broken.json": '{"type": "object",\n "properties": }',
     "no_schema.json": '{"type": "objekt"}',
     "unsupported.json": '{"type": "array", "items": {"type": "integer"}, "uniqueItems": true}',

@@ -136,7 +136,7 @@ class _Translation:
 
     def _plain(self, token: re.Match[str]) -> str:
         text = token["other"]
-        if text == "(":
+        if text in "(\\":
             raise ForeignPatternError(self._pattern[token.start() : token.start() + 4], token.start())
         if text == ")" and len(self._wide) > 1:
             self._wide.pop()

@@ -86,6 +86,13 @@ class ExactJsonSchema(GenerateJsonSchema):
             if config is not None:
                 self._core_configs.pop()
 
+    def generate(self, schema: Any, mode: Any = "validation") -> JsonSchemaValue:
+        made = super().generate(schema, mode)
+        for definition in made.get("$defs", {}).values():
+            # of a named type `generate_inner` returns only the reference
+            self._settled(definition)
+        return made
+
     def definitions_schema(self, schema: core_schema.DefinitionsSchema) -> JsonSchemaValue:
         for definition in schema["definitions"]:
             self._core_definitions[str(definition.get("ref"))] = definition
@@ -115,7 +122,8 @@ class ExactJsonSchema(GenerateJsonSchema):
                 schema["pattern"] = forms[named]
             if named == "zoneinfo":
                 schema["enum"] = sorted(zoneinfo.available_timezones())
-            if named in forms or named in _DROPPED_FORMATS or re.fullmatch("uuid[0-9]|zoneinfo", named):
+            said = named in forms or named == "zoneinfo" or re.fullmatch("uuid[0-9]", named)
+            if (said and ("pattern" in schema or "enum" in schema)) or named in _DROPPED_FORMATS:
                 del schema["format"]
         if schema.get("type") in ("integer", "number"):
             for stray, keyword in _STRAY_BOUNDS.items():
@@ -265,6 +273,9 @@ class ExactJsonSchema(GenerateJsonSchema):
     # -- enumerations ------------------------------------------------------------------------------
 
     def literal_schema(self, schema: core_schema.LiteralSchema) -> JsonSchemaValue:
+        for value in schema["expected"]:
+            if isinstance(value, Enum) and not isinstance(value, (str, int)):
+                self._refuse(f"no JSON is read as {value!r}", "use its value, or the whole Enum")
         self._check_values([v.value if isinstance(v, Enum) else v for v in schema["expected"]])
         return super().literal_schema(schema)
 
@@ -281,12 +292,6 @@ class ExactJsonSchema(GenerateJsonSchema):
                 )
 
     # -- arrays ------------------------------------------------------------------------------------
-
-    def tuple_schema(self, schema: core_schema.TupleSchema) -> JsonSchemaValue:
-        at = schema.get("variadic_item_index")
-        if at is not None and at + 1 != len(schema["items_schema"]):
-            self._refuse("a tuple with items behind the repeated one cannot be described")
-        return super().tuple_schema(schema)
 
     def set_schema(self, schema: core_schema.SetSchema) -> JsonSchemaValue:
         self._check_hashable(schema)
