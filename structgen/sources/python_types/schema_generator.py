@@ -254,21 +254,22 @@ class ExactJsonSchema(GenerateJsonSchema):
         bounds = _bounds(schema)
         forms: list[JsonSchemaValue] = []
         number: JsonSchemaValue = {"type": "number", **bounds}
-        if digits is None and places is None:
-            forms.append(number)
-        elif places is not None and "multipleOf" not in bounds and (digits or 0) <= _DIGITS_OF_A_FLOAT:
-            # on its way from a JSON number to a Decimal the value is a float
-            forms.append(number | _decimal_range(digits, places, bounds))
+        # A JSON number comes to pydantic's Decimal through a float: 1e999 is refused, many digits are lost.
+        # So texts are the rule, and numbers where they are short, or where bounds leave no choice.
+        if places is not None and digits is not None:
+            if digits <= _DIGITS_OF_A_FLOAT and "multipleOf" not in bounds:
+                forms.append(number | _decimal_range(digits, places, bounds))
+        elif digits is None and bounds and not (places is not None and "multipleOf" in bounds):
+            forms.append(number if places is None else number | {"multipleOf": _unit(places)})
         if not bounds:
             forms.append({"type": "string", "pattern": text_forms.decimal_form(digits, places)})
         if not forms:
-            self._refuse("max_digits beside bounds cannot be described", _IN_A_VALIDATOR)
+            self._refuse("its digits and its bounds together cannot be described", _IN_A_VALIDATOR)
         return forms[0] if len(forms) == 1 else {"anyOf": forms}
 
     def fraction_schema(self, schema: Any) -> JsonSchemaValue:
         bounds = _bounds(schema)
-        number: JsonSchemaValue = {"type": "number", **bounds}
-        return number if bounds else {"anyOf": [number, {"type": "string", "pattern": text_forms.FRACTION}]}
+        return {"type": "number", **bounds} if bounds else {"type": "string", "pattern": text_forms.FRACTION}
 
     # -- enumerations ------------------------------------------------------------------------------
 
@@ -450,16 +451,18 @@ def _bounds(schema: Mapping[str, Any]) -> JsonSchemaValue:
     return found
 
 
-def _decimal_range(digits: int | None, places: int, bounds: JsonSchemaValue) -> JsonSchemaValue:
+def _unit(places: int) -> float:
+    return float(Decimal(1).scaleb(-places)) if places else 1
+
+
+def _decimal_range(digits: int, places: int, bounds: JsonSchemaValue) -> JsonSchemaValue:
     """What keeps a JSON number within so many digits, beside its own bounds."""
-    made: JsonSchemaValue = {"multipleOf": float(Decimal(1).scaleb(-places)) if places else 1}
-    if digits is None:
-        return made
     if digits <= places:
         largest = (Decimal(10) ** digits - 1).scaleb(-places)
     else:
         largest = Decimal(10) ** (digits - places) - Decimal(1).scaleb(-places)
     most = int(largest) if largest == int(largest) else float(largest)
+    made: JsonSchemaValue = {"multipleOf": _unit(places)}
     if "maximum" not in bounds or bounds["maximum"] > most:
         made["maximum"] = most
     if "minimum" not in bounds or bounds["minimum"] < -most:
