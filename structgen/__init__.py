@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from structgen.generation import generate
     from structgen.hf import LogitsProcessor
     from structgen.matcher import Matcher
+    from structgen.sources.python_types import parse_as, schema_of
     from structgen.vocabulary import Vocabulary
 
 __version__ = "0.1.0"
@@ -30,6 +31,8 @@ _EXPORTS = {
     "apply_bitmask_": "structgen.apply",
     "fill_bitmasks": "structgen.bitmask",
     "generate": "structgen.generation",
+    "parse_as": "structgen.sources.python_types",
+    "schema_of": "structgen.sources.python_types",
 }
 
 __all__ = [
@@ -44,6 +47,8 @@ __all__ = [
     "apply_bitmask_",
     "fill_bitmasks",
     "generate",
+    "parse_as",
+    "schema_of",
 ]
 
 

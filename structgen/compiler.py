@@ -29,6 +29,9 @@ from structgen.warmup import ensure_kernels
 
 # So many parser states of a JSON Schema are made when it is compiled; the others when text comes there.
 _EAGER_STATES = 256
+# What is a JSON Schema, or a mistake that the front end explains; all else is a Python type. None is no type
+# here: it is what a forgotten argument looks like.
+_JSON_VALUES = (Mapping, str, bool, int, float, list, tuple, bytes, type(None))
 
 
 class Compiler:
@@ -50,15 +53,22 @@ class Compiler:
         self._cache: OrderedDict[tuple[str, str, str], CompiledGrammar] = OrderedDict()
         self._lock = threading.Lock()
 
-    def json_schema(self, schema: Mapping[str, Any] | bool | str, **options: Any) -> CompiledGrammar:
-        """JSON texts that are valid under a JSON Schema (a mapping, a bool, or its JSON text).
+    def json_schema(self, schema: Mapping[str, Any] | bool | str | Any, **options: Any) -> CompiledGrammar:
+        """JSON texts that are valid under a JSON Schema (a mapping, a bool, or its JSON text), or that are
+        values of a Python type or the arguments of a function (see `structgen.schema_of`).
 
         Options: see `structgen.sources.json_schema.SchemaOptions`. Raises `InvalidSchemaError`,
-        `UnsupportedSchemaError`, `UnsatisfiableSchemaError`, `CompileLimitError`, `OptionError`.
+        `UnsupportedSchemaError`, `UnsatisfiableSchemaError`, `CompileLimitError`, `OptionError`, and
+        `PythonTypeError` for a type that has no exact schema.
         """
-        text = schema if isinstance(schema, str) else _json_text(schema)
+        given: Any = schema
+        if not isinstance(schema, _JSON_VALUES):
+            from structgen.sources.python_types import schema_of
+
+            given = schema_of(schema)
+        text = given if isinstance(given, str) else _json_text(given)
         source = GrammarSource("json_schema", text, dict(options))
-        return self._cached(source, lambda: self._compiled_schema(schema, source))
+        return self._cached(source, lambda: self._compiled_schema(given, source))
 
     def _compiled_schema(
         self, schema: Mapping[str, Any] | bool | str, source: GrammarSource

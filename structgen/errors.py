@@ -7,6 +7,7 @@ Each error keeps the raw facts as attributes (where, what was given, what to do)
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import FunctionType, MethodType
 
 
 class StructgenError(Exception):
@@ -134,6 +135,44 @@ class UnsupportedSchemaError(SchemaError):
 
 class UnsatisfiableSchemaError(SchemaError):
     """A schema that no JSON text satisfies."""
+
+
+class PythonTypeError(StructgenError, TypeError):
+    """A Python type that has no exact JSON Schema. ``type``: as given; ``reason``; ``remedy``."""
+
+    def __init__(self, type_: object, reason: str, remedy: str = "") -> None:
+        self.type = type_
+        self.reason = reason
+        self.remedy = remedy
+        super().__init__(type_, reason)
+
+    def __str__(self) -> str:
+        tail = f"\n{self.remedy}" if self.remedy else ""
+        return f"type {_type_name(self.type)}: {self.reason}{tail}"
+
+
+class PythonValueError(StructgenError, ValueError):
+    """A text that is no value of a Python type. ``type``; ``text``, whole; ``problems``: for each a JSON
+    Pointer into the text ('' = all of it), as far as pydantic tells it, and what is wrong there.
+    """
+
+    def __init__(self, type_: object, text: str, problems: tuple[tuple[str, str], ...]) -> None:
+        self.type = type_
+        self.text = text
+        self.problems = problems
+        super().__init__(type_, text, problems)
+
+    def __str__(self) -> str:
+        lines = [f"the text is not a value of {_type_name(self.type)}:"]
+        lines += [f"  at {pointer or '(root)'}: {message}" for pointer, message in self.problems]
+        return "\n".join([*lines, f"the text: {self.text}"])
+
+
+def _type_name(type_: object) -> str:
+    if isinstance(type_, (type, FunctionType, MethodType)):
+        return type_.__qualname__
+    shown = repr(type_).replace("typing.", "")
+    return shown if len(shown) <= 200 else f"{shown[:199]}…"
 
 
 class CompileLimitError(StructgenError):

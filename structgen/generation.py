@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import inspect
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, overload
+from weakref import WeakKeyDictionary
 
 import torch
 import transformers
 
 from structgen.bitmask import allocate_bitmask
 from structgen.compiled import CompiledGrammar
-from structgen.errors import GenerationError, OptionError
+from structgen.compiler import Compiler
+from structgen.errors import GenerationError, OptionError, PythonValueError
 from structgen.hf import LogitsProcessor, checked_grammars
 from structgen.matcher import Matcher
+from structgen.sources.python_types import PythonType
+from structgen.tokenizers import eos_ids_of
 from structgen.vocabulary import Vocabulary
 
 # Options of transformers' generate that this function sets itself, or that would undo what it promises.
@@ -34,6 +39,13 @@ _RESERVED = {
 }
 _COMPARED = 64  # ids of which the tokenizer is asked what they spell
 
+# For output types: the last compiler made for each tokenizer, with its number of ids, those of the model,
+# and the EOS ids. A tokenizer may be given more tokens, and serve several models.
+_Made = tuple[tuple[int, int, tuple[int, ...]], Compiler]
+_compilers: WeakKeyDictionary[Any, _Made] = WeakKeyDictionary()
+_compilers_lock = threading.Lock()
+_NO_TYPE: Any = object()  # None is a type: that of null
+
 
 @dataclass(frozen=True, slots=True)
 class GenerationResult:
@@ -44,11 +56,22 @@ class GenerationResult:
         followed; the text matches the grammar. "truncated": it was cut off (``max_new_tokens``, a
         stopping criterion); some continuation of the text matches.
     token_ids: the ids of the text, without the one that ended it.
+    value: with an ``output_type``, the text as a value of it; None where the text was truncated. Where
+        the text is complete and a validator of the type refuses it, reading ``value`` raises ``refusal``.
+    refusal: that `PythonValueError`, or None: one text refused takes no other result away.
     """
 
     text: str
     status: Literal["complete", "truncated"]
     token_ids: tuple[int, ...]
+    refusal: PythonValueError | None = None
+    _parsed: Any = field(repr=False, default=None)
+
+    @property
+    def value(self) -> Any:
+        if self.refusal is not None:
+            raise self.refusal
+        return self._parsed
 
 
 @overload
@@ -56,8 +79,9 @@ def generate(
     model: Any,
     tokenizer: Any,
     prompts: str,
-    grammar: CompiledGrammar,
+    grammar: CompiledGrammar | None = ...,
     *,
+    output_type: Any = ...,
     max_new_tokens: int = ...,
     streamer: Any = ...,
     add_special_tokens: bool = ...,
@@ -68,8 +92,9 @@ def generate(
     model: Any,
     tokenizer: Any,
     prompts: Sequence[str],
-    grammar: CompiledGrammar | Sequence[CompiledGrammar],
+    grammar: CompiledGrammar | Sequence[CompiledGrammar] | None = ...,
     *,
+    output_type: Any = ...,
     max_new_tokens: int = ...,
     streamer: Any = ...,
     add_special_tokens: bool = ...,
@@ -79,28 +104,42 @@ def generate(
     model: Any,
     tokenizer: Any,
     prompts: str | Sequence[str],
-    grammar: CompiledGrammar | Sequence[CompiledGrammar],
+    grammar: CompiledGrammar | Sequence[CompiledGrammar] | None = None,
     *,
+    output_type: Any = _NO_TYPE,
     max_new_tokens: int = 256,
     streamer: Any = None,
     add_special_tokens: bool = True,
     **options: Any,
 ) -> GenerationResult | list[GenerationResult]:
-    """Continue each prompt with text that matches the grammar.
+    """Continue each prompt with text that matches the grammar, or that is a value of a Python type.
 
     model, tokenizer: a decoder-only model of transformers and its tokenizer.
     prompts: one text or several; several are padded on the left and generated as one batch.
     grammar: compiled for the model's vocabulary; one for all prompts, or one for each.
+    output_type: in place of a grammar, a Python type or a function (see `structgen.schema_of`); it is
+        compiled for the tokenizer, once, and each result has a ``value``: the text as that type, for a
+        function its keyword arguments.
     streamer: of transformers, for a single prompt.
     options: those of transformers' ``generate`` (``do_sample``, ``temperature``, ``num_beams``, ...).
 
     Returns one result for one prompt; for a list of prompts a list, in order, with
     ``num_return_sequences`` results for each.
 
-    Raises `OptionError` on wrong or unknown arguments, `BitmaskError` if the model's logits have no
-    columns for some of the grammar's vocabulary, `GenerationError` where the options contradict the
-    grammar (all that it allows is forbidden by another option).
+    Raises `OptionError` on wrong or unknown arguments, `PythonTypeError` and the errors of
+    `Compiler.json_schema` for an ``output_type`` that cannot be compiled, `BitmaskError` if the model's
+    logits have no columns for some of the grammar's vocabulary, `GenerationError` where the options
+    contradict the grammar (all that it allows is forbidden by another option).
     """
+    python_type = None
+    if output_type is not _NO_TYPE:
+        if grammar is not None:
+            raise OptionError("output_type", output_type, "not to be given beside 'grammar'")
+        _check_model(model, tokenizer)
+        python_type = PythonType(output_type)
+        grammar = _compiler_for(model, tokenizer).json_schema(python_type.schema)
+    elif grammar is None:
+        raise OptionError("grammar", None, "a compiled grammar (see Compiler), or an output_type")
     grammars = checked_grammars(grammar, "grammar")
     vocabulary = grammars[0].vocabulary
     texts = _checked_prompts(prompts, grammars)
@@ -139,7 +178,7 @@ def generate(
     rows = written[:, prompt_length:].tolist()
     each = len(rows) // len(texts)
     results = [
-        _result(grammars[row // each * len(grammars) // len(texts)], generated, pad)
+        _result(grammars[row // each * len(grammars) // len(texts)], generated, pad, python_type)
         for row, generated in enumerate(rows)
     ]
     return results[0] if isinstance(prompts, str) else results
@@ -225,7 +264,24 @@ def _encode(tokenizer: Any, text: str, add_special_tokens: bool) -> list[int]:
     return ids
 
 
-def _result(grammar: CompiledGrammar, generated: list[int], pad: int) -> GenerationResult:
+def _compiler_for(model: Any, tokenizer: Any) -> Compiler:
+    """The compiler for a model's vocabulary, as wide as its logits; made once for each tokenizer."""
+    eos = tuple(eos_ids_of(model, tokenizer))
+    width = int(model.get_output_embeddings().weight.shape[0])
+    key = (len(tokenizer), width, eos)
+    with _compilers_lock:
+        known = _compilers.get(tokenizer)
+    if known is not None and known[0] == key:
+        return known[1]
+    compiler = Compiler(Vocabulary.from_tokenizer(tokenizer, vocab_size=width, eos_token_ids=eos))
+    with _compilers_lock:
+        _compilers[tokenizer] = (key, compiler)
+    return compiler
+
+
+def _result(
+    grammar: CompiledGrammar, generated: list[int], pad: int, python_type: PythonType | None
+) -> GenerationResult:
     """Read the ids as the grammar does, which checks once more that each of them was allowed."""
     matcher = grammar.matcher()
     vocabulary = grammar.vocabulary
@@ -239,8 +295,16 @@ def _result(grammar: CompiledGrammar, generated: list[int], pad: int) -> Generat
             break
         taken.append(token)
     complete = matcher.is_terminated or _only_eos_follows(matcher, vocabulary)
-    data = vocabulary.decode(taken)
-    return GenerationResult(_decode(data), "complete" if complete else "truncated", tuple(taken))
+    text = _decode(vocabulary.decode(taken))
+    if not complete:
+        return GenerationResult(text, "truncated", tuple(taken))
+    if python_type is None:
+        return GenerationResult(text, "complete", tuple(taken))
+    try:
+        value = python_type.parse(text)
+    except PythonValueError as refusal:
+        return GenerationResult(text, "complete", tuple(taken), refusal=refusal)
+    return GenerationResult(text, "complete", tuple(taken), _parsed=value)
 
 
 def _only_eos_follows(matcher: Matcher, vocabulary: Vocabulary) -> bool:

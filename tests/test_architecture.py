@@ -75,10 +75,10 @@ def test_imports_point_upstream():
 
 
 def test_importing_is_light():
-    """No torch, transformers, numba or matplotlib before they are needed."""
+    """No torch, transformers, numba, pydantic or matplotlib before they are needed."""
     code = (
         "import sys, structgen;"
-        "heavy = ('torch', 'transformers', 'numba', 'matplotlib', 'numpy', 'lark');"
+        "heavy = ('torch', 'transformers', 'numba', 'matplotlib', 'numpy', 'lark', 'pydantic');"
         "print([m for m in heavy if m in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -98,6 +98,8 @@ def test_public_names():
         "apply_bitmask_",
         "fill_bitmasks",
         "generate",
+        "parse_as",
+        "schema_of",
     ]
     for name in structgen.__all__:
         assert getattr(structgen, name) is not None

@@ -32,6 +32,8 @@ PERSON = {
 }
 FILES = {
     "person.json": json.dumps(PERSON),
+    "people.py": "import enum\nclass Colour(enum.Enum):\n    RED = 'red'\n    def paint(times: int): ...\n",
+    "torn.py": "import there_is_no_such_module\n",
     "broken.json": '{"type": "object",\n "properties": }',
     "no_schema.json": '{"type": "objekt"}',
     "unsupported.json": '{"type": "array", "items": {"type": "integer"}, "uniqueItems": true}',
@@ -63,6 +65,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).write_text(text, encoding="utf-8")
     (tmp_path / "latin1.txt").write_bytes("größer".encode("latin-1"))
     monkeypatch.chdir(tmp_path)
+    # for --type, which imports from here
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.delitem(sys.modules, "people", raising=False)
     return tmp_path
 
 
@@ -100,6 +106,12 @@ BAD_INPUT = {
     "unknown builtin": (["check", "--builtin", "cobol", "-t", "x"], ["cobol"]),
     "no grammar": (["check", "-t", "x"], ["no grammar", "--schema FILE"]),
     "two grammars": (["check", "--regex", "a", "--choice", "b", "-t", "x"], ["--regex and --choice"]),
+    "schema and type": (["check", "--schema", "person.json", "--type", "a:b", "-t", "x"], ["and --type"]),
+    "not a type's place": (["check", "--type", "people", "-t", "x"], ["is not MODULE:NAME", "models:Person"]),
+    "no such module": (["check", "--type", "nobody:Person", "-t", "x"], ["no module nobody"]),
+    "no such submodule": (["check", "--type", "people.more:Person", "-t", "x"], ["no module people.more"]),
+    "no such type": (["check", "--type", "people:Person", "-t", "x"], ["people has no Person"]),
+    "a type without schema": (["check", "--type", "people:enum", "-t", "x"], ["Unable to generate"]),
     "no text": (["check", "--regex", "a"], ["no text", "--text"]),
     "two texts": (["check", "--regex", "a", "good.txt", "-t", "x"], ["two texts"]),
     "missing schema": (["check", "--schema", "nowhere.json", "-t", "x"], ["nowhere.json", "No such file"]),
@@ -183,6 +195,9 @@ CHECKS = {
         1,
         ["column 4", "  gröber\n     ^", "expected: "],
     ),
+    "type": (["--type", "people:Colour", "-t", '"red"'], 0, ["matches: 5 bytes, people:Colour"]),
+    "function": (["--type", "people:Colour.paint", "-t", '{"times": "'], 1, ["column 11", "0-9"]),
+    "type, compact": (["--type", "people:Colour.paint", "--compact", "-t", '{"times": 1}'], 1, ["column 10"]),
     "builtin": (["--builtin", "json", "-t", '{"a": [1, null]}'], 0, ["matches: 16 bytes, builtin json"]),
     "empty text": (["--regex", "a*", "-t", ""], 0, ["matches: 0 bytes"]),
 }
@@ -375,7 +390,8 @@ def test_readme_examples(folder: Path) -> None:
         if "vocabulary" in names:
             names.setdefault("logits", torch.zeros(1, names["vocabulary"].size))
             names["token"] = names["vocabulary"].tokenize_bytes(b"{")[0]
-        exec(block, names)
+        # as a file of its own, without what this one imports from __future__
+        exec(compile(block, "README.md", "exec", dont_inherit=True), names)
     person = json.loads(names["result"].text)
     assert 0 <= person["age"] <= 120
     assert torch.isinf(names["logits"]).any()
@@ -432,3 +448,8 @@ def test_unknown_model_id_offline() -> None:
     assert done.returncode == 2
     assert "no tokenizer 'nobody/no-such-model'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_module_that_cannot_be_imported_is_its_own_error(folder: Path, run: Run) -> None:
+    with pytest.raises(ModuleNotFoundError, match="there_is_no_such_module"):
+        run("check", "--type", "torn:Person", "-t", "x")

@@ -23,6 +23,7 @@ from structgen.cli.grammar_options import (
     RegexOption,
     SchemaOption,
     StartOption,
+    TypeOption,
     choose_grammar,
     source_of_artifact,
 )
@@ -48,6 +49,7 @@ def check(
     file: Annotated[Path | None, typer.Argument(help="The text; '-' reads from standard input.")] = None,
     text: Annotated[str | None, typer.Option("--text", "-t", help="The text itself.")] = None,
     schema: SchemaOption = None,
+    type_: TypeOption = None,
     regex: RegexOption = None,
     lark: LarkOption = None,
     gbnf: GbnfOption = None,
@@ -71,6 +73,7 @@ def check(
     """
     source = choose_grammar(
         schema=schema,
+        type_=type_,
         regex=regex,
         lark=lark,
         gbnf=gbnf,

@@ -19,6 +19,7 @@ from structgen.cli.grammar_options import (
     RegexOption,
     SchemaOption,
     StartOption,
+    TypeOption,
     choose_grammar,
 )
 
@@ -34,6 +35,7 @@ def compile_grammar(
         str, typer.Option(help="'default', 'bytes', a model id, a folder or a tokenizer file.")
     ] = "default",
     schema: SchemaOption = None,
+    type_: TypeOption = None,
     regex: RegexOption = None,
     lark: LarkOption = None,
     gbnf: GbnfOption = None,
@@ -50,6 +52,7 @@ def compile_grammar(
     """
     source = choose_grammar(
         schema=schema,
+        type_=type_,
         regex=regex,
         lark=lark,
         gbnf=gbnf,

@@ -23,6 +23,7 @@ from structgen.cli.grammar_options import (
     RegexOption,
     SchemaOption,
     StartOption,
+    TypeOption,
     choose_grammar,
 )
 
@@ -64,12 +65,15 @@ class TerminalStreamer:
 def generate(
     prompt: Annotated[
         str | None,
-        typer.Option("--prompt", "-p", help="The prompt. May be left out with --schema and 'default'."),
+        typer.Option(
+            "--prompt", "-p", help="The prompt. May be left out with --schema or --type and 'default'."
+        ),
     ] = None,
     model: Annotated[
         str, typer.Option(help="'default' (the embedded model), a folder or a Hugging Face model id.")
     ] = "default",
     schema: SchemaOption = None,
+    type_: TypeOption = None,
     regex: RegexOption = None,
     lark: LarkOption = None,
     gbnf: GbnfOption = None,
@@ -90,6 +94,7 @@ def generate(
     """
     source = choose_grammar(
         schema=schema,
+        type_=type_,
         regex=regex,
         lark=lark,
         gbnf=gbnf,
@@ -159,5 +164,6 @@ def _prompt(prompt: str | None, model: str, source: GrammarSource) -> str:
 
         return prompt_for(source.value)
     raise UsageError(
-        "no prompt", "give --prompt TEXT; only --schema with the embedded model has a prompt of its own"
+        "no prompt",
+        "give --prompt TEXT; only --schema and --type with the embedded model have a prompt of their own",
     )

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,10 +20,22 @@ if TYPE_CHECKING:
 
 ARTIFACT_KIND = "compiled-grammar"
 _PANEL = "Grammar (one of them)"
-_WAYS = "--schema FILE, --regex PATTERN, --lark FILE, --gbnf FILE, --choice TEXT (repeated), --builtin NAME"
+_WAYS = (
+    "--schema FILE, --type MODULE:NAME, --regex PATTERN, --lark FILE, --gbnf FILE, --choice TEXT (repeated), "
+    "--builtin NAME"
+)
 
 SchemaOption = Annotated[
     Path | None, typer.Option("--schema", metavar="FILE", help="A JSON Schema.", rich_help_panel=_PANEL)
+]
+TypeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--type",
+        metavar="MODULE:NAME",
+        help="A Python type or function, imported from here: a pydantic model, a dataclass, ...",
+        rich_help_panel=_PANEL,
+    ),
 ]
 RegexOption = Annotated[
     str | None,
@@ -55,7 +70,7 @@ ArtifactOption = Annotated[
 DialectOption = Annotated[str, typer.Option(help="Dialect of --regex: 'python' or 'ecma'.")]
 StartOption = Annotated[str, typer.Option(help="Start rule of --lark.")]
 CompactOption = Annotated[
-    bool, typer.Option("--compact", help="--schema: no white space between JSON tokens.")
+    bool, typer.Option("--compact", help="--schema, --type: no white space between JSON tokens.")
 ]
 
 
@@ -85,6 +100,7 @@ class GrammarSource:
 def choose_grammar(
     *,
     schema: Path | None = None,
+    type_: str | None = None,
     regex: str | None = None,
     lark: Path | None = None,
     gbnf: Path | None = None,
@@ -98,6 +114,7 @@ def choose_grammar(
     """The one grammar among the options. Raises `UsageError` for none or several, and what reading raises."""
     given = {
         "--schema": schema,
+        "--type": type_,
         "--regex": regex,
         "--lark": lark,
         "--gbnf": gbnf,
@@ -110,9 +127,13 @@ def choose_grammar(
         raise UsageError(
             f"two grammars: {' and '.join(named)}" if named else "no grammar", f"give one of {_WAYS}"
         )
+    json_options = {"whitespace": "compact"} if compact else {}
     if schema is not None:
-        options = {"whitespace": "compact"} if compact else {}
-        return GrammarSource("json_schema", read_json(schema), schema.name, options)
+        return GrammarSource("json_schema", read_json(schema), schema.name, json_options)
+    if type_ is not None:
+        from structgen.sources.python_types import schema_of
+
+        return GrammarSource("json_schema", schema_of(import_object(type_)), type_, json_options)
     if regex is not None:
         return GrammarSource("regex", regex, f"regex {regex}", {"dialect": dialect})
     if lark is not None:
@@ -125,6 +146,33 @@ def choose_grammar(
     if builtin is not None:
         return GrammarSource("grammar", builtin, f"builtin {builtin}")
     return GrammarSource("artifact", artifact, artifact.name if artifact is not None else "")
+
+
+def import_object(place: str) -> Any:
+    """What ``module:name`` names (``name`` may have dots); modules of the working folder are found.
+
+    Raises `UsageError` where there is no such module or name, and whatever importing the module raises.
+    """
+    module_name, colon, name = place.partition(":")
+    parts = module_name.split(".") + name.split(".")
+    if not colon or not all(part.isidentifier() for part in parts):
+        raise UsageError(f"--type {place} is not MODULE:NAME", "for example --type models:Person")
+    folder = os.getcwd()
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    try:
+        found: Any = import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise  # the module is there, and one that it imports is not
+        raise UsageError(
+            f"no module {error.name}", f"it is looked for in {folder} and as installed"
+        ) from error
+    for part in name.split("."):
+        if not hasattr(found, part):
+            raise UsageError(f"{module_name} has no {name}", "give the name of a type or function in it")
+        found = getattr(found, part)
+    return found
 
 
 def source_of_artifact(path: Path) -> GrammarSource:
