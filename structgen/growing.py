@@ -327,13 +327,13 @@ class GrowingTables:
             block = counted_block(self._add_to_heap, terminal, first)
         else:
             block = bounded_block(self._add_to_heap, terminal, first)
-        for column in _HEAP_COLUMNS[: 5 if isinstance(terminal, BoundedDfa) else 2]:
-            block[column] += self._heap_base
         block[layout.BLOCK_TAIL_BYTE] = terminal.tail[0]
         block[layout.BLOCK_TAIL_STATE] = tail + 2  # one byte of the tail read
         self._next_counted += terminal.counts * int(block[layout.BLOCK_UNITS])
         if self._n_blocks == self._room["blocks"]:
             self._make_room("blocks", self._n_blocks + 1)
+        for column in _HEAP_COLUMNS[: 5 if isinstance(terminal, BoundedDfa) else 2]:
+            block[column] += self._heap_base
         static = self._static
         at = int(static[layout.BLOCKS]) + self._n_blocks * layout.BLOCK_SIZE
         static[at : at + layout.BLOCK_SIZE] = block
