@@ -40,6 +40,7 @@ _SPELLED_OUT = 16
 _MOST_BEGINNINGS = 8
 # A pattern with a bound on the length: about so many states are spelled out; more are counted while reading.
 _MOST_BOUNDED_STATES = 2000
+_MOST_COUNTED = 64  # longer strings of a pattern with repetition are taken as many
 _BACKSLASH = 0x5C
 # Code points that are never written as they are, in one spelling each.
 _ESCAPED = [json_text.encoded(chr(c)) for c in (*range(0x20), 0x22, 0x5C)]
@@ -282,40 +283,48 @@ def _finite_values(
     key: _Key, minimum: int, maximum: int | None, limit: int, max_states: int
 ) -> tuple[str, ...] | None:
     content = _content(key, max_states)
-    if maximum is None and _has_loop(content):
+    if minimum > 0 or maximum is not None:
+        if maximum is not None and maximum > _MOST_COUNTED and _has_loop(content):
+            return None
+        sized = compile_regex(Repeat(Chars(ANY), minimum, maximum), "json-string", max_states)
+        content = intersect(content, sized, max_states)
+    if _has_loop(content) or _n_texts(content) > limit:
         return None
-    found: list[str] = []
-    # depth first over the code points' plain spellings; `BoundedDfa` would know the length, this counts it
     wide = content.transitions[:, content.byte_class]
+    found: list[str] = []
     pending = [(START, b"")]
     while pending:
         state, text = pending.pop()
-        if content.accepting[state] and _is_whole(text):
-            decoded = json.loads(b'"' + text + b'"')
-            if minimum <= len(decoded) and (maximum is None or len(decoded) <= maximum):
-                found.append(decoded)
-                if len(found) > limit:
-                    return None
-        if maximum is not None and len(text.decode("utf-8", "ignore")) > 2 * maximum + 6:
-            continue
-        if len(pending) > 64 * limit + 4096:
-            return None  # it branches faster than it ends
+        if content.accepting[state]:
+            found.append(json.loads(b'"' + text + b'"'))
+        pending += [
+            (after, text + spelled) for spelled in _ESCAPED if (after := content.step(state, spelled))
+        ]
         for byte in np.flatnonzero(wide[state])[::-1].tolist():
             if byte != _BACKSLASH:
                 pending.append((int(wide[state, byte]), text + bytes((byte,))))
-        for char in _ESCAPED:
-            after = content.step(state, char)
-            if after and _is_whole(text):
-                pending.append((after, text + char))
     return tuple(found)
 
 
-def _is_whole(text: bytes) -> bool:
-    try:
-        text.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
+def _n_texts(automaton: Dfa) -> int:
+    """How many texts there are in an automaton without loops, each in its plain spelling."""
+    wide = automaton.transitions[:, automaton.byte_class]
+    counts: dict[int, int] = {0: 0}
+    stack = [START]
+    while stack:
+        state = stack[-1]
+        if state in counts:
+            stack.pop()
+            continue
+        after = [target for byte, target in enumerate(wide[state].tolist()) if byte != _BACKSLASH]
+        after += [automaton.step(state, spelled) for spelled in _ESCAPED]
+        missing = {target for target in after if target not in counts}
+        if missing:
+            stack += missing
+        else:
+            counts[state] = int(automaton.accepting[state]) + sum(counts[target] for target in after)
+            stack.pop()
+    return counts[START]
 
 
 def _has_loop(automaton: Dfa) -> bool:
