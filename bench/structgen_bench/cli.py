@@ -10,6 +10,7 @@ import typer
 from structgen_bench.cold import cold
 from structgen_bench.maskbench import maskbench
 from structgen_bench.plot import plot
+from structgen_bench.suite import suite
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -20,6 +21,7 @@ app = typer.Typer(
 app.command()(maskbench)
 app.command()(cold)
 app.command()(plot)
+app.command()(suite)
 
 
 @app.command(
