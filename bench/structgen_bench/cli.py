@@ -8,6 +8,7 @@ from __future__ import annotations
 import typer
 
 from structgen_bench.cold import cold
+from structgen_bench.fuzz import fuzz
 from structgen_bench.maskbench import maskbench
 from structgen_bench.plot import plot
 from structgen_bench.suite import suite
@@ -22,6 +23,7 @@ app.command()(maskbench)
 app.command()(cold)
 app.command()(plot)
 app.command()(suite)
+app.command()(fuzz)
 
 
 @app.command(

@@ -13,7 +13,7 @@ from types import FrameType
 
 
 class TookTooLong(BaseException):
-    """The time is over. Not an `Exception`, so that the code under test does not catch it. ``where``: the stack."""
+    """The time is over; ``where``: the stack. No `Exception`, so that the code under test does not catch it."""
 
     def __init__(self, seconds: float, where: str) -> None:
         self.seconds = seconds

@@ -45,7 +45,7 @@ EXPECTABLE: frozenset[Grade] = frozenset(("right", "refused", "valid_rejected"))
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One schema of the suite and its tests. ``file``: as 'not' or 'optional/format/date', without '.json'."""
+    """One schema of the suite and its tests. ``file``: as 'not' or 'optional/format/date', no '.json'."""
 
     draft: str
     part: Part
@@ -144,7 +144,7 @@ def _judge_test(
         return ("valid_rejected", "UnsatisfiableSchemaError") if valid else ("right", "")
     for compact in (True, False):
         text = spell(data, compact=compact)
-        if subject.accepts_value(grammar, data, compact=compact, ascii=False) != valid:
+        if bool(subject.accepts_value(grammar, data, compact=compact, ascii=False)) != valid:
             return ("valid_rejected" if valid else "invalid_accepted"), text.decode("utf-8", "replace")
         if tokenwise:
             accepted, disagreement = subject.walk_tokens(grammar, text)

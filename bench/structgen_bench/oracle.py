@@ -10,7 +10,8 @@ Changed, each by one small keyword function or by rewriting the schema beforehan
   (`structgen_bench.oracle_formats`).
 
 `Oracle.verdict` answers None where it cannot tell: endless references, patterns that `re` cannot express,
-formats without a trusted checker, references that are not resolvable, gigantic exponents.
+formats without a trusted checker, references that are not resolvable, gigantic exponents, texts that are
+not JSON (``Infinity``).
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class _CannotTell(Exception):
 
 
 class Oracle:
-    """The verdicts of one schema. ``is_schema``: it is one by its metaschema, and its patterns are readable."""
+    """The verdicts of one schema. ``is_schema``: it is one by its metaschema."""
 
     def __init__(self, schema: Any, remotes: dict[str, Any] | None = None, *, formats: bool = True) -> None:
         self._formats = CarefulFormats()
@@ -64,10 +65,10 @@ class Oracle:
         if self._validator is None:
             return None
         try:
-            value = json.loads(text, parse_float=_decimal)
+            value = json.loads(text, parse_float=_decimal, parse_constant=_decimal)
             self._formats.unsure = False
             valid = bool(self._validator.is_valid(value))
-        except (RecursionError, Unresolvable, SchemaError, UnknownType, _CannotTell):
+        except (RecursionError, Unresolvable, SchemaError, UnknownType, ValueError, _CannotTell):
             return None
         return None if self._formats.unsure else valid
 

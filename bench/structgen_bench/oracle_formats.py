@@ -1,4 +1,4 @@
-"""Formats as the oracle judges them: exactly where it can, and 'not sure' where the packages are known to err.
+"""Formats as the oracle judges them: exactly where it can, 'not sure' where the packages are known to err.
 
 The checkers that `jsonschema` brings are of mixed quality (figures: its verdicts on the official suite's
 optional/format tests). So each format has a policy:

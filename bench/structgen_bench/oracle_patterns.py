@@ -1,7 +1,7 @@
 """ECMA-262 patterns as Python's `re` must be given them, so that `jsonschema` judges them as the draft means.
 
-`jsonschema` hands patterns to `re.search` as they are. There ``$`` also matches before a last newline, ``\\d``,
-``\\w`` and ``\\s`` are those of Unicode, and so on. What cannot be said in `re` raises `Untranslatable`.
+`jsonschema` hands patterns to `re.search` as they are. There ``$`` also matches before a last newline,
+``\\d``, ``\\w`` and ``\\s`` are those of Unicode, and so on. What cannot be said in `re` raises `Untranslatable`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Untranslatable(Exception):
 
 @lru_cache(maxsize=4096)
 def python_pattern(pattern: str) -> str:
-    """The pattern of `re` that matches what the ECMA-262 pattern (unicode mode) does. Raises `Untranslatable`."""
+    """The pattern of `re` that matches what the ECMA-262 one (unicode mode) does. Raises `Untranslatable`."""
     made, place, in_class = [], 0, False
     while place < len(pattern):
         char = pattern[place]

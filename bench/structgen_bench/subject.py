@@ -9,8 +9,7 @@ members is.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from itertools import islice, permutations, product
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,7 @@ PIECES = (
     "false", "foo", "bar", "12", "00", "1.0", ".5", "e+", "  ", "aa", "ab", "\\u", "\\ud8", "é", "😀",
 )  # fmt: skip
 EOS = 256 + len(PIECES)
-_MOST_ORDERS = 120
+_MOST_STEPS = 3_000
 
 
 class Subject:
@@ -74,10 +73,23 @@ class Subject:
         matcher = grammar.matcher()
         return matcher.accept_bytes(text) and matcher.is_accepting
 
-    def accepts_value(self, grammar: CompiledGrammar, value: Any, *, compact: bool, ascii: bool) -> bool:
-        """Whether ``json.dumps(value)`` is accepted; where the order is kept: in some order of the members."""
-        ordered = islice(orders(value, _MOST_ORDERS), _MOST_ORDERS) if self.keeps_order else [value]
-        return any(self.accepts(grammar, spell(each, compact=compact, ascii=ascii)) for each in ordered)
+    def accepts_value(
+        self, grammar: CompiledGrammar, value: Any, *, compact: bool, ascii: bool
+    ) -> bool | None:
+        """Whether ``json.dumps(value)`` is accepted; where the order is kept: in some order of the members.
+
+        None where there are too many orders to tell.
+        """
+        text = spell(value, compact=compact, ascii=ascii)
+        if self.accepts(grammar, text):
+            return True
+        if not self.keeps_order:
+            return False
+        try:
+            found = _OrderSearch(compact, ascii).after(grammar.matcher(), value)
+            return any(matcher.is_accepting for matcher in found)
+        except _TooManyOrdersError:
+            return None
 
     def allowed(self, matcher: Matcher) -> np.ndarray[Any, np.dtype[np.int64]]:
         """The token ids in the mask."""
@@ -86,7 +98,7 @@ class Subject:
         return np.flatnonzero(bits[: self.vocabulary.size])
 
     def walk_tokens(self, grammar: CompiledGrammar, text: bytes) -> tuple[bool, str]:
-        """(accepted, disagreement): the text token by token, each looked up in the mask before it is taken."""
+        """(accepted, disagreement): the text token by token, each looked up in the mask first."""
         matcher = grammar.matcher()
         for place, token in enumerate(self.vocabulary.tokenize_bytes(text)):
             masked = bool((self.allowed(matcher) == token).any())
@@ -107,14 +119,50 @@ def spell(value: Any, *, compact: bool = False, ascii: bool = False) -> bytes:
         return json.dumps(value, separators=separators).encode()
 
 
-def orders(value: Any, most: int) -> Iterator[Any]:
-    """The value with the members of its objects in every order, those as given first."""
-    if isinstance(value, list):
-        for items in product(*(list(islice(orders(item, most), most)) for item in value)):
-            yield list(items)
-    elif isinstance(value, Mapping):
-        for names in permutations(value):
-            for inner in product(*(list(islice(orders(value[name], most), most)) for name in names)):
-                yield dict(zip(names, inner, strict=True))
-    else:
-        yield value
+class _TooManyOrdersError(Exception):
+    pass
+
+
+class _OrderSearch:
+    """All ways to write a value that a matcher takes, the members of its objects in every order."""
+
+    def __init__(self, compact: bool, ascii: bool) -> None:
+        self._comma, self._colon = (b",", b":") if compact else (b", ", b": ")
+        self._ascii = ascii
+        self._left = _MOST_STEPS
+
+    def after(self, matcher: Matcher, value: Any) -> Iterator[Matcher]:
+        """The matchers after the value."""
+        if isinstance(value, dict) and value:
+            yield from self._members(matcher, value, tuple(value), b"{")
+        elif isinstance(value, list) and value:
+            yield from self._items(matcher, value, 0)
+        else:
+            yield from self._fed(matcher, spell(value, ascii=self._ascii))
+
+    def _fed(self, matcher: Matcher, text: bytes) -> Iterator[Matcher]:
+        self._left -= 1
+        if self._left < 0:
+            raise _TooManyOrdersError
+        fork = matcher.fork()
+        if fork.accept_bytes(text):
+            yield fork
+
+    def _items(self, matcher: Matcher, items: list[Any], place: int) -> Iterator[Matcher]:
+        if place == len(items):
+            yield from self._fed(matcher, b"]")
+            return
+        for opened in self._fed(matcher, self._comma if place else b"["):
+            for after in self.after(opened, items[place]):
+                yield from self._items(after, items, place + 1)
+
+    def _members(
+        self, matcher: Matcher, table: dict[str, Any], left: tuple[str, ...], opening: bytes
+    ) -> Iterator[Matcher]:
+        if not left:
+            yield from self._fed(matcher, b"}")
+        for name in left:
+            rest = tuple(other for other in left if other != name)
+            for opened in self._fed(matcher, opening + spell(name, ascii=self._ascii) + self._colon):
+                for after in self.after(opened, table[name]):
+                    yield from self._members(after, table, rest, self._comma)
