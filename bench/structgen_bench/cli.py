@@ -8,8 +8,10 @@ from __future__ import annotations
 import typer
 
 from structgen_bench.cold import cold
+from structgen_bench.fuzz import fuzz
 from structgen_bench.maskbench import maskbench
 from structgen_bench.plot import plot
+from structgen_bench.suite import suite
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -20,6 +22,8 @@ app = typer.Typer(
 app.command()(maskbench)
 app.command()(cold)
 app.command()(plot)
+app.command()(suite)
+app.command()(fuzz)
 
 
 @app.command(

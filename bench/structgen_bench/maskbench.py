@@ -239,7 +239,7 @@ def maskbench(
             started = processes[-1].ready
             if started.warmup_outcome != "pass":
                 console.print(f"{name} does not pass the warm-up ({started.warmup_outcome})", style="yellow")
-        with _progress(console) as progress:
+        with progress_bar(console) as progress:
             finished = run_engines(selection, processes, chosen, journal, time_limit, progress)
     finally:
         for process in processes:
@@ -272,7 +272,8 @@ def _all_passed(results: Sequence[FileResult]) -> bool:
     return all(result.outcome == "pass" for result in results if result.engine == "structgen")
 
 
-def _progress(console: Console) -> Progress:
+def progress_bar(console: Console) -> Progress:
+    """A bar with counts, times and a note (the task's field ``note``)."""
     return Progress(
         BarColumn(),
         MofNCompleteColumn(),

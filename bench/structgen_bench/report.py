@@ -83,13 +83,13 @@ def build_report(
     return header | {"common_files": len(common), "engines": figures}
 
 
-def write_json(path: Path, document: dict[str, Any]) -> None:
-    """Write a whole file or none."""
+def write_json(path: Path, document: dict[str, Any], *, ascii: bool = False) -> None:
+    """Write a whole file or none. ``ascii``: escape the rest, for texts that may hold lone surrogates."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with part.open("w", encoding="utf-8") as file:
-            json.dump(document, file, indent=1, ensure_ascii=False)
+            json.dump(document, file, indent=1, ensure_ascii=ascii)
             file.write("\n")
         os.replace(part, path)
     finally:
