@@ -113,8 +113,8 @@ class Document:
         uri = _own_id(parsed, draft) or ""
         self._add_resource(Resource(uri.partition("#")[0], "", parsed, draft))
         self._scan(parsed, "", self._resource_at[""])
-        root = self._nodes[""]
-        self.root = self._in_scope(root, ())
+        self._load_remotes()
+        self.root = self._in_scope(self._nodes[""], ())
 
     @property
     def nodes(self) -> Iterator[Node]:
@@ -201,6 +201,22 @@ class Document:
             if _has_recursive_anchor(resource.root):
                 return self._in_scope(self._nodes[resource.pointer], node.scope)
         return target
+
+    def _load_remotes(self) -> None:
+        """Load what is referred to, so that it is known whether scopes matter."""
+        done: set[Resource] = set()
+        pending = list(self._nodes.values())
+        while pending:
+            for node in pending:
+                if isinstance(node.schema, Mapping):
+                    for keyword in ("$ref", "$dynamicRef"):
+                        reference = node.schema.get(keyword)
+                        if isinstance(reference, str) and (uri := reference.partition("#")[0]):
+                            absolute = urljoin(node.resource.uri, uri)
+                            if absolute not in self._resource_of:
+                                self._from_registry(absolute, node.draft)
+            done.update(node.resource for node in pending)
+            pending = [node for node in self._nodes.values() if node.resource not in done]
 
     def _in_scope(self, node: Node, scope: Scope) -> Node:
         if not self._is_dynamic:
