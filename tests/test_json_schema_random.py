@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 from json_schemas import URIS, Sampler, SchemaMaker, orders, random_values
 from jsonschema.validators import Draft202012Validator, validator_for
-from naive_json import accepts
+from json_texts import accepts, compiled
 
 from structgen.errors import InvalidSchemaError, UnsatisfiableSchemaError, UnsupportedSchemaError
-from structgen.sources.json_schema import json_schema_grammar
 
 ROUNDS = int(os.environ.get("STRUCTGEN_SCHEMA_ROUNDS", "60"))
 BOUNDS = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}
@@ -44,7 +43,7 @@ def test_against_jsonschema(draft: int | None) -> None:
         validator.check_schema(schema)
         values = random_values(rng, schema, 24)
         try:
-            grammar = json_schema_grammar(schema)
+            grammar = compiled(schema)
         except InvalidSchemaError as error:
             assert "without end" in str(error), (schema, error)
             outcomes["endless"] += 1
