@@ -209,15 +209,14 @@ def cyclic() -> dict[str, Any]:
 
 WORDS = "^(?:\\S+\\s+){0,29}\\S+$"
 WIDE = [{"anyOf": [{"type": "object", "required": [f"{i}_{j}"]} for j in range(6)]} for i in range(12)]
-# a^n: the n-th step before the end (as for word automata, its conjunctions are the subsets of n steps)
-SUBSETS = {
-    "$defs": {
-        "0": {"properties": {"a": {"$ref": "#/$defs/0"}, "b": {"allOf": [{"$ref": "#/$defs/0"}, {"$ref": "#/$defs/1"}]}}},
-        **{str(i): {"properties": {name: {"$ref": f"#/$defs/{i + 1}"} for name in "ab"}} for i in range(1, 20)},
-        "20": S,
-    },
-    "$ref": "#/$defs/0",
-}  # fmt: skip
+def line(length: int) -> dict[str, Any]:
+    """Each has to hold the next one."""
+    definitions: dict[str, Any] = {str(length): S}
+    for i in range(length):
+        inner = {"$ref": f"#/$defs/{i + 1}"}
+        definitions[str(i)] = {"type": "object", "required": ["a"], "properties": {"a": inner}}
+    return {"$defs": definitions, "$ref": "#/$defs/0"}
+
 
 LIMITS: list[tuple[Any, str, dict[str, object]]] = [
     (nested(300), "max_depth", {}),
@@ -231,9 +230,11 @@ LIMITS: list[tuple[Any, str, dict[str, object]]] = [
     (chain(200), "max_depth", {}),
     ({"const": json.loads("[" * 200 + "]" * 200)}, "max_depth", {}),
     ({"allOf": WIDE}, "max_alternatives", {}),
-    (SUBSETS, "max_rules", {"max_rules": 500}),
+    (line(100), "max_rules", {"max_rules": 50}),
     ({"pattern": "^(a|b)*a(a|b){20}$"}, "max_states", {"max_states": 1000}),
     ({"pattern": WORDS, "minLength": 300}, "max_states", {"max_states": 10_000}),
+    ({"maxLength": 10**9}, "max_counted_states", {}),
+    ({"patternProperties": {f"^[^{c}]*{c}": {"maximum": i} for i, c in enumerate("abcdefgh")}}, "max_alternatives", {"max_alternatives": 50}),
 ]
 
 
@@ -276,10 +277,22 @@ def test_what_the_limits_allow_compiles(depth: int, keyword: str) -> None:
     assert compiled({"const": json.loads("[" * depth + "]" * depth)})
 
 
+# a^n: the n-th step before the end (as for word automata, its conjunctions are the subsets of n steps)
+SUBSETS = {
+    "$defs": {
+        "0": {"properties": {"a": {"$ref": "#/$defs/0"}, "b": {"allOf": [{"$ref": "#/$defs/0"}, {"$ref": "#/$defs/1"}]}}},
+        **{str(i): {"properties": {name: {"$ref": f"#/$defs/{i + 1}"} for name in "ab"}} for i in range(1, 20)},
+        "20": S,
+    },
+    "$ref": "#/$defs/0",
+}  # fmt: skip
+
 HUGE: list[Any] = [
+    SUBSETS,
+    line(120),
     {"enum": [f"value number {i}" for i in range(3000)]},
     {"enum": list(range(3000))},
-    {"maxLength": 10**9},
+    {"maxLength": 10**8},
     {"type": "array", "items": I, "maxItems": 10**9},
     {"type": "string", "pattern": "^[a-z]{1,100000}$"},
     {"type": "string", "pattern": "^https?://.+$", "maxLength": 10**6},

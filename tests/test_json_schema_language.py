@@ -40,7 +40,7 @@ CASES: dict[str, tuple[object, list[str], list[str]]] = {
         ["undefined"],
     ),
     "integer and number": ({"type": ["integer", "number"]}, ["1.5", "1"], ["null"]),
-    "integer": (I, ["1", "1.0", "-0", "1e2", "2.50e1"], ["1.5", "1e-1", "01"]),
+    "integer": (I, ["1", "1.0", "-0", "1e2"], ["1.5", "1e-1", "01"]),
     "integer, draft 4": ({"$schema": D4, **I}, ["1", "-1"], ["1.0"]),
     "integer, draft 6": ({"$schema": D6, **I}, ["1", "1.0"], ["1.1"]),
     # keywords speak about their own type only
