@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from structgen.automata.build import MAX_STATES
 from structgen.errors import CompileLimitError
 from structgen.sources.json_schema.facts import (
     ANYTHING,
@@ -21,11 +22,13 @@ from structgen.sources.json_schema.facts import (
     StringFacts,
 )
 from structgen.sources.json_schema.numbers import merge_numbers
-from structgen.sources.json_schema.strings import merge_strings
+from structgen.sources.json_schema.strings import merge_strings, united
 from structgen.sources.json_schema.values import common, unique
 
 # Comparing every alternative with every other one is worth it only while they are few.
 _COMPARED = 32
+# So many alternatives of a string are kept apart; more become one automaton.
+_UNITED = 4
 _T = TypeVar("_T")
 
 
@@ -94,9 +97,13 @@ def simplified(alternatives: list[Facts], free: Facts) -> Alternatives:
         else:
             finite[frame] = list(facts.values or ())
             kept.append(frame)
-    if not finite:
-        return tuple(kept)
-    return tuple(_with_values(facts, finite) for facts in kept)
+    if finite:
+        kept = [_with_values(facts, finite) for facts in kept]
+    strings = [facts for facts in kept if isinstance(facts, StringFacts) and facts.values is None]
+    if len(strings) > _UNITED:
+        enumerated = [facts for facts in kept if facts not in strings]
+        return (*enumerated, *united(strings, MAX_STATES))
+    return tuple(kept)
 
 
 def _without_values(facts: Facts) -> Facts | None:
