@@ -27,8 +27,10 @@ from structgen.tables import build_tables
 from structgen.vocabulary import Vocabulary
 from structgen.warmup import ensure_kernels
 
-# So many parser states of a JSON Schema are made when it is compiled; the others when text comes there.
-_EAGER_STATES = 256
+# When a JSON Schema is compiled, parser states are made until there are so many of them, or so many states of
+# terminals; the others when text first comes there.
+_EAGER_STATES = 192
+_EAGER_TABLE = 2000
 # What is a JSON Schema, or a mistake that the front end explains; all else is a Python type. None is no type
 # here: it is what a forgotten argument looks like.
 _JSON_VALUES = (Mapping, str, bool, int, float, list, tuple, bytes, type(None))
@@ -75,14 +77,13 @@ class Compiler:
     ) -> CompiledGrammar:
         from structgen.sources.json_schema import json_schema_states
 
-        states = json_schema_states(schema, self._spelled, **source.options)
-        tables = GrowingTables(
-            states, self.vocabulary.eos_token_ids, self.store.longest_token, self._spelled
-        )
-        is_whole = tables.expand_some(_EAGER_STATES)
+        spelled = None if self._spells_all else self._spelled
+        states = json_schema_states(schema, spelled, **source.options)
+        tables = GrowingTables(states, self.vocabulary.eos_token_ids, self.store.longest_token, spelled)
+        is_whole = tables.expand_some(_EAGER_STATES, _EAGER_TABLE)
         compiled = CompiledGrammar(tables, self.store, source)
         if not self.store.is_byte_complete:
-            if not is_whole and not tables.expand_some(MAX_PARSER_STATES):
+            if not is_whole and not tables.expand_some(MAX_PARSER_STATES, 2**31):
                 raise CompileLimitError(
                     "max_parser_states", MAX_PARSER_STATES, MAX_PARSER_STATES + 1, fixed=True
                 )
@@ -91,8 +92,6 @@ class Compiler:
         return compiled
 
     def _spelled(self, terminal: AnyTerminal) -> AnyTerminal | None:
-        if self._spells_all:
-            return terminal
         return spelled(terminal, self.vocabulary.alphabet)
 
     def regex(

@@ -114,9 +114,11 @@ class GrowingTables:
         source: StateSource,
         eos_token_ids: Sequence[int],
         longest_token: int,
-        spelled: Callable[[Terminal], Terminal | None],
+        spelled: Callable[[Terminal], Terminal | None] | None = None,
     ) -> None:
-        """``spelled``: a terminal as far as the vocabulary has the bytes for it; None: not at all."""
+        """``spelled``: a terminal as far as the vocabulary has the bytes for it; None: not at all. It
+        is not given where the vocabulary has all bytes.
+        """
         self._source = source
         self._spelled = spelled
         self._numbers: dict[Key, int] = {}
@@ -214,13 +216,16 @@ class GrowingTables:
             self._describe(number, flat, state.kind)
             self._order.append(number)
 
-    def expand_some(self, limit: int) -> bool:
-        """Expand what the start reaches, nearest first, up to ``limit`` states. True when that was all."""
+    def expand_some(self, max_states: int, max_table: int) -> bool:
+        """Expand what the start reaches, nearest first. True when that was all.
+
+        It ends when there are ``max_states`` parser states or ``max_table`` states of terminals.
+        """
         queue = deque([int(self._static[layout.RTN_START])])
         seen = set(queue)
         while queue:
             number = queue.popleft()
-            if len(self._order) >= limit:
+            if len(self._order) >= max_states or self._n_table >= max_table:
                 return False
             self.expand(number)
             for symbol, target in self._edges_of(number):
@@ -275,7 +280,7 @@ class GrowingTables:
         digest = terminal.digest
         if digest in self._starts:
             return self._starts[digest]
-        spelled = self._spelled(terminal)
+        spelled = terminal if self._spelled is None else self._spelled(terminal)
         start: int | None
         if spelled is None:
             start = None

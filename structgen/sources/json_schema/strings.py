@@ -186,6 +186,44 @@ def matches(pattern: Pattern, text: str) -> bool:
     return compile_regex(pattern_regex(pattern), "json-string").accepts(json_text.encoded(text))
 
 
+def surely_has_string(facts: StringFacts) -> bool:
+    """True when a string is easily found; False says nothing."""
+    if facts.is_plain:
+        return True
+    if facts.values is not None or facts.missed or facts.other_formats or facts.contents or facts.excluded:
+        return False
+    if len(facts.patterns) + len(facts.formats) > 1:
+        return False
+    pattern = facts.patterns[0] if facts.patterns else None
+    node = format_language(facts.formats[0]) if pattern is None else pattern_regex(pattern)
+    length = _shortest_length(node)
+    return (
+        length is not None
+        and length >= facts.min_length
+        and (facts.max_length is None or length <= facts.max_length)
+    )
+
+
+def _shortest_length(node: Regex) -> int | None:
+    """The length of some text that ``node`` matches; None where that is not easily told."""
+    if isinstance(node, Chars):
+        return 1 if node.charset else None
+    if isinstance(node, Literal):
+        return len(node.text)
+    if isinstance(node, Repeat):
+        if node.minimum == 0:
+            return 0
+        once = _shortest_length(node.item)
+        return None if once is None else once * node.minimum
+    if isinstance(node, Concat):
+        parts = [_shortest_length(part) for part in node.parts]
+        return None if None in parts else sum(part for part in parts if part is not None)
+    if isinstance(node, Union):
+        found = [length for option in node.options if (length := _shortest_length(option)) is not None]
+        return min(found, default=None)
+    return None
+
+
 def string_values(facts: StringFacts, limit: int, max_states: int) -> tuple[str, ...] | None:
     """All strings of the facts when they are at most ``limit``; None: more, or infinitely many."""
     if facts.values is not None:
