@@ -92,6 +92,7 @@ class ObjectLanguage:
         self._clauses: list[list[tuple[str, object, Conjunction]]] | None = None
         self._counts = facts.min_members > 0 or facts.max_members is not None
         self._finishes: dict[Place, bool] = {}
+        self._both: dict[tuple[Conjunction, Conjunction], Conjunction] = {}
 
     @property
     def is_simple(self) -> bool:
@@ -402,14 +403,22 @@ class ObjectLanguage:
                 inner = self.inner(name)
                 if inner is None or name in absent or not self._is_ahead(name, place):
                     continue
-                both = conjoin(present.get(name, ()), extra)
-                if alive(conjoin(inner, both)):
+                before = present.get(name, ())
+                both = conjoin(before, extra)
+                if self._is_possible(inner, extra, alive) if not before else alive(conjoin(inner, both)):
                     if self._choose(rest, {**present, name: both}, absent, others, place, alive, budget):
                         return True
-            elif isinstance(which, KeyClass) and alive(conjoin(which.inner, extra)):
+            elif isinstance(which, KeyClass) and self._is_possible(which.inner, extra, alive):
                 if self._choose(rest, present, absent, [*others, (which, extra)], place, alive, budget):
                     return True
         return False
+
+    def _is_possible(self, inner: Conjunction, extra: Conjunction, alive: Alive) -> bool:
+        """Is there a value for both? The same is asked at every place."""
+        both = self._both.get((inner, extra))
+        if both is None:
+            both = self._both[inner, extra] = conjoin(inner, extra)
+        return alive(both)
 
     def _fits(
         self,
