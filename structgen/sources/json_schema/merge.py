@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -27,17 +27,23 @@ from structgen.sources.json_schema.values import common, unique
 
 # Comparing every alternative with every other one is worth it only while they are few.
 _COMPARED = 32
+# When conjunctions have more alternatives, those without a value are looked for.
+_MULTIPLIED = 3
 # So many alternatives of a string are kept apart; more become one automaton.
 _UNITED = 4
 _T = TypeVar("_T")
 
 
 class Budget:
-    """How many merged alternatives a schema may still make."""
+    """How many merged alternatives a schema may still make.
 
-    def __init__(self, limit: int) -> None:
+    ``is_empty``: a quick test of what has plainly no value; it is asked where alternatives multiply.
+    """
+
+    def __init__(self, limit: int, is_empty: Callable[[Facts], bool]) -> None:
         self._limit = limit
         self._spent = 0
+        self.is_empty = is_empty
 
     def spend(self, count: int, pointer: str) -> None:
         """Raises `CompileLimitError` (``max_alternatives``)."""
@@ -132,7 +138,10 @@ def _merge_alternatives(
         return () if merged is None else (merged,)
     budget.spend(len(left) * len(right), pointer)
     pairs = (merge_facts(a, b) for a in left for b in right)
-    return simplified([facts for facts in pairs if facts is not None], _FREE_OF[type(left[0])])
+    found = [facts for facts in pairs if facts is not None]
+    if len(found) > _MULTIPLIED:
+        found = [facts for facts in found if not budget.is_empty(facts)]
+    return simplified(found, _FREE_OF[type(left[0])])
 
 
 _FREE_OF: dict[type, Facts] = {type(facts): facts for facts in FREE if not isinstance(facts, LiteralFacts)}

@@ -46,7 +46,7 @@ class NormalForms:
         self.assertions = Assertions(document, assert_formats=options.format == "assert")
         self._evaluation = Evaluation(self)
         self._options = options
-        self.budget = Budget(options.max_alternatives)
+        self.budget = Budget(options.max_alternatives, lambda facts: self._is_surely_empty(facts, 1))
         self._of_node: dict[Node, NormalForm] = {}
         self._open: dict[Node, Iterator[Node]] = {}  # being worked out, the outermost first
         self._merged_of: dict[Conjunction, NormalForm] = {(): ANYTHING}

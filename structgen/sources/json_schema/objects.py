@@ -326,11 +326,13 @@ class ObjectLanguage:
                 if (kind == "name" and key_class is None and which == name) or (
                     kind == "class" and which is key_class
                 ):
-                    if not extra or all(node in inner for node in extra):
+                    if self._is_implied(inner, extra, alive):
                         freely |= {c}
                     else:
                         claims.append((c, extra))
-        claims = [claim for claim in claims if claim[0] not in freely]
+        claims = [
+            (c, extra) for c, extra in claims if c not in freely and self._is_possible(inner, extra, alive)
+        ]
         if len(claims) > _MOST_CLAIMS:
             pointer = claims[0][1][0].pointer
             raise CompileLimitError("max_claims", _MOST_CLAIMS, len(claims), pointer, fixed=True)
@@ -419,6 +421,14 @@ class ObjectLanguage:
         if both is None:
             both = self._both[inner, extra] = conjoin(inner, extra)
         return alive(both)
+
+    def _is_implied(self, inner: Conjunction, extra: Conjunction, alive: Alive) -> bool:
+        """Does every value of ``inner`` satisfy ``extra``? Then it is a witness without being chosen as one."""
+        if all(node in inner for node in extra):
+            return True
+        return len(extra) == 1 and not self._is_possible(
+            inner, (self._forms.document.negation(extra[0]),), alive
+        )
 
     def _fits(
         self,
