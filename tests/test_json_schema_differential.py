@@ -290,8 +290,8 @@ def test_every_keyword_of_every_draft_comes_up() -> None:
         "oneOf", "not", "format", "$ref",
     }  # fmt: skip
     old = {"additionalItems", "dependencies", "definitions"}
-    modern = {"dependentRequired", "dependentSchemas", "unevaluatedItems", "unevaluatedProperties", "minContains",
-              "maxContains", "$defs", "$anchor"}  # fmt: skip
+    modern = {"dependentRequired", "dependentSchemas", "unevaluatedItems", "unevaluatedProperties",
+              "minContains", "maxContains", "$defs", "$anchor"}  # fmt: skip
     six = {"const", "contains", "propertyNames"}
     assert everywhere | old | {"id"} <= seen[4]
     assert everywhere | old | six | {"$id"} <= seen[6]
