@@ -10,10 +10,12 @@ import os
 import random
 from collections import Counter
 from collections.abc import Mapping
+from multiprocessing.connection import wait as connection_wait
 from pathlib import Path
 from typing import Any
 
 import pytest
+from structgen_bench import fuzz as fuzz_runner
 from structgen_bench.differential import DOUBTFUL, Case, Effort, check, describe, outcomes, parse, shows
 from structgen_bench.fuzz import summarise
 from structgen_bench.fuzz_cases import SHARES, CaseMaker
@@ -323,11 +325,27 @@ def test_descriptions_of_exceptions() -> None:
 # Whole runs --------------------------------------------------------------------------------------
 
 
-def test_run_resume_replay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_interrupt_resume_replay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     output = tmp_path / "fuzz.json"
     command = ["bench", "fuzz", "--only", "random", "--keywords", "first-version", "--workers", "1"]
     command += ["--json", str(output)]
-    assert main([*command, "--cases", "20"]) == 0
+    calls = 0
+
+    def interrupted(*arguments: Any, **options: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls > 5:
+            raise KeyboardInterrupt
+        return connection_wait(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fuzz_runner, "wait", interrupted)
+        assert main([*command, "--cases", "20"]) == 130
+    document = json.loads(output.read_text(encoding="utf-8"))
+    assert 0 < document["cases"] < 20 and not document["finished"]
+    assert main([*command, "--cases", "20", "--resume"]) == 0
     assert json.loads(output.read_text(encoding="utf-8"))["cases"] == 20
     assert main([*command, "--cases", "30", "--resume"]) == 0
     document = json.loads(output.read_text(encoding="utf-8"))

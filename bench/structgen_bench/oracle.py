@@ -34,6 +34,8 @@ from structgen_bench.oracle_formats import CarefulFormats
 from structgen_bench.oracle_patterns import Untranslatable, python_patterns
 
 _LARGEST_EXPONENT = 2000
+# What rpds, under `referencing`, makes of a RecursionError; a BaseException that cannot be imported.
+_PANIC = "PanicException"
 
 
 class _CannotTell(Exception):
@@ -70,6 +72,10 @@ class Oracle:
             self._formats.unsure = False
             valid = bool(self._validator.is_valid(value))
         except (RecursionError, Unresolvable, SchemaError, UnknownType, ValueError, _CannotTell):
+            return None
+        except BaseException as error:
+            if type(error).__name__ != _PANIC:
+                raise
             return None
         return None if self._formats.unsure else valid
 
