@@ -91,7 +91,8 @@ def simplified(alternatives: list[Facts], free: Facts) -> Alternatives:
         return tuple(alternatives)
     if free in alternatives:
         return (free,)
-    finite: dict[Facts, list[object]] = {}  # facts without their values -> the values of all that have them
+    # facts without their values -> the place of their enumeration in `kept`, and the values of all that have them
+    finite: dict[Facts, tuple[int, list[object]]] = {}
     kept: list[Facts] = []
     for facts in alternatives:
         frame = _without_values(facts)
@@ -99,12 +100,12 @@ def simplified(alternatives: list[Facts], free: Facts) -> Alternatives:
             if len(kept) > _COMPARED or facts not in kept:
                 kept.append(facts)
         elif frame in finite:
-            finite[frame].extend(facts.values or ())
+            finite[frame][1].extend(_values_of(facts))
         else:
-            finite[frame] = list(facts.values or ())
-            kept.append(frame)
-    if finite:
-        kept = [_with_values(facts, finite) for facts in kept]
+            finite[frame] = len(kept), list(_values_of(facts))
+            kept.append(facts)
+    for place, values in finite.values():
+        kept[place] = _with_values(kept[place], unique(values))
     strings = [facts for facts in kept if isinstance(facts, StringFacts) and facts.values is None]
     if len(strings) > _UNITED:
         enumerated = [facts for facts in kept if facts not in strings]
@@ -121,11 +122,16 @@ def _without_values(facts: Facts) -> Facts | None:
     return None
 
 
-def _with_values(facts: Facts, finite: dict[Facts, list[object]]) -> Facts:
-    if isinstance(facts, (ArrayFacts, ObjectFacts)) or facts not in finite:
-        return facts
-    values = unique(finite[facts])
-    return LiteralFacts(values) if isinstance(facts, LiteralFacts) else replace(facts, values=values)
+def _values_of(facts: Facts) -> tuple[object, ...]:
+    if isinstance(facts, (LiteralFacts, StringFacts, NumberFacts)):
+        return facts.values or ()
+    return ()
+
+
+def _with_values(facts: Facts, values: tuple[object, ...]) -> Facts:
+    if isinstance(facts, (StringFacts, NumberFacts)):
+        return replace(facts, values=values)
+    return LiteralFacts(values)
 
 
 def _merge_alternatives(

@@ -32,7 +32,7 @@ from structgen.sources.json_schema.values import STRING, is_spellable
 # So many other names are told apart one by one when there are no more; of larger sets it is remembered which
 # were seen.
 _MOST_LISTED = 64
-_MOST_CLAIMS = 6  # clauses that one member may bear witness for, or not: two to the power of this
+_MOST_CLAIMS = 8  # clauses that one member may bear witness for, or not: two to the power of this
 _MOST_SEARCHED = 20_000
 
 Alive = Callable[[Conjunction], bool]
@@ -333,6 +333,16 @@ class ObjectLanguage:
         claims = [
             (c, extra) for c, extra in claims if c not in freely and self._is_possible(inner, extra, alive)
         ]
+        # what no later member could bear witness for, this one must
+        must = [
+            claim
+            for claim in claims
+            if not self.can_finish(Place(at, seen, count, frozenset((claim[0],))), alive)
+        ]
+        for _, extra in must:
+            inner = conjoin(inner, extra)
+        pending -= freely | {c for c, _ in must}
+        claims = [claim for claim in claims if claim not in must]
         if len(claims) > _MOST_CLAIMS:
             pointer = claims[0][1][0].pointer
             raise CompileLimitError("max_claims", _MOST_CLAIMS, len(claims), pointer, fixed=True)
@@ -341,7 +351,7 @@ class ObjectLanguage:
                 value = inner
                 for _, extra in chosen:
                     value = conjoin(value, extra)
-                after = Place(at, seen, count, pending - freely - {c for c, _ in chosen})
+                after = Place(at, seen, count, pending - {c for c, _ in chosen})
                 if alive(value) and self.can_finish(after, alive):
                     yield Step(name, key_class, value, after)
 
