@@ -182,6 +182,12 @@ class GrowingTables:
         digest, is_head = self._origins[place]
         return digest, state - self._bases[place], is_head
 
+    def origins(self) -> tuple[Int32Array, npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
+        """``bases``, ``digests`` and ``heads`` as `structgen.tables.Tables` has them."""
+        digests = np.frombuffer(b"".join(digest for digest, _ in self._origins), np.uint8)
+        heads = np.array([is_head for _, is_head in self._origins], np.bool_)
+        return np.array(self._bases, np.int32), digests.reshape(-1, 16), heads
+
     def key(self, number: int) -> Key:
         """What the source calls a parser state."""
         return self._keys[number]
