@@ -13,9 +13,11 @@ import numpy.typing as npt
 from structgen_kernels import layout
 
 from structgen.errors import ArtifactError
+from structgen.growing import GrowingTables
 from structgen.machine import Machine
 from structgen.mask_store import MaskStore
 from structgen.matcher import Matcher
+from structgen.schema_tables import AHEAD, SavedTables, as_tables, schema_tables
 from structgen.tables import Int32Array, Tables, layout_digest
 from structgen.tensor_file import read_tensors, write_tensors
 from structgen.vocabulary import Vocabulary
@@ -42,7 +44,7 @@ class CompiledGrammar:
 
     def __init__(
         self,
-        tables: Tables,
+        tables: Tables | GrowingTables,
         store: MaskStore,
         source: GrammarSource,
         *,
@@ -144,6 +146,14 @@ class CompiledGrammar:
 
         Raises OSError as the file system does.
         """
+        tables = self.tables
+        if isinstance(tables, GrowingTables):
+            # made anew: what was met in a text so far does not belong into a file
+            source = self.source
+            tables = as_tables(schema_tables(source.text, source.options, self.vocabulary, AHEAD))
+            ahead = CompiledGrammar(tables, self._store, source, warnings=self.warnings)
+            ahead.save(path, progress=progress)
+            return
         self.precompute(progress)
         by_offset: dict[int, int] = {}
         digests: list[npt.NDArray[np.uint8]] = []
@@ -158,11 +168,11 @@ class CompiledGrammar:
                 crossings.append(crossing)
         n_words = self._store.n_words
         arrays = {
-            "static": self.tables.static,
-            "classes": self.tables.classes,
-            "bases": self.tables.bases,
-            "digests": self.tables.digests,
-            "heads": self.tables.heads,
+            "static": tables.static,
+            "classes": tables.classes,
+            "bases": tables.bases,
+            "digests": tables.digests,
+            "heads": tables.heads,
             "entry_states": np.array(list(self._entries), np.int64),
             "entry_numbers": np.array([by_offset[o] for o in self._entries.values()], np.int32),
             "entry_digests": np.stack(digests) if digests else np.zeros((0, 16), np.uint8),
@@ -175,7 +185,7 @@ class CompiledGrammar:
             "vocabulary": self.vocabulary.digest.hex(),
             "source_kind": self.source.kind,
             "source_text": self.source.text,
-            "source_options": json.dumps(dict(self.source.options), default=str),
+            "source_options": json.dumps(_written_options(self.source.options), default=str),
             "warnings": json.dumps(self.warnings),
             "accepts_empty": str(int(self.tables.accepts_empty)),
         }
@@ -229,6 +239,10 @@ class CompiledGrammar:
                 metadata["source_kind"], metadata["source_text"], json.loads(metadata["source_options"])
             )
             warnings = tuple((str(w[0]), str(w[1])) for w in json.loads(metadata["warnings"]))
+            if source.kind == "json_schema":
+                tables = SavedTables(
+                    tables, path, lambda: schema_tables(source.text, source.options, vocabulary, AHEAD)
+                )
         except KeyError as error:
             raise ArtifactError(path, f"not a whole artifact: {error} is missing") from None
         return cls(tables, store, source, warnings=warnings, entries=entries)
@@ -238,3 +252,14 @@ class CompiledGrammar:
             f"CompiledGrammar({self.source.kind}, {self.n_parser_states:,} parser states, "
             f"{self.n_terminal_states:,} terminal states, {self.nbytes:,} bytes)"
         )
+
+
+def _written_options(options: Mapping[str, object]) -> dict[str, object]:
+    """Options as JSON has them."""
+    written = dict(options)
+    registry = written.get("registry")
+    if registry is not None and not isinstance(registry, dict):
+        from structgen.sources.json_schema.remote import all_schemas
+
+        written["registry"] = all_schemas(registry)
+    return written

@@ -12,23 +12,19 @@ from typing import Any, Literal
 
 from structgen.compiled import CompiledGrammar, GrammarSource
 from structgen.errors import (
-    CompileLimitError,
     OptionError,
     UnsatisfiableGrammarError,
     UnsatisfiableSchemaError,
 )
 from structgen.grammar import Grammar, Terminal
-from structgen.growing import GrowingTables
 from structgen.mask_store import MaskStore
-from structgen.rtn import MAX_PARSER_STATES, build_rtn
-from structgen.symbols import spelled, symbol_grammar
-from structgen.tables import Terminal as AnyTerminal
+from structgen.rtn import build_rtn
+from structgen.schema_tables import AT_ONCE, schema_tables
+from structgen.symbols import symbol_grammar
 from structgen.tables import build_tables
 from structgen.vocabulary import Vocabulary
 from structgen.warmup import ensure_kernels
 
-# So many parser states of a JSON Schema are made when it is compiled; the others when text comes there.
-_EAGER_STATES = 256
 # What is a JSON Schema, or a mistake that the front end explains; all else is a Python type. None is no type
 # here: it is what a forgotten argument looks like.
 _JSON_VALUES = (Mapping, str, bool, int, float, list, tuple, bytes, type(None))
@@ -48,7 +44,6 @@ class Compiler:
         ensure_kernels()
         self.vocabulary = vocabulary
         self.store = MaskStore(vocabulary)
-        self._spells_all = bool(vocabulary.alphabet.all())
         self._cache_size = cache_size
         self._cache: OrderedDict[tuple[str, str, str], CompiledGrammar] = OrderedDict()
         self._lock = threading.Lock()
@@ -73,27 +68,11 @@ class Compiler:
     def _compiled_schema(
         self, schema: Mapping[str, Any] | bool | str, source: GrammarSource
     ) -> CompiledGrammar:
-        from structgen.sources.json_schema import json_schema_states
-
-        states = json_schema_states(schema, self._spelled, **source.options)
-        tables = GrowingTables(
-            states, self.vocabulary.eos_token_ids, self.store.longest_token, self._spelled
-        )
-        is_whole = tables.expand_some(_EAGER_STATES)
+        tables = schema_tables(schema, source.options, self.vocabulary, AT_ONCE)
         compiled = CompiledGrammar(tables, self.store, source)
-        if not self.store.is_byte_complete:
-            if not is_whole and not tables.expand_some(MAX_PARSER_STATES):
-                raise CompileLimitError(
-                    "max_parser_states", MAX_PARSER_STATES, MAX_PARSER_STATES + 1, fixed=True
-                )
-            if not compiled.machine.is_satisfiable:
-                raise UnsatisfiableSchemaError("", "no text matches that the vocabulary's tokens can spell")
+        if not (self.store.is_byte_complete or compiled.machine.is_satisfiable):
+            raise UnsatisfiableSchemaError("", "no text matches that the vocabulary's tokens can spell")
         return compiled
-
-    def _spelled(self, terminal: AnyTerminal) -> AnyTerminal | None:
-        if self._spells_all:
-            return terminal
-        return spelled(terminal, self.vocabulary.alphabet)
 
     def regex(
         self, pattern: str, dialect: Literal["python", "ecma"] = "python", *, flags: str = ""

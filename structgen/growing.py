@@ -16,6 +16,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 from structgen_kernels import layout
+from structgen_kernels.automata import write_table
 
 from structgen.automata.build import literal
 from structgen.automata.dfa import START, BoundedDfa, CountedDfa, Dfa
@@ -26,7 +27,6 @@ from structgen.tables import (
     Terminal,
     bounded_block,
     counted_block,
-    state_facts,
 )
 
 Key = Hashable
@@ -114,9 +114,11 @@ class GrowingTables:
         source: StateSource,
         eos_token_ids: Sequence[int],
         longest_token: int,
-        spelled: Callable[[Terminal], Terminal | None],
+        spelled: Callable[[Terminal], Terminal | None] | None = None,
     ) -> None:
-        """``spelled``: a terminal as far as the vocabulary has the bytes for it; None: not at all."""
+        """``spelled``: a terminal as far as the vocabulary has the bytes for it; None: not at all. It
+        is not given where the vocabulary has all bytes.
+        """
         self._source = source
         self._spelled = spelled
         self._numbers: dict[Key, int] = {}
@@ -131,7 +133,7 @@ class GrowingTables:
         self._n_blocks = 0
         self._next_counted = _FIRST_COUNTED
         self._heap_used = 0
-        self._room = {"rtn": 64, "edges": 256, "table": 256, "blocks": 2, "heap": 4096}
+        self._room = {"rtn": 256, "edges": 512, "table": 512, "blocks": 2, "heap": 8192}
         self._header = np.zeros(layout.HEADER_SIZE, np.int32)
         self._eos = np.array(eos_token_ids, np.int32)
         self._header[layout.N_STATES] = _FIRST_COUNTED
@@ -180,6 +182,12 @@ class GrowingTables:
         digest, is_head = self._origins[place]
         return digest, state - self._bases[place], is_head
 
+    def origins(self) -> tuple[Int32Array, npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
+        """``bases``, ``digests`` and ``heads`` as `structgen.tables.Tables` has them."""
+        digests = np.frombuffer(b"".join(digest for digest, _ in self._origins), np.uint8)
+        heads = np.array([is_head for _, is_head in self._origins], np.bool_)
+        return np.array(self._bases, np.int32), digests.reshape(-1, 16), heads
+
     def key(self, number: int) -> Key:
         """What the source calls a parser state."""
         return self._keys[number]
@@ -214,13 +222,16 @@ class GrowingTables:
             self._describe(number, flat, state.kind)
             self._order.append(number)
 
-    def expand_some(self, limit: int) -> bool:
-        """Expand what the start reaches, nearest first, up to ``limit`` states. True when that was all."""
+    def expand_some(self, max_states: int, max_table: int) -> bool:
+        """Expand what the start reaches, nearest first. True when that was all.
+
+        It ends when there are ``max_states`` parser states or ``max_table`` states of terminals.
+        """
         queue = deque([int(self._static[layout.RTN_START])])
         seen = set(queue)
         while queue:
             number = queue.popleft()
-            if len(self._order) >= limit:
+            if len(self._order) >= max_states or self._n_table >= max_table:
                 return False
             self.expand(number)
             for symbol, target in self._edges_of(number):
@@ -275,7 +286,7 @@ class GrowingTables:
         digest = terminal.digest
         if digest in self._starts:
             return self._starts[digest]
-        spelled = self._spelled(terminal)
+        spelled = terminal if self._spelled is None else self._spelled(terminal)
         start: int | None
         if spelled is None:
             start = None
@@ -292,8 +303,8 @@ class GrowingTables:
         n_new = automaton.n_states - 1
         if self._n_table + n_new > self._room["table"]:
             self._make_room("table", self._n_table + n_new)
-        rows = automaton.transitions[1:]
-        offset = self._add_to_heap(np.where(rows > 0, rows + base, 0)) + self._heap_base
+        width = automaton.transitions.shape[1]
+        offset = self._reserve(n_new * width) + self._heap_base
         content = automaton.byte_class.tobytes()
         place = self._class_offsets.get(content)
         if place is None:
@@ -302,17 +313,16 @@ class GrowingTables:
                 self._classes = np.concatenate([self._classes, np.zeros_like(self._classes)])
             self._classes[place : place + 256] = automaton.byte_class
             self._freeze_views()
-        static = self._static
-        first, end = base + 1, base + 1 + n_new
-        width = rows.shape[1]
-        static[static[layout.ROW] + first : static[layout.ROW] + end] = np.arange(
-            offset, offset + n_new * width, width, dtype=np.int32
+        write_table(
+            self._static,
+            automaton.transitions,
+            automaton.byte_class,
+            automaton.accepting,
+            base,
+            offset,
+            place,
         )
-        static[static[layout.CLASS_MAP] + first : static[layout.CLASS_MAP] + end] = place
-        alive, flags = state_facts(automaton)
-        begin = int(static[layout.ALIVE])
-        static[begin + 8 * first : begin + 8 * end] = alive.view(np.int32).ravel()
-        static[static[layout.FLAGS] + first : static[layout.FLAGS] + end] = flags
+        static = self._static
         self._n_table += n_new
         static[layout.N_TABLE] = self._n_table
         self._bases.append(base)
@@ -354,11 +364,14 @@ class GrowingTables:
 
     def _add_to_heap(self, section: npt.NDArray[np.generic]) -> int:
         """Append to the heap; returns the offset in it."""
-        size = section.size
+        offset = self._reserve(section.size)
+        begin = self._heap_base + offset
+        self._static[begin : begin + section.size] = section.ravel()
+        return offset
+
+    def _reserve(self, size: int) -> int:
         if self._heap_used + size > self._room["heap"]:
             self._make_room("heap", self._heap_used + size)
-        begin = self._heap_base + self._heap_used
-        self._static[begin : begin + size] = section.ravel()
         self._heap_used += size
         return self._heap_used - size
 

@@ -16,6 +16,7 @@ from structgen_kernels import layout, masks, parser, records
 from structgen.errors import CompileLimitError
 from structgen.growing import GrowingTables
 from structgen.mask_store import MaskStore
+from structgen.schema_tables import SavedTables
 from structgen.spelling import Spelling
 from structgen.tables import Int32Array, Tables
 
@@ -174,6 +175,8 @@ class Machine:
             self._run(self._add_entry, state, offset)
 
     def _growing(self) -> GrowingTables:
+        if isinstance(self.tables, SavedTables):
+            self.tables = self.tables.revived()
         if not isinstance(self.tables, GrowingTables):
             raise TypeError("tables that are complete have no states to expand")
         return self.tables

@@ -22,6 +22,7 @@ from structgen_bench.errors import BenchError
 from structgen_bench.keywords import outside_subset
 from structgen_bench.maskbench import make_job, select_files
 from structgen_bench.order import in_schema_order
+from structgen_bench.reasons import labels_of, reason_of
 from structgen_bench.records import Journal, summarise
 from structgen_bench.tokenizers import TokenBytes, load_tokenizer
 from structgen_bench.worker import EngineProcess, FileResult, Job, measure
@@ -321,6 +322,67 @@ def test_summary() -> None:
     assert summary["p99"] == pytest.approx(990.01)
     assert summary["max"] == 1000
     assert summarise(np.empty(0)) == {"n": 0}
+
+
+# Reasons ----------------------------------------------------------------------------------------
+
+
+def test_labels_that_jsonschema_does_not_confirm() -> None:
+    tests = [{"valid": True, "data": 1}, {"valid": False, "data": 2}, {"valid": False, "data": "x"}]
+    assert labels_of({"type": "integer"}, tests) == (
+        {1: "labelled invalid; jsonschema: it validates"},
+        "",
+    )
+    assert labels_of({"format": "date"}, [{"valid": True, "data": "soon"}])[0].keys() == {0}
+    assert labels_of({"$ref": "#/nowhere"}, tests)[1].startswith("jsonschema cannot tell: ")
+    assert labels_of({"$ref": "#"}, tests)[1] == "jsonschema cannot tell: RecursionError"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "detail", "reason"),
+    [
+        ("invalid_accepted", "instance 1: accepted", "wrong data: instance 1 is labelled invalid"),
+        ("valid_refused", "instance 0: refused token 3", "labels in doubt: instance 1 labelled invalid"),
+    ],
+)
+def test_reasons(outcome: Any, detail: str, reason: str) -> None:
+    document = {"schema": {}, "tests": [{"valid": True, "data": 1}, {"valid": False, "data": 2}]}
+    assert reason_of(FileResult("x", "e", outcome, detail), document).startswith(reason)
+
+
+def test_report_of_reasons(data: Path, tmp_path: Path) -> None:
+    document = {"schema": {"refuse": "unsupported"}, "tests": [{"valid": True, "data": "a|b"}]}
+    (data / "refused.json").write_text(json.dumps(document), encoding="utf-8")
+    report = tmp_path / "report.md"
+    command = ["maskbench", "--data", data, "--engines", f"{__name__}:Literal", "--tokenizer", "bytes"]
+    assert bench(*command, "-o", tmp_path / "run.json", "--report", report) == 0
+    text = report.read_text(encoding="utf-8")
+    assert "4 files: pass 3, unsupported 1." in text
+    assert "| refused | no | jsonschema agrees with the labels |" in text
+    assert "| compile, ms | 3 |" in text
+    assert str(tmp_path) not in text
+
+
+def test_size_and_compile_time_of_structgen(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "one.json").write_text(json.dumps(SCHEMA_FILE), encoding="utf-8")
+    output = tmp_path / "run.json"
+    assert bench("maskbench", "--data", folder, "--tokenizer", "bytes", "-o", output) == 0
+    figures = json.loads(output.read_text(encoding="utf-8"))["engines"]["structgen"]
+    assert figures["compile_us"]["n"] == figures["compiled_kib"]["n"] == 1
+    assert figures["compiled_kib"]["max"] > 1
+
+
+def test_options_reach_the_engine() -> None:
+    adapter = load_engine("structgen")
+    adapter.options = {"no_such_option": True}
+    with pytest.raises(BenchError, match="no_such_option"):
+        adapter.prepare(BYTES.vocabulary)
+    adapter.options = {"whitespace": "compact"}
+    adapter.prepare(BYTES.vocabulary)
+    matcher = adapter.new_matcher(adapter.compile({"type": "array"}))
+    assert [adapter.accept(matcher, byte) for byte in b"[ "] == [True, False]
 
 
 # Whole runs -------------------------------------------------------------------------------------

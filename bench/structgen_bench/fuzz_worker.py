@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import random
 import signal
 import time
 from collections import Counter
@@ -16,10 +17,18 @@ from structgen_bench.differential import Effort, Finding, check, shows
 from structgen_bench.fuzz_cases import CaseMaker
 from structgen_bench.shrink import shrunk
 from structgen_bench.subject import Subject
+from structgen_bench.walks import Walker
 
 MEMORY_GIB = 8.0
 SHRINK_SECONDS = 15.0
 _MOST_SHRUNK_PER_CASE = 2
+_MOST_NODES = 5_000  # of a schema that is written down
+WARMUP: tuple[Any, ...] = (
+    True,
+    {"type": "string", "minLength": 2, "maxLength": 40, "pattern": "^(a|b)*c?$"},
+    {"type": "array", "items": {"type": "integer", "minimum": 3}, "minItems": 1, "maxItems": 5},
+    {"properties": {"a": {"enum": ["x", 1, {}]}, "b": {"$ref": "#"}}, "required": ["a"]},
+)
 _MOST_SHRUNK_PER_KIND = 40  # a process; past it findings are noted as they are
 _NOT_SHRUNK = frozenset(("hang", "slow_matcher"))  # each try would take as long as the limit
 
@@ -94,7 +103,17 @@ def _finding_record(
 
 
 def as_json(schema: Any) -> Any:
-    """The schema if JSON can hold it, else None: such a case is made again from its number."""
+    """The schema if it is JSON and not huge, else None: such a case is made again from its number."""
+    nodes, waiting = 0, [schema]
+    while waiting:
+        part = waiting.pop()
+        nodes += 1
+        if nodes > _MOST_NODES:  # or one that holds itself
+            return None
+        if isinstance(part, dict):
+            waiting.extend(part.values())
+        elif isinstance(part, list):
+            waiting.extend(part)
     try:
         json.dumps(schema)
     except (TypeError, ValueError, RecursionError):
@@ -102,11 +121,20 @@ def as_json(schema: Any) -> Any:
     return schema
 
 
+def warm_up(subject: Subject) -> None:
+    """Load the kernels before anything is timed: an alarm in the midst of numba's own work breaks numba."""
+    for schema in WARMUP:
+        grammar = subject.compile(schema)
+        for seed in range(3):
+            Walker(subject, random.Random(seed), [b'"a"', b"1"]).walk(grammar)
+
+
 def serve(connection: Connection, settings: Settings) -> None:
     """Answer each number by its record, until None comes or the connection ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the runner's business
     _limit_memory()
     subject = Subject(**settings.options)
+    warm_up(subject)
     connection.send(subject.unknown_options)
     shrunk_before: Counter[str] = Counter()
     while True:
@@ -116,7 +144,16 @@ def serve(connection: Connection, settings: Settings) -> None:
             return
         if number is None:
             return
-        connection.send(check_number(subject, settings, number, shrunk_before))
+        record = check_number(subject, settings, number, shrunk_before)
+        connection.send(record)
+        if _was_interrupted(record):
+            return  # what was interrupted may be left half done; a fresh process goes on
+
+
+def _was_interrupted(record: Record) -> bool:
+    return any(name.startswith("no time left") for name in record["counts"]) or any(
+        finding["kind"] in _NOT_SHRUNK for finding in record.get("findings", ())
+    )
 
 
 def _limit_memory() -> None:
@@ -147,8 +184,8 @@ class Worker:
 
     @property
     def longest(self) -> float:
-        """Seconds after which a case is given up, shrinking included: only native code comes so far."""
-        return 4 * self._settings.effort.seconds + _MOST_SHRUNK_PER_CASE * SHRINK_SECONDS + 30
+        """Seconds after which a case is given up, shrinking included: native code, or a very busy machine."""
+        return 10 * self._settings.effort.seconds + _MOST_SHRUNK_PER_CASE * SHRINK_SECONDS + 30
 
     def give(self, number: int) -> None:
         self.number, self.begun = number, time.monotonic()
@@ -163,6 +200,10 @@ class Worker:
         except (EOFError, ConnectionResetError):
             self._process.join(5.0)
             record = self._ended(number, "exception", f"the process ended: {self._process.exitcode}")
+        else:
+            if _was_interrupted(record):
+                self.stop()
+                self._start()
         self.number = None
         return record
 
@@ -180,9 +221,14 @@ class Worker:
         case, _ = self._settings.maker.make(number)
         finding = {"kind": kind, "detail": detail, "text": "", "schema": as_json(case.schema)}
         return {
-            "number": number, "name": case.name, "outcome": kind, "detail": detail, "seconds": 0.0, "counts": {},
+            "number": number,
+            "name": case.name,
+            "outcome": kind,
+            "detail": detail,
+            "seconds": 0.0,
+            "counts": {},
             "findings": [finding],
-        }  # fmt: skip
+        }
 
     def stop(self) -> None:
         self.connection.close()

@@ -34,6 +34,7 @@ from structgen_bench.errors import BenchError
 from structgen_bench.keywords import outside_subset
 from structgen_bench.machine import command_line, describe_machine, git_commit, package_versions
 from structgen_bench.order import in_schema_order
+from structgen_bench.reasons import write_reasons
 from structgen_bench.records import Journal
 from structgen_bench.report import build_report, print_report, write_json
 from structgen_bench.tokenizers import BenchTokenizer, load_tokenizer
@@ -199,6 +200,13 @@ def maskbench(
     ] = 16.0,
     core: Annotated[int | None, typer.Option(help="Pin every engine to this core (they take turns).")] = None,
     check: Annotated[bool, typer.Option(help="Exit with 1 unless structgen passes every file.")] = False,
+    any_order: Annotated[
+        bool, typer.Option("--any-order/--schema-order", help="structgen's option of that name.")
+    ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Also write every file that does not pass, with its reason (Markdown)."),
+    ] = None,
 ) -> None:
     """Time between masks, time to first mask and correctness on real schemas, engines side by side."""
     console = Console()
@@ -222,6 +230,7 @@ def maskbench(
         "selected": len(selection.files),
         "seed": seed,
         "time_limit_s": time_limit,
+        "any_order": any_order,
         "versions": package_versions(PACKAGES),
     }
     console.print(
@@ -231,11 +240,12 @@ def maskbench(
     journal = Journal(output.with_suffix(".samples.jsonl"), identity, resume=resume)
     warmup = Job("warm-up", WARMUP_SCHEMA, ((True, chosen.encode(json.dumps(WARMUP_INSTANCE))),))
     processes: list[EngineProcess] = []
+    options = {"any_order": True} if any_order else {}
     begin = time.perf_counter()
     try:
         for name in names:
             with console.status(f"starting {name}"):
-                processes.append(EngineProcess(name, vocabulary, warmup, core, memory_limit))
+                processes.append(EngineProcess(name, vocabulary, warmup, core, memory_limit, options))
             started = processes[-1].ready
             if started.warmup_outcome != "pass":
                 console.print(f"{name} does not pass the warm-up ({started.warmup_outcome})", style="yellow")
@@ -260,6 +270,8 @@ def maskbench(
     document = build_report(header, journal.results, list(ready), ready)
     write_json(output, document)
     print_report(document, console)
+    if report is not None:
+        write_reasons(report, document, journal.results, data, console)
     console.print(f"written: {output.name} (samples: {journal.path.name})")
     if not finished:
         console.print("interrupted; the results so far are written. Go on with the same command and --resume")

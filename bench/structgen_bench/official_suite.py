@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from structgen.compiled import CompiledGrammar
-from structgen.errors import CompileLimitError, SchemaError, StructgenError, UnsatisfiableSchemaError
+from structgen.errors import StructgenError, UnsatisfiableSchemaError
 from structgen_bench.deadline import TookTooLong, at_most
 from structgen_bench.errors import BenchError
 from structgen_bench.subject import Subject, spell
+from structgen_bench.verdicts import refusal
 
 DIALECTS = {
     "draft2020-12": "https://json-schema.org/draft/2020-12/schema",
@@ -151,21 +152,6 @@ def _judge_test(
             if disagreement or accepted != subject.accepts(grammar, text):
                 return "inconsistent", f"{text!r}: {disagreement or 'tokens and bytes disagree'}"
     return "right", ""
-
-
-def refusal(error: StructgenError) -> str:
-    """A refusal in a line: class, keyword or limit, JSON Pointer, reason."""
-    words = [type(error).__name__]
-    keyword = getattr(error, "keyword", "")
-    if keyword:
-        words.append(f"keyword {keyword!r}")
-    if isinstance(error, CompileLimitError):
-        words.append(f"{error.limit}: {error.given:,} needed, {error.allowed:,} allowed")
-    pointer = getattr(error, "pointer", None)
-    if pointer is not None:
-        words.append(f"at {pointer or '(root)'}")
-    words.append(error.reason if isinstance(error, SchemaError) else "")
-    return " ".join(word for word in words if word).replace("\n", " ")
 
 
 def tally(verdicts: list[Verdict]) -> dict[str, dict[str, int]]:

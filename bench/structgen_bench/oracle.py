@@ -6,6 +6,7 @@ Changed, each by one small keyword function or by rewriting the schema beforehan
   (the package divides floats: 0.3 is no multiple of 0.1 to it);
 - ``uniqueItems`` compares every pair (the package sorts, and compares neighbours, which misses pairs where
   the order is not total);
+- ``additionalItems`` is ignored beside ``items`` that is no array (the package raises where it is a boolean);
 - patterns are ECMA-262 (`structgen_bench.oracle_patterns`), formats are careful
   (`structgen_bench.oracle_formats`).
 
@@ -33,6 +34,8 @@ from structgen_bench.oracle_formats import CarefulFormats
 from structgen_bench.oracle_patterns import Untranslatable, python_patterns
 
 _LARGEST_EXPONENT = 2000
+# What rpds, under `referencing`, makes of a RecursionError; a BaseException that cannot be imported.
+_PANIC = "PanicException"
 
 
 class _CannotTell(Exception):
@@ -70,6 +73,10 @@ class Oracle:
             valid = bool(self._validator.is_valid(value))
         except (RecursionError, Unresolvable, SchemaError, UnknownType, ValueError, _CannotTell):
             return None
+        except BaseException as error:
+            if type(error).__name__ != _PANIC:
+                raise
+            return None
         return None if self._formats.unsure else valid
 
     def reason(self, text: bytes | str) -> str:
@@ -98,7 +105,10 @@ def exact_numbers(value: Any) -> Any:
 
 
 def _decimal(text: str) -> Decimal:
-    number = Decimal(text)
+    try:
+        number = Decimal(text)
+    except ArithmeticError as error:  # an exponent beyond what decimals hold
+        raise _CannotTell(text) from error
     if not number.is_finite():
         raise ValueError(f"{text} is no JSON number")
     if number and abs(number.adjusted()) > _LARGEST_EXPONENT:
@@ -162,6 +172,13 @@ def _unique_items(validator: Any, wanted: Any, instance: Any, schema: Any) -> It
                 return
 
 
+def _additional_items(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+    prefix = schema.get("items")
+    if isinstance(instance, list) and isinstance(prefix, list):
+        for index in range(len(prefix), len(instance)):
+            yield from validator.descend(instance[index], wanted, path=index)
+
+
 _classes: dict[int, Any] = {}
 
 
@@ -170,7 +187,9 @@ def _exact_class(kind: Any) -> Any:
         # in draft 4 a number with a fraction, even .0, is no integer
         draft4 = kind is validators.Draft4Validator or kind is validators.Draft3Validator
         checks = {"number": _is_number, "integer": _is_written_integer if draft4 else _is_integer}
-        keywords = {"multipleOf": _multiple_of, "uniqueItems": _unique_items}
+        keywords: dict[str, Any] = {"multipleOf": _multiple_of, "uniqueItems": _unique_items}
+        if "additionalItems" in kind.VALIDATORS:
+            keywords["additionalItems"] = _additional_items
         _classes[id(kind)] = validators.extend(
             kind, keywords, type_checker=kind.TYPE_CHECKER.redefine_many(checks)
         )

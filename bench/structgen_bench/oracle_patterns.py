@@ -1,7 +1,8 @@
 """ECMA-262 patterns as Python's `re` must be given them, so that `jsonschema` judges them as the draft means.
 
 `jsonschema` hands patterns to `re.search` as they are. There ``$`` also matches before a last newline,
-``\\d``, ``\\w`` and ``\\s`` are those of Unicode, and so on. What cannot be said in `re` raises `Untranslatable`.
+``\\d``, ``\\w`` and ``\\s`` are those of Unicode, and so on. What cannot be said in `re` raises
+`Untranslatable`.
 """
 
 from __future__ import annotations

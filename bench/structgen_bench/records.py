@@ -54,6 +54,7 @@ class Journal:
                 "ttfm_us": result.ttfm_us,
                 "steps_us": base64.b64encode(result.steps_us.tobytes()).decode("ascii"),
                 "peak_mib": result.peak_mib,
+                "nbytes": result.nbytes,
             }
         )
 
@@ -120,6 +121,16 @@ def steps_of(results: Iterable[FileResult]) -> npt.NDArray[np.float64]:
 def first_masks_of(results: Iterable[FileResult]) -> npt.NDArray[np.float64]:
     """Time to first mask of every file that came so far, microseconds."""
     return np.array([result.ttfm_us for result in results if result.ttfm_us is not None], dtype=np.float64)
+
+
+def compile_times_of(results: Iterable[FileResult]) -> npt.NDArray[np.float64]:
+    """Compile time of every file that compiles, microseconds."""
+    return np.array([r.compile_us for r in results if r.compile_us is not None], dtype=np.float64)
+
+
+def sizes_of(results: Iterable[FileResult]) -> npt.NDArray[np.float64]:
+    """Memory of every compiled schema, KiB, where the engine tells."""
+    return np.array([r.nbytes / 1024 for r in results if r.nbytes is not None], dtype=np.float64)
 
 
 def curve(values: npt.NDArray[np.float64]) -> list[float]:

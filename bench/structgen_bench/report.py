@@ -15,9 +15,11 @@ from rich.table import Table
 from structgen_bench.records import (
     CURVE,
     PERCENTILES,
+    compile_times_of,
     curve,
     first_masks_of,
     outcome_counts,
+    sizes_of,
     steps_of,
     summarise,
 )
@@ -32,11 +34,14 @@ def engine_report(results: Sequence[FileResult], common: frozenset[str]) -> dict
     shared = [result for result in results if result.file in common]
     slow_steps = sorted(results, key=lambda result: -max(result.steps_us, default=0.0))[:SLOWEST]
     slow_starts = sorted(results, key=lambda result: -(result.ttfm_us or 0.0))[:SLOWEST]
+    slow_compiles = sorted(results, key=lambda result: -(result.compile_us or 0.0))[:SLOWEST]
     return {
         "files": len(results),
         "outcomes": outcome_counts(results),
         "tbm_us": summarise(steps_of(results)),
         "ttfm_us": summarise(first_masks_of(results)),
+        "compile_us": summarise(compile_times_of(results)),
+        "compiled_kib": summarise(sizes_of(results)),
         "common": {
             "files": len(shared),
             "tbm_us": summarise(steps_of(shared)),
@@ -49,6 +54,7 @@ def engine_report(results: Sequence[FileResult], common: frozenset[str]) -> dict
         },
         "peak_mib": round(max((result.peak_mib for result in results), default=0.0), 1),
         "slowest_mask_us": {r.file: round(max(r.steps_us), 1) for r in slow_steps if r.steps_us},
+        "slowest_compile_us": {r.file: round(r.compile_us, 1) for r in slow_compiles if r.compile_us},
         "slowest_start_us": {r.file: round(r.ttfm_us, 1) for r in slow_starts if r.ttfm_us is not None},
         "not_passing": {
             result.file: [result.outcome, result.detail[:DETAIL_CHARACTERS]]
@@ -108,6 +114,9 @@ def print_report(document: dict[str, Any], console: Console) -> None:
     console.print(
         _time_table("time to first mask (ms): compile + first mask", engines, "ttfm_us", 1e-3, False)
     )
+    console.print(_time_table("compile (ms)", engines, "compile_us", 1e-3, False))
+    if any(figures["compiled_kib"]["n"] for figures in engines.values()):
+        console.print(_time_table("memory of a compiled schema (KiB)", engines, "compiled_kib", 1.0, False))
     if len(engines) > 1:
         where = f"on the {document['common_files']:,} files that every engine passes"
         console.print(_time_table(f"time between masks (us), {where}", engines, "tbm_us", 1.0, True))

@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from array import array
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any, Literal
@@ -68,7 +69,8 @@ class FileResult:
     """What one engine did with one file. Times in microseconds.
 
     ``ttfm_us``: compile, matcher and first mask; None when it did not come so far. ``steps_us``: mask and
-    accept of each token of each instance, first masks included (float32 values).
+    accept of each token of each instance, first masks included (float32 values). ``nbytes``: memory that the
+    compiled schema holds after its instances were run, where the engine tells.
     """
 
     file: str
@@ -79,6 +81,7 @@ class FileResult:
     ttfm_us: float | None = None
     steps_us: array[float] = field(default_factory=lambda: array("f"))
     peak_mib: float = 0.0
+    nbytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +108,16 @@ class EngineProcess:
     """Starts an engine's process, and starts it again when it was killed or died."""
 
     def __init__(
-        self, name: str, vocabulary: TokenBytes, warmup: Job, core: int | None, memory_gib: float
+        self,
+        name: str,
+        vocabulary: TokenBytes,
+        warmup: Job,
+        core: int | None,
+        memory_gib: float,
+        options: Mapping[str, Any] | None = None,
     ) -> None:
         self.restarts = 0
-        self._arguments = (name, vocabulary, warmup, core, memory_gib)
+        self._arguments = (name, vocabulary, warmup, core, memory_gib, dict(options or {}))
         self.ready = self._start()
         self.name = self.ready.name
 
@@ -172,6 +181,7 @@ def serve(
     warmup: Job,
     core: int | None,
     memory_gib: float,
+    options: dict[str, Any],
 ) -> None:
     """The engine's process: says `Ready` or why not, then answers each `Job` by a `FileResult`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the runner's business
@@ -180,6 +190,7 @@ def serve(
             _pin(core)
         _limit_memory(memory_gib)
         engine = load_engine(name)
+        engine.options = options
         begin = time.perf_counter()
         engine.prepare(vocabulary)
         prepared = time.perf_counter()
@@ -208,6 +219,7 @@ def measure(engine: Engine, job: Job, vocabulary: TokenBytes) -> FileResult:
     ttfm_us: float | None = None
     outcome: Outcome = "pass"
     detail = ""
+    nbytes: int | None = None
 
     def grade(found: Outcome, why: str) -> None:
         nonlocal outcome, detail
@@ -253,11 +265,14 @@ def measure(engine: Engine, job: Job, vocabulary: TokenBytes) -> FileResult:
                     grade("valid_refused", f"instance {index}: accepted to the end, but may not end there")
                 else:
                     grade("invalid_accepted", f"instance {index}: accepted")
+        nbytes = engine.nbytes(compiled)
     except Refusal as error:
         grade("unsupported" if error.unsupported else "compile_error", error.message)
     except Exception as error:  # noqa: BLE001 - an engine under test may raise anything; it is counted, not hidden
         grade("crash", f"{type(error).__name__}: {error}")
-    return FileResult(job.file, engine.name, outcome, detail, compile_us, ttfm_us, steps, peak_memory_mib())
+    return FileResult(
+        job.file, engine.name, outcome, detail, compile_us, ttfm_us, steps, peak_memory_mib(), nbytes
+    )
 
 
 def _place(vocabulary: TokenBytes, tokens: list[int], place: int) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from structgen_kernels.jit import BoolArray, ByteArray, Int, Int32Array, Int64Array, kernel
+from structgen_kernels.layout import ACCEPTS, ALIVE, CLASS_MAP, FLAGS, LEADS_ON, ROW
 
 # Refused sizes are reported by a negative count rather than an exception.
 TOO_MANY_STATES = -1
@@ -559,3 +560,40 @@ def minimise(table: Int32Array, accepting: BoolArray) -> tuple[Int32Array, BoolA
                 result[i + 1, c] = new_number[b]
         i += 1
     return result[: n_queue + 1].copy(), accepts[: n_queue + 1].copy()
+
+
+@kernel
+def write_table(
+    static: Int32Array,
+    transitions: Int32Array,
+    byte_class: ByteArray,
+    accepting: BoolArray,
+    base: Int,
+    offset: Int,
+    place: Int,
+) -> None:
+    """Lay an automaton out in ``static``: its states get the numbers from ``base + 1`` on.
+
+    transitions int32 (states, classes), byte_class uint8 (256,), accepting bool (states,); ``offset``: where
+    its rows go; ``place``: where `classes` has its byte classes. Sections have room for all of it.
+    """
+    width = transitions.shape[1]
+    for state in range(1, transitions.shape[0]):
+        row = offset + (state - 1) * width
+        leads_on = 0
+        for c in range(width):
+            after = transitions[state, c]
+            static[row + c] = after + base if after > 0 else 0
+            leads_on |= after
+        number = base + state
+        static[static[ROW] + number] = row
+        static[static[CLASS_MAP] + number] = place
+        flags = ACCEPTS if accepting[state] else 0
+        static[static[FLAGS] + number] = flags | (LEADS_ON if leads_on > 0 else 0)
+        alive = np.int64(static[ALIVE]) + 8 * number
+        for w in range(8):
+            word = np.uint32(0)
+            for bit in range(32):
+                if transitions[state, byte_class[32 * w + bit]] > 0:
+                    word |= np.uint32(1) << np.uint32(bit)
+            static[alive + w] = np.int32(word)

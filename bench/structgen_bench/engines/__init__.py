@@ -7,6 +7,7 @@ import its engine at the top of `prepare` and keep state in itself.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, ClassVar
 
@@ -42,6 +43,7 @@ class Engine(ABC):
     version: str
     bitmask: npt.NDArray[np.int32]
     eos_ids: tuple[int, ...]
+    options: Mapping[str, Any] = {}
 
     @abstractmethod
     def prepare(self, vocabulary: TokenBytes) -> None:
@@ -62,6 +64,10 @@ class Engine(ABC):
     @abstractmethod
     def accept(self, matcher: Any, token: int) -> bool:
         """Move over a token; False if it is refused."""
+
+    def nbytes(self, compiled: Any) -> int | None:
+        """Memory that a compiled schema holds by itself, None where the engine does not tell."""
+        return None
 
     def allows(self, token: int) -> bool:
         """Is ``token`` in the mask last written?"""

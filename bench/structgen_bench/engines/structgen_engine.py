@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from structgen_bench.engines import Engine, Refusal
+from structgen_bench.errors import BenchError
 from structgen_bench.tokenizers import TokenBytes
+from structgen_bench.verdicts import refusal
 
 
 class StructgenEngine(Engine):
-    """Default options."""
+    """Default options, or those given (``any_order``)."""
 
     name: ClassVar[str] = "structgen"
 
@@ -21,15 +23,21 @@ class StructgenEngine(Engine):
         self.bitmask = structgen.allocate_bitmask(1, vocabulary.vocab_size)
         self._errors = structgen.errors
         self._compiler = structgen.Compiler(structgen.Vocabulary(vocabulary.tokens, vocabulary.eos_ids))
+        try:
+            self._compiler.json_schema(True, **self.options)
+        except structgen.errors.OptionError as error:
+            raise BenchError(f"structgen {self.version} does not take the option: {error}") from error
 
     def compile(self, schema: Any) -> Any:
         errors = self._errors
         try:
-            return self._compiler.json_schema(schema)
-        except errors.UnsupportedSchemaError as error:
-            raise Refusal(str(error), unsupported=True) from error
+            return self._compiler.json_schema(schema, **self.options)
         except errors.StructgenError as error:
-            raise Refusal(f"{type(error).__name__}: {error}") from error
+            unsupported = isinstance(error, errors.UnsupportedSchemaError)
+            raise Refusal(refusal(error), unsupported=unsupported) from error
+
+    def nbytes(self, compiled: Any) -> int | None:
+        return int(compiled.nbytes)
 
     def new_matcher(self, compiled: Any) -> Any:
         return compiled.matcher()

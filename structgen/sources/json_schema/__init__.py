@@ -22,7 +22,7 @@ __all__ = ["SchemaOptions", "SchemaStates", "json_schema_states"]
 
 
 def json_schema_states(
-    schema: Mapping[str, Any] | bool | str, spelled: Spelled, **options: object
+    schema: Mapping[str, Any] | bool | str, spelled: Spelled | None = None, **options: object
 ) -> SchemaStates:
     """The parser of the JSON texts that validate against ``schema``.
 

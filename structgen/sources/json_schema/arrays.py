@@ -7,13 +7,12 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from structgen.errors import CompileLimitError
-from structgen.sources.json_schema.facts import ArrayFacts, Conjunction, ItemWitness, StringFacts
+from structgen.sources.json_schema.facts import ArrayFacts, Conjunction, ItemWitness
 from structgen.sources.json_schema.finite import FiniteValues
 from structgen.sources.json_schema.merge import conjoin
 from structgen.sources.json_schema.normal_form import NormalForms
 from structgen.sources.json_schema.objects import Alive
 from structgen.sources.json_schema.options import SchemaOptions
-from structgen.sources.json_schema.strings import string_values
 from structgen.sources.json_schema.values import STRING, equality_key
 
 _MOST_CHOICES = 256  # ways in which one item may count for clauses and contains
@@ -48,6 +47,7 @@ class ArrayLanguage:
         self._values: dict[Hashable, Any] = {}
         self._finishes: dict[Spot, bool] = {}
         self._kept_apart: int | None = None
+        self._most: int | None = facts.max_items  # see `most_items`
         ends = [len(facts.prefix), facts.min_items]
         for clause in facts.clauses:
             for witness in clause:
@@ -86,17 +86,26 @@ class ArrayLanguage:
         facts = self.facts
         if not facts.unique or (facts.max_items is not None and facts.max_items <= 1):
             return FREELY
-        for inner in (*facts.prefix[: facts.max_items], facts.rest):
+        places = (*facts.prefix[: facts.max_items], facts.rest)
+        for inner in places:
             form = self._forms.of(inner)
             if any(alternatives for i, alternatives in enumerate(form.by_type) if i != STRING):
                 return BY_VALUE
-            for strings in form.by_type[STRING]:
-                if (
-                    isinstance(strings, StringFacts)
-                    and string_values(strings, _MOST_LISTED, self._options.max_states) is not None
-                ):
-                    return BY_VALUE
+        if len(places) == 1 and not facts.contains and not facts.clauses:
+            values = self._finite.values(facts.rest, _MOST_LISTED)
+            if values is not None:  # they are all for the same places, so their number is all that counts
+                self._most = min(len(values), len(values) if self._most is None else self._most)
+            return BY_TEXT
+        for inner in places:
+            if self._finite.values(inner, _MOST_LISTED) is not None:
+                return BY_VALUE
         return BY_TEXT
+
+    @property
+    def most_items(self) -> int | None:
+        """How many items there can be at the most (None: no bound), which may be fewer than ``max_items``."""
+        self._kept_apart = self.kept_apart
+        return self._most
 
     # -- spots ---------------------------------------------------------------------------------------
 
@@ -134,7 +143,8 @@ class ArrayLanguage:
 
     def _choices(self, spot: Spot) -> Iterator[tuple[Conjunction, Spot]]:
         facts = self.facts
-        if facts.max_items is not None and spot.index >= facts.max_items:
+        most = self.most_items
+        if most is not None and spot.index >= most:
             return
         base = facts.item(spot.index)
         if facts.unique and self.remembers and spot.seen:
@@ -171,7 +181,7 @@ class ArrayLanguage:
             pointer = base[0].pointer if base else ""
             raise CompileLimitError("max_choices", _MOST_CHOICES, number, pointer, fixed=True)
         index = spot.index + 1
-        if facts.max_items is None:
+        if most is None:
             index = min(index, self._last)
         for chosen in product(*factors):
             inner = base
@@ -268,6 +278,8 @@ class ArrayLanguage:
         facts = self.facts
         if self.kept_apart == FREELY:
             return True
+        if self.kept_apart == BY_TEXT:
+            return self._most is None or facts.min_items <= self._most
         needed: list[Conjunction] = []
         for count, wanted in zip(spot.counts, facts.contains, strict=True):
             needed += [conjoin(facts.rest, wanted.inner)] * (wanted.least - count)

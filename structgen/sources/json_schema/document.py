@@ -447,7 +447,8 @@ def _own_id(schema: Schema, draft: Draft) -> str | None:
 
 def is_true(schema: Schema) -> bool:
     """True for ``true`` and ``{}``."""
-    return schema is True or (isinstance(schema, Mapping) and not schema)
+    # most schemas are mappings that are not empty
+    return schema is True or (not schema and schema is not False and isinstance(schema, Mapping))
 
 
 def _has_recursive_anchor(schema: Schema) -> bool:

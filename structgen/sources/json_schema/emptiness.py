@@ -18,10 +18,10 @@ from structgen.sources.json_schema.facts import (
     StringFacts,
 )
 from structgen.sources.json_schema.normal_form import NormalForms, named_member
-from structgen.sources.json_schema.numbers import number_language
+from structgen.sources.json_schema.numbers import is_number_empty, number_language
 from structgen.sources.json_schema.objects import ObjectLanguage
 from structgen.sources.json_schema.options import SchemaOptions
-from structgen.sources.json_schema.strings import Automaton, string_language
+from structgen.sources.json_schema.strings import Automaton, string_language, surely_has_string
 
 Spelled = Callable[[Automaton], Automaton | None]
 """An automaton as far as the vocabulary has the bytes for it; None: not at all."""
@@ -35,7 +35,8 @@ class Emptiness:
     (Knaster and Tarski). Only what was needed on the way is looked at: optional members are not.
     """
 
-    def __init__(self, forms: NormalForms, options: SchemaOptions, spelled: Spelled) -> None:
+    def __init__(self, forms: NormalForms, options: SchemaOptions, spelled: Spelled | None) -> None:
+        """``spelled``: None where the vocabulary has all bytes."""
         self._forms = forms
         self._options = options
         self._spelled = spelled
@@ -123,8 +124,12 @@ class Emptiness:
         if isinstance(facts, LiteralFacts):
             return bool(facts.values)
         if isinstance(facts, NumberFacts):
+            if self._spelled is None and self._options.max_digits is None:
+                return not is_number_empty(facts)
             return self._is_spelled(number_language(facts, max_digits=self._options.max_digits))
         if isinstance(facts, StringFacts):
+            if self._spelled is None and surely_has_string(facts):
+                return True
             return any(
                 all(map(self._is_spelled, parts))
                 for parts in string_language(facts, self._options.max_states)
@@ -138,7 +143,7 @@ class Emptiness:
     def _is_spelled(self, automaton: Automaton) -> bool:
         if isinstance(automaton, Dfa) and automaton.is_empty:
             return False
-        return self._spelled(automaton) is not None
+        return self._spelled is None or self._spelled(automaton) is not None
 
     def why_empty(self, root: Conjunction) -> UnsatisfiableSchemaError:
         """Follow what is needed and has no value down to where the reason is."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from structgen.automata.build import MAX_STATES
 from structgen.errors import CompileLimitError
 from structgen.sources.json_schema.facts import (
     ANYTHING,
@@ -21,20 +22,28 @@ from structgen.sources.json_schema.facts import (
     StringFacts,
 )
 from structgen.sources.json_schema.numbers import merge_numbers
-from structgen.sources.json_schema.strings import merge_strings
+from structgen.sources.json_schema.strings import merge_strings, united
 from structgen.sources.json_schema.values import common, unique
 
 # Comparing every alternative with every other one is worth it only while they are few.
 _COMPARED = 32
+# When conjunctions have more alternatives, those without a value are looked for.
+_MULTIPLIED = 3
+# So many alternatives of a string are kept apart; more become one automaton.
+_UNITED = 4
 _T = TypeVar("_T")
 
 
 class Budget:
-    """How many merged alternatives a schema may still make."""
+    """How many merged alternatives a schema may still make.
 
-    def __init__(self, limit: int) -> None:
+    ``is_empty``: a quick test of what has plainly no value; it is asked where alternatives multiply.
+    """
+
+    def __init__(self, limit: int, is_empty: Callable[[Facts], bool]) -> None:
         self._limit = limit
         self._spent = 0
+        self.is_empty = is_empty
 
     def spend(self, count: int, pointer: str) -> None:
         """Raises `CompileLimitError` (``max_alternatives``)."""
@@ -82,7 +91,8 @@ def simplified(alternatives: list[Facts], free: Facts) -> Alternatives:
         return tuple(alternatives)
     if free in alternatives:
         return (free,)
-    finite: dict[Facts, list[object]] = {}  # facts without their values -> the values of all that have them
+    # facts without their values -> the place of their enumeration in `kept`, and the values of all that have them
+    finite: dict[Facts, tuple[int, list[object]]] = {}
     kept: list[Facts] = []
     for facts in alternatives:
         frame = _without_values(facts)
@@ -90,13 +100,17 @@ def simplified(alternatives: list[Facts], free: Facts) -> Alternatives:
             if len(kept) > _COMPARED or facts not in kept:
                 kept.append(facts)
         elif frame in finite:
-            finite[frame].extend(facts.values or ())
+            finite[frame][1].extend(_values_of(facts))
         else:
-            finite[frame] = list(facts.values or ())
-            kept.append(frame)
-    if not finite:
-        return tuple(kept)
-    return tuple(_with_values(facts, finite) for facts in kept)
+            finite[frame] = len(kept), list(_values_of(facts))
+            kept.append(facts)
+    for place, values in finite.values():
+        kept[place] = _with_values(kept[place], unique(values))
+    strings = [facts for facts in kept if isinstance(facts, StringFacts) and facts.values is None]
+    if len(strings) > _UNITED:
+        enumerated = [facts for facts in kept if facts not in strings]
+        return (*enumerated, *united(strings, MAX_STATES))
+    return tuple(kept)
 
 
 def _without_values(facts: Facts) -> Facts | None:
@@ -108,11 +122,16 @@ def _without_values(facts: Facts) -> Facts | None:
     return None
 
 
-def _with_values(facts: Facts, finite: dict[Facts, list[object]]) -> Facts:
-    if isinstance(facts, (ArrayFacts, ObjectFacts)) or facts not in finite:
-        return facts
-    values = unique(finite[facts])
-    return LiteralFacts(values) if isinstance(facts, LiteralFacts) else replace(facts, values=values)
+def _values_of(facts: Facts) -> tuple[object, ...]:
+    if isinstance(facts, (LiteralFacts, StringFacts, NumberFacts)):
+        return facts.values or ()
+    return ()
+
+
+def _with_values(facts: Facts, values: tuple[object, ...]) -> Facts:
+    if isinstance(facts, (StringFacts, NumberFacts)):
+        return replace(facts, values=values)
+    return LiteralFacts(values)
 
 
 def _merge_alternatives(
@@ -125,7 +144,10 @@ def _merge_alternatives(
         return () if merged is None else (merged,)
     budget.spend(len(left) * len(right), pointer)
     pairs = (merge_facts(a, b) for a in left for b in right)
-    return simplified([facts for facts in pairs if facts is not None], _FREE_OF[type(left[0])])
+    found = [facts for facts in pairs if facts is not None]
+    if len(found) > _MULTIPLIED:
+        found = [facts for facts in found if not budget.is_empty(facts)]
+    return simplified(found, _FREE_OF[type(left[0])])
 
 
 _FREE_OF: dict[type, Facts] = {type(facts): facts for facts in FREE if not isinstance(facts, LiteralFacts)}

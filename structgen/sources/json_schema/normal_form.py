@@ -34,6 +34,10 @@ from structgen.sources.json_schema.values import OBJECT, STRING
 _DISJOINT_DEPTH = 3
 
 
+class _EntangledError(Exception):
+    """A look at what is inside came back to a form that is being worked out."""
+
+
 class NormalForms:
     """The normal forms of a document's conjunctions.
 
@@ -46,9 +50,10 @@ class NormalForms:
         self.assertions = Assertions(document, assert_formats=options.format == "assert")
         self._evaluation = Evaluation(self)
         self._options = options
-        self.budget = Budget(options.max_alternatives)
+        self.budget = Budget(options.max_alternatives, lambda facts: self._is_surely_empty(facts, 1))
         self._of_node: dict[Node, NormalForm] = {}
         self._open: dict[Node, Iterator[Node]] = {}  # being worked out, the outermost first
+        self._floor = 0  # how many of them do not apply to the value that is looked at
         self._merged_of: dict[Conjunction, NormalForm] = {(): ANYTHING}
 
     def of(self, conjunction: Conjunction) -> NormalForm:
@@ -98,6 +103,8 @@ class NormalForms:
 
     def _enter(self, node: Node) -> None:
         if node in self._open:
+            if list(self._open).index(node) < self._floor:
+                raise _EntangledError
             raise InvalidSchemaError(node.pointer, "the schema applies itself to the same value, without end")
         if len(self._open) >= self._options.max_depth:
             raise CompileLimitError(
@@ -150,40 +157,41 @@ class NormalForms:
             return self._negation(node)
         if self._evaluation.needs(node):
             return union_forms([form for form, _ in self._evaluation.evaluated(node)])
-        return self.all_of(list(self.parts(node).values()), node)
+        return self.all_of([form for forms in self.parts(node).values() for form in forms], node)
 
-    def parts(self, node: Node) -> dict[str, NormalForm]:
+    def parts(self, node: Node) -> dict[str, list[NormalForm]]:
         """What each keyword of a subschema asks, in the order of the text: it is the order of properties.
 
         The keywords of its own stand together where ``properties`` does.
         """
         schema = known(node)
-        parts: dict[str, NormalForm] = {}
+        parts: dict[str, list[NormalForm]] = {}
         for keyword in schema:
             if keyword == "properties":
-                parts[keyword] = self.assertions.own_form(node)
+                parts[keyword] = [self.assertions.own_form(node)]
             elif keyword == "$ref":
-                parts[keyword] = self.of_node(self.document.resolve(node, schema["$ref"], "$ref"))
+                parts[keyword] = [self.of_node(self.document.resolve(node, schema["$ref"], "$ref"))]
             elif keyword == "$dynamicRef" or keyword == "$recursiveRef":
-                parts[keyword] = self.of_node(self.document.resolve_dynamic(node))
+                parts[keyword] = [self.of_node(self.document.resolve_dynamic(node))]
             elif keyword == "allOf":
-                forms = [self.of_node(inner) for inner in self._options_of(node, keyword)]
-                parts[keyword] = self.all_of(forms, node)
+                parts[keyword] = [self.of_node(inner) for inner in self._options_of(node, keyword)]
             elif keyword == "anyOf":
-                parts[keyword] = union_forms(
-                    [self.of_node(inner) for inner in self._options_of(node, keyword)]
-                )
+                forms = [self.of_node(inner) for inner in self._options_of(node, keyword)]
+                parts[keyword] = [union_forms(forms)]
             elif keyword == "oneOf":
-                parts[keyword] = self.exactly_one(self._options_of(node, keyword), node)
+                parts[keyword] = [self.exactly_one(self._options_of(node, keyword), node)]
             elif keyword == "not":
-                parts[keyword] = self.of_node(self.document.negation(self.document.child(node, "not")))
+                parts[keyword] = [self.of_node(self.document.negation(self.document.child(node, "not")))]
             elif keyword == "if":
-                parts[keyword] = union_forms(self.conditional(node))
+                parts[keyword] = [union_forms(self.conditional(node))]
             elif keyword in ("dependentSchemas", "dependencies"):
-                forms = [self.dependent(node, keyword, name) for name in self.dependents(node, keyword)]
-                parts[keyword] = self.all_of(forms, node)
+                parts[keyword] = [
+                    self.dependent(node, keyword, name) for name in self.dependents(node, keyword)
+                ]
         if "properties" not in parts and not OWN.isdisjoint(schema):
-            parts["properties"] = self.assertions.own_form(node)
+            own = [self.assertions.own_form(node)]
+            # it decides most, so it comes first where it has no place of its own
+            parts = {"properties": own, **parts}
         return parts
 
     def all_of(self, forms: Sequence[NormalForm], node: Node) -> NormalForm:
@@ -316,9 +324,13 @@ class NormalForms:
                 continue
             if conjunction[0].is_false:
                 return True
-            if any(node in self._open and node not in self._of_node for node in conjunction):
+            floor, self._floor = self._floor, len(self._open)
+            try:
+                form = self.of(conjunction)
+            except _EntangledError:
                 continue  # it holds itself: that is for the emptiness test to find out
-            form = self.of(conjunction)
+            finally:
+                self._floor = floor
             if all(self._is_surely_empty(inner, depth + 1) for group in form.by_type for inner in group):
                 return True
         return False

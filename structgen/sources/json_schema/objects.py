@@ -32,7 +32,7 @@ from structgen.sources.json_schema.values import STRING, is_spellable
 # So many other names are told apart one by one when there are no more; of larger sets it is remembered which
 # were seen.
 _MOST_LISTED = 64
-_MOST_CLAIMS = 6  # clauses that one member may bear witness for, or not: two to the power of this
+_MOST_CLAIMS = 12  # clauses that one member may bear witness for, or not: two to the power of this
 _MOST_SEARCHED = 20_000
 
 Alive = Callable[[Conjunction], bool]
@@ -69,6 +69,8 @@ class Step(NamedTuple):
     after: Place
 
 
+_Witness = tuple[str, "str | KeyClass", Conjunction]
+"""('absent', name, ()), ('name', name, inner) or ('class', class, inner)."""
 _NEVER = None  # instead of a conjunction: the name itself is not allowed
 
 
@@ -89,9 +91,10 @@ class ObjectLanguage:
         self._witness_keys: list[Conjunction] = []
         self._classes: tuple[KeyClass, ...] | None = None
         self._required = frozenset(facts.required)
-        self._clauses: list[list[tuple[str, object, Conjunction]]] | None = None
+        self._clauses: list[list[_Witness]] | None = None
         self._counts = facts.min_members > 0 or facts.max_members is not None
         self._finishes: dict[Place, bool] = {}
+        self._both: dict[tuple[Conjunction, Conjunction], Conjunction] = {}
 
     @property
     def is_simple(self) -> bool:
@@ -223,8 +226,8 @@ class ObjectLanguage:
     # -- clauses -------------------------------------------------------------------------------------
 
     @property
-    def _witnesses(self) -> list[list[tuple[str, object, Conjunction]]]:
-        """The clauses with witnesses ('absent', name, ()), ('name', name, inner) and ('class', class, inner)."""
+    def _witnesses(self) -> list[list[_Witness]]:
+        """The clauses with what their witnesses come down to here."""
         if self._clauses is None:
             self._clauses = [
                 [concrete for witness in clause for concrete in self._concrete(witness)]
@@ -232,7 +235,7 @@ class ObjectLanguage:
             ]
         return self._clauses
 
-    def _concrete(self, witness: object) -> Iterator[tuple[str, object, Conjunction]]:
+    def _concrete(self, witness: object) -> Iterator[_Witness]:
         if isinstance(witness, Absent):
             yield "absent", witness.name, ()
         elif isinstance(witness, NamedMember):
@@ -325,11 +328,23 @@ class ObjectLanguage:
                 if (kind == "name" and key_class is None and which == name) or (
                     kind == "class" and which is key_class
                 ):
-                    if not extra or all(node in inner for node in extra):
+                    if self._is_implied(inner, extra, alive):
                         freely |= {c}
                     else:
                         claims.append((c, extra))
-        claims = [claim for claim in claims if claim[0] not in freely]
+        claims = [
+            (c, extra) for c, extra in claims if c not in freely and self._is_possible(inner, extra, alive)
+        ]
+        # what no later member could bear witness for, this one must
+        must = [
+            claim
+            for claim in claims
+            if not self.can_finish(Place(at, seen, count, frozenset((claim[0],))), alive)
+        ]
+        for _, extra in must:
+            inner = conjoin(inner, extra)
+        pending -= freely | {c for c, _ in must}
+        claims = [claim for claim in claims if claim not in must]
         if len(claims) > _MOST_CLAIMS:
             pointer = claims[0][1][0].pointer
             raise CompileLimitError("max_claims", _MOST_CLAIMS, len(claims), pointer, fixed=True)
@@ -338,7 +353,7 @@ class ObjectLanguage:
                 value = inner
                 for _, extra in chosen:
                     value = conjoin(value, extra)
-                after = Place(at, seen, count, pending - freely - {c for c, _ in chosen})
+                after = Place(at, seen, count, pending - {c for c, _ in chosen})
                 if alive(value) and self.can_finish(after, alive):
                     yield Step(name, key_class, value, after)
 
@@ -371,14 +386,38 @@ class ObjectLanguage:
             return False
         if not place.pending and place.count + len(needed) >= facts.min_members:
             return True
-        budget = [_MOST_SEARCHED]
-        return self._choose(sorted(place.pending), {name: () for name in needed}, set(), [], place, alive, budget)
+        present: dict[str, Conjunction] = {name: () for name in needed}
+        open_clauses = []
+        for c in place.pending:
+            options = [
+                witness for witness in self._witnesses[c] if self._can_be(witness, present, place, alive)
+            ]
+            if not options:
+                return False
+            if options not in open_clauses:
+                open_clauses.append(options)
+        open_clauses.sort(key=len)  # what has the fewest ways out fails first
+        return self._choose(open_clauses, present, frozenset(), [], place, alive, [_MOST_SEARCHED])
+
+    def _can_be(
+        self, witness: _Witness, present: dict[str, Conjunction], place: Place, alive: Alive
+    ) -> bool:
+        """Is this witness possible, others apart?"""
+        kind, which, extra = witness
+        if isinstance(which, KeyClass):
+            return self._is_possible(which.inner, extra, alive)
+        if not self._is_ahead(which, place):
+            return False
+        if kind == "absent":
+            return which not in present
+        inner = self.inner(which)
+        return inner is not None and self._is_possible(inner, extra, alive)
 
     def _choose(
         self,
-        clauses: list[int],
+        clauses: list[list[_Witness]],
         present: dict[str, Conjunction],
-        absent: set[str],
+        absent: frozenset[str],
         others: list[tuple[KeyClass, Conjunction]],
         place: Place,
         alive: Alive,
@@ -391,30 +430,43 @@ class ObjectLanguage:
         if not clauses:
             return self._fits(present, absent, others, place, alive)
         rest = clauses[1:]
-        for kind, which, extra in self._witnesses[clauses[0]]:
-            if kind == "absent":
-                name = str(which)
-                if self._is_ahead(name, place) and name not in present:
-                    if self._choose(rest, present, absent | {name}, others, place, alive, budget):
-                        return True
-            elif kind == "name":
-                name = str(which)
-                inner = self.inner(name)
-                if inner is None or name in absent or not self._is_ahead(name, place):
-                    continue
-                both = conjoin(present.get(name, ()), extra)
-                if alive(conjoin(inner, both)):
-                    if self._choose(rest, {**present, name: both}, absent, others, place, alive, budget):
-                        return True
-            elif isinstance(which, KeyClass) and alive(conjoin(which.inner, extra)):
+        for kind, which, extra in clauses[0]:
+            if isinstance(which, KeyClass):
                 if self._choose(rest, present, absent, [*others, (which, extra)], place, alive, budget):
                     return True
+            elif kind == "absent":
+                if which not in present and self._choose(
+                    rest, present, absent | {which}, others, place, alive, budget
+                ):
+                    return True
+            elif which not in absent:
+                inner, before = self.inner(which), present.get(which, ())
+                both = conjoin(before, extra)
+                if inner is None or (before and not alive(conjoin(inner, both))):
+                    continue
+                if self._choose(rest, {**present, which: both}, absent, others, place, alive, budget):
+                    return True
         return False
+
+    def _is_possible(self, inner: Conjunction, extra: Conjunction, alive: Alive) -> bool:
+        """Is there a value for both? The same is asked at every place."""
+        both = self._both.get((inner, extra))
+        if both is None:
+            both = self._both[inner, extra] = conjoin(inner, extra)
+        return alive(both)
+
+    def _is_implied(self, inner: Conjunction, extra: Conjunction, alive: Alive) -> bool:
+        """Does every value of ``inner`` satisfy ``extra``? Then it is a witness without being chosen as one."""
+        if all(node in inner for node in extra):
+            return True
+        return len(extra) == 1 and not self._is_possible(
+            inner, (self._forms.document.negation(extra[0]),), alive
+        )
 
     def _fits(
         self,
         present: dict[str, Conjunction],
-        absent: set[str],
+        absent: frozenset[str],
         others: list[tuple[KeyClass, Conjunction]],
         place: Place,
         alive: Alive,

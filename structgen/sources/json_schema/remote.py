@@ -28,3 +28,10 @@ def remote_schema(uri: str, registry: SchemaRegistry | None) -> Any:
             if name in known:
                 return known[name]
     return None
+
+
+def all_schemas(registry: SchemaRegistry) -> dict[str, Any]:
+    """The schemas of a registry, for a file."""
+    if isinstance(registry, Registry):
+        return {uri: registry[uri].contents for uri in registry}
+    return dict(registry)

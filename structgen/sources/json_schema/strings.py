@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 
 from structgen.automata import json_text
-from structgen.automata.build import compile_regex, difference, intersect
+from structgen.automata.build import compile_regex, difference, intersect, union
 from structgen.automata.counting import is_within_reach
 from structgen.automata.dfa import START, BoundedDfa, CountedDfa, Dfa
 from structgen.charset import ANY
@@ -21,6 +22,7 @@ from structgen.errors import (
     UnsupportedSchemaError,
 )
 from structgen.regex import parse
+from structgen.regex.matching import matches_whole
 from structgen.regex.syntax import (
     ANYTHING,
     Chars,
@@ -72,6 +74,7 @@ class StringFacts:
     other_formats: tuple[str, ...] = ()
     values: tuple[str, ...] | None = None
     excluded: frozenset[str] = frozenset()
+    contents: tuple[Dfa, ...] = ()  # what is inside is in each of these, too
 
     @property
     def is_plain(self) -> bool:
@@ -79,7 +82,7 @@ class StringFacts:
         return (
             self.values is None
             and not (self.patterns or self.missed or self.formats or self.other_formats)
-            and not self.excluded
+            and not (self.excluded or self.contents)
         )
 
 
@@ -101,11 +104,30 @@ def merge_strings(left: StringFacts, right: StringFacts) -> StringFacts | None:
         tuple(dict.fromkeys(left.other_formats + right.other_formats)),
         values,
         left.excluded | right.excluded,
+        tuple(dict.fromkeys(left.contents + right.contents)),
     )
     if values is None:
         return merged
     values = tuple(value for value in values if string_matches(merged, value))
     return StringFacts(values=values) if values else None
+
+
+def united(alternatives: Sequence[StringFacts], max_states: int) -> list[StringFacts]:
+    """The same strings as those of all alternatives; those of the same lengths become one.
+
+    It is what keeps conjunctions of disjunctions of patterns from being multiplied out.
+    """
+    groups: dict[tuple[int, int | None], list[StringFacts]] = {}
+    for facts in alternatives:
+        groups.setdefault((facts.min_length, facts.max_length), []).append(facts)
+    found = []
+    for (minimum, maximum), group in groups.items():
+        if len(group) == 1:
+            found += group
+            continue
+        contents = [_content(_language_key(facts), max_states) for facts in group]
+        found.append(StringFacts(minimum, maximum, contents=(union(contents, max_states),)))
+    return found
 
 
 def string_language(facts: StringFacts, max_states: int, *, whole: bool = False) -> Parts:
@@ -153,6 +175,7 @@ def string_matches(facts: StringFacts, text: str) -> bool:
         return False
     return (
         all(matches(pattern, text) for pattern in facts.patterns)
+        and all(content.accepts(json_text.encoded(text)) for content in facts.contents)
         and not any(matches(pattern, text) for pattern in facts.missed)
         and all(format_matches(name, text) for name in facts.formats)
         and not any(format_matches(name, text) for name in facts.other_formats)
@@ -161,7 +184,45 @@ def string_matches(facts: StringFacts, text: str) -> bool:
 
 def matches(pattern: Pattern, text: str) -> bool:
     """Is ``pattern`` found in ``text``?"""
-    return compile_regex(pattern_regex(pattern), "json-string").accepts(json_text.encoded(text))
+    return matches_whole(pattern_regex(pattern), text)
+
+
+def surely_has_string(facts: StringFacts) -> bool:
+    """True when a string is easily found; False says nothing."""
+    if facts.is_plain:
+        return True
+    if facts.values is not None or facts.missed or facts.other_formats or facts.contents or facts.excluded:
+        return False
+    if len(facts.patterns) + len(facts.formats) > 1:
+        return False
+    pattern = facts.patterns[0] if facts.patterns else None
+    node = format_language(facts.formats[0]) if pattern is None else pattern_regex(pattern)
+    length = _shortest_length(node)
+    return (
+        length is not None
+        and length >= facts.min_length
+        and (facts.max_length is None or length <= facts.max_length)
+    )
+
+
+def _shortest_length(node: Regex) -> int | None:
+    """The length of some text that ``node`` matches; None where that is not easily told."""
+    if isinstance(node, Chars):
+        return 1 if node.charset else None
+    if isinstance(node, Literal):
+        return len(node.text)
+    if isinstance(node, Repeat):
+        if node.minimum == 0:
+            return 0
+        once = _shortest_length(node.item)
+        return None if once is None else once * node.minimum
+    if isinstance(node, Concat):
+        parts = [_shortest_length(part) for part in node.parts]
+        return None if None in parts else sum(part for part in parts if part is not None)
+    if isinstance(node, Union):
+        found = [length for option in node.options if (length := _shortest_length(option)) is not None]
+        return min(found, default=None)
+    return None
 
 
 def string_values(facts: StringFacts, limit: int, max_states: int) -> tuple[str, ...] | None:
@@ -171,7 +232,7 @@ def string_values(facts: StringFacts, limit: int, max_states: int) -> tuple[str,
         return values if len(values) <= limit else None
     if facts.is_plain:
         return ("",) if facts.max_length == 0 else None
-    if not (facts.patterns or facts.formats) and facts.max_length != 0:
+    if not (facts.patterns or facts.formats or facts.contents) and facts.max_length != 0:
         return None  # what is left out is finite, or leaves much
     return _finite_values(_language_key(facts), facts.min_length, facts.max_length, limit, max_states)
 
@@ -185,6 +246,7 @@ class _Key:
     formats: tuple[str, ...]
     other_formats: tuple[str, ...]
     excluded: tuple[str, ...]
+    contents: tuple[Dfa, ...]
     minimum: int
     maximum: int | None
 
@@ -196,6 +258,7 @@ def _language_key(facts: StringFacts) -> _Key:
         facts.formats,
         facts.other_formats,
         tuple(sorted(facts.excluded)),
+        facts.contents,
         facts.min_length,
         facts.max_length,
     )
@@ -230,7 +293,7 @@ def _matching(key: _Key, max_states: int, whole: bool) -> Parts:
         shortest, longest = lengths(node)
         if shortest >= minimum and (maximum is None or (longest is not None and longest <= maximum)):
             minimum, maximum = 0, None  # they say nothing new
-        if not (whole or key.excluded or key.formats or key.other_formats):
+        if not (whole or key.excluded or key.formats or key.other_formats or key.contents):
             counted = _counted(node, minimum, maximum, max_states)
             if counted is not None:
                 return counted
@@ -266,6 +329,8 @@ def _content(key: _Key, max_states: int) -> Dfa:
     """The inside of the strings, whatever their length."""
     node = _regex_of(key)
     content = compile_regex(ANYTHING, "json-string") if node is None else _compiled(node, max_states)
+    for automaton in key.contents:
+        content = intersect(content, automaton, max_states)
     for name in key.formats:
         format_ = compile_regex(format_language(name), "json-string", max_states)
         content = intersect(content, format_, max_states)

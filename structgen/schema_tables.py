@@ -1,0 +1,86 @@
+"""Tables of a JSON Schema: made from its text, and taken up again from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from structgen.errors import ArtifactError, CompileLimitError
+from structgen.growing import GrowingTables
+from structgen.rtn import MAX_PARSER_STATES
+from structgen.sources.json_schema import json_schema_states
+from structgen.symbols import spelled
+from structgen.tables import Int32Array, Tables, Terminal
+from structgen.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How far a schema is compiled ahead of its use: until there are so many parser states, or so many
+    states of terminals. The rest is made when text first comes there.
+    """
+
+    max_states: int
+    max_table: int
+
+
+AT_ONCE = Extent(192, 2_000)  # measured: a median schema whole, the first masks of a large one in milliseconds
+AHEAD = Extent(20_000, 200_000)  # of a file
+WHOLE = Extent(MAX_PARSER_STATES, 2**26 - 1)
+
+
+def schema_tables(
+    schema: Mapping[str, Any] | bool | str,
+    options: Mapping[str, object],
+    vocabulary: Vocabulary,
+    extent: Extent,
+) -> GrowingTables:
+    """Raises as `json_schema_states`; and `CompileLimitError` when vocabularies without single bytes, for
+    which all states must be known, meet a schema that has too many.
+    """
+    alphabet = vocabulary.alphabet
+
+    def spell(terminal: Terminal) -> Terminal | None:
+        return spelled(terminal, alphabet)
+
+    restricted = None if alphabet.all() else spell
+    states = json_schema_states(schema, restricted, **options)
+    tables = GrowingTables(states, vocabulary.eos_token_ids, vocabulary.trie.max_depth, restricted)
+    whole = vocabulary.is_byte_complete
+    chosen = extent if whole else WHOLE
+    if not tables.expand_some(chosen.max_states, chosen.max_table) and not whole:
+        raise CompileLimitError("max_parser_states", MAX_PARSER_STATES, MAX_PARSER_STATES + 1, fixed=True)
+    return tables
+
+
+class SavedTables(Tables):
+    """Tables read from a file, which `revived` makes grow again where text comes to a state without edges."""
+
+    __slots__ = ("_made_anew", "_path")
+
+    def __init__(self, tables: Tables, path: object, made_anew: Callable[[], GrowingTables]) -> None:
+        super().__init__(
+            tables.static, tables.classes, tables.bases, tables.digests, tables.heads, tables.accepts_empty
+        )
+        object.__setattr__(self, "_path", path)
+        object.__setattr__(self, "_made_anew", made_anew)
+
+    def revived(self) -> GrowingTables:
+        """The same tables, growing. Raises `ArtifactError` when this version of structgen makes others."""
+        tables: GrowingTables = self._made_anew()
+        if not np.array_equal(tables.static, self.static):
+            raise ArtifactError(self._path, "compiled by another version of structgen, whose states differ")
+        return tables
+
+
+def as_tables(growing: GrowingTables) -> Tables:
+    """What a file holds of growing tables."""
+    bases, digests, heads = growing.origins()
+    classes = growing.classes.copy()
+    static: Int32Array = growing.static.copy()
+    for array in (classes, static):
+        array.flags.writeable = False
+    return Tables(static, classes, bases, digests, heads, growing.accepts_empty)
