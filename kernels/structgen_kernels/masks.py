@@ -38,7 +38,7 @@ from structgen_kernels.layout import (
     TAG_TRACKED,
     UNKNOWN,
 )
-from structgen_kernels.parser import configuration, entry_configuration, stays, step
+from structgen_kernels.parser import configuration, entry_configuration, is_tracked, stays, step
 from structgen_kernels.records import add_entry, continuation, entry_of
 from structgen_kernels.store import reaches_more
 from structgen_kernels.terminals import representative, terminal_flags, terminal_step
@@ -84,16 +84,21 @@ def _walk(
             continue
         if base + n_found + depth + 2 >= top:
             return np.int64(NEED_SCRATCH)
-        if trie[node + 1, 2] > trie[node, 2]:
-            scratch[base + n_found] = node
-            n_found += 1
-        if trie[node, 1] > node + 1:  # a leaf's configuration is of no interest
+        # a leaf's configuration is of no interest, but where texts are compared not every byte that the
+        # terminals have is taken
+        if trie[node, 1] > node + 1 or is_tracked(pool, parent):
             after = parent
             if not stays(static, classes, pool, parent, byte):
                 after = step(static, classes, pool, interned, steps, scratch, parent, byte)
                 if after < 0:
                     return after
+                if after == 0:
+                    node = np.int64(trie[node, 1])
+                    continue
             scratch[top - depth] = after
+        if trie[node + 1, 2] > trie[node, 2]:
+            scratch[base + n_found] = node
+            n_found += 1
         node += 1
     pool[POOL_WALKED] += walked
     return np.int64(n_found)

@@ -298,6 +298,15 @@ def stays(static: Int32Array, classes: ByteArray, pool: Int32Array, config: Int,
 
 
 @kernel
+def is_tracked(pool: Int32Array, config: Int) -> bool:
+    """True when a thread of the configuration reads a text that is remembered."""
+    for i in range(pool[config + 1]):  # noqa: SIM110 (numba compiles no generators)
+        if pool[pool[pool[config + CONFIG_HEAD + 2 * i + 1] + 2]] == TAG_TRACKED:
+            return True
+    return False
+
+
+@kernel
 def step(
     static: Int32Array,
     classes: ByteArray,
@@ -412,16 +421,26 @@ def forced(
     n = 0
     while n < out.shape[0] and pool[config + 2] == 0:
         only = -1
+        tracked = is_tracked(pool, config)  # then not every byte that the terminals have is taken
         for w in range(8):
             word = np.uint32(pool[config + 4 + w])
-            if word == 0:
-                continue
-            if word & (word - np.uint32(1)) != 0 or only >= 0:
+            if word != 0 and not tracked and (word & (word - np.uint32(1)) != 0 or only >= 0):
                 return np.int64(n)
             bit = 0
-            while (word >> np.uint32(bit)) & np.uint32(1) == 0:
+            while word != 0:
+                if word & np.uint32(1):
+                    byte = w * 32 + bit
+                    if tracked:
+                        after = step(static, classes, pool, interned, steps, scratch, config, byte)
+                        if after < 0:
+                            return after
+                        if after > 0 and only >= 0:
+                            return np.int64(n)
+                        only = byte if after > 0 else only
+                    else:
+                        only = byte
+                word >>= np.uint32(1)
                 bit += 1
-            only = w * 32 + bit
         if only < 0:
             return np.int64(n)
         config = step(static, classes, pool, interned, steps, scratch, config, only)
