@@ -12,7 +12,7 @@ from typing import Any
 
 from structgen.automata import json_text
 from structgen.automata.dfa import Dfa
-from structgen.growing import (
+from structgen.parser_states import (
     BEGIN_KEY,
     BEGIN_TEXT,
     END_KEY,
@@ -48,7 +48,7 @@ _DONE: Key = ("done",)
 
 
 class SchemaStates:
-    """A `structgen.growing.StateSource`. ``root`` is a conjunction that has a value."""
+    """A `structgen.parser_states.StateSource`. ``root`` is a conjunction that has a value."""
 
     def __init__(
         self, root: Conjunction, forms: NormalForms, emptiness: Emptiness, options: SchemaOptions
