@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from structgen.automata import json_text
-from structgen.automata.dfa import Dfa
 from structgen.growing import (
     BEGIN_KEY,
     BEGIN_TEXT,
@@ -41,7 +40,8 @@ from structgen.sources.json_schema.numbers import number_language
 from structgen.sources.json_schema.objects import KeyClass, ObjectLanguage, Place, Step
 from structgen.sources.json_schema.options import SchemaOptions
 from structgen.sources.json_schema.punctuation import Punctuation, punctuation
-from structgen.sources.json_schema.strings import Automaton, string_language
+from structgen.sources.json_schema.spelling import key_automaton, string_automata
+from structgen.sources.json_schema.strings import Automaton
 from structgen.sources.json_schema.values import ARRAY, BOOLEAN, NULL, NUMBER, OBJECT, STRING
 
 _DONE: Key = ("done",)
@@ -141,9 +141,7 @@ class SchemaStates:
                     yield (language,)
         for facts in form.by_type[STRING]:
             if isinstance(facts, StringFacts):
-                for parts in string_language(facts, self._options.max_states, whole=whole):
-                    if not any(isinstance(part, Dfa) and part.is_empty for part in parts):
-                        yield parts
+                yield from string_automata(facts, self._options, whole=whole)
 
     def _container(self, conjunction: Conjunction, level: int) -> State:
         """An array or an object."""
@@ -224,7 +222,7 @@ class SchemaStates:
         for step in self._steps_here(language, place):
             if step.key_class is None:
                 target = ("colon", number, step.inner, step.after, level)
-                edges.append(Read(json_text.key(step.name), target))
+                edges.append(Read(key_automaton(step.name, self._options), target))
             else:
                 place_of_class = language.classes.index(step.key_class)
                 remembered.append(
@@ -247,9 +245,7 @@ class SchemaStates:
 
     def _key_automata(self, number: int, place: int) -> list[Automaton]:
         key_class: KeyClass = self._objects[number].classes[place]
-        return [
-            parts[0] for parts in string_language(key_class.names, self._options.max_states, whole=True)
-        ]
+        return [parts[0] for parts in string_automata(key_class.names, self._options, whole=True)]
 
     def _key_read(self, number: int, inner: Conjunction, after: Place, level: int) -> State:
         return State((Jump(("colon", number, inner, after, level)),), END_KEY)
