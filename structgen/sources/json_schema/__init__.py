@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from structgen.sources.json_schema.assertions import conjunction_of
+from structgen.sources.json_schema.deadline import Deadline
 from structgen.sources.json_schema.document import Document
 from structgen.sources.json_schema.emptiness import Emptiness, Spelled
 from structgen.sources.json_schema.normal_form import NormalForms
@@ -38,8 +39,9 @@ def json_schema_states(
     enforced), `UnsatisfiableSchemaError` (no text validates), `CompileLimitError`, `OptionError`.
     """
     chosen = SchemaOptions.parse(options)
+    deadline = Deadline(chosen.max_seconds)
     document = Document(schema, chosen)
-    forms = NormalForms(document, chosen)
+    forms = NormalForms(document, chosen, deadline)
     emptiness = Emptiness(forms, chosen, spelled)
     root = conjunction_of(document, document.root)
     if not emptiness.is_alive(root):

@@ -98,6 +98,7 @@ class Emptiness:
             done = 0
             while done < len(reached):
                 conjunction = reached[done]
+                self._forms.deadline.check(conjunction[-1].pointer)
                 done += 1
                 if conjunction not in living and self._is_living(conjunction, alive):
                     living.add(conjunction)

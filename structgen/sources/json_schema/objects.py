@@ -432,6 +432,7 @@ class ObjectLanguage:
     ) -> bool:
         """Find a witness for each clause, such that all of them can be together: backtracking."""
         budget[0] -= 1
+        self._forms.deadline.check()
         if budget[0] < 0:
             raise CompileLimitError("max_searched", _MOST_SEARCHED, _MOST_SEARCHED + 1, fixed=True)
         if not clauses:

@@ -69,8 +69,13 @@ class SchemaStates:
     def expand(self, key: Key) -> State:
         if not isinstance(key, tuple):
             raise TypeError(f"{key!r} is no state of a schema")
+        self._forms.deadline.check()
         state: State = getattr(self, f"_{key[0]}")(*key[1:])
         return state
+
+    def lift_deadline(self) -> None:
+        """From here on, ``max_seconds`` does not count: states are made while texts are read."""
+        self._forms.deadline.lift()
 
     def resolve(self, key: Key, text: bytes) -> Key | None:
         """After an item whose value must be known: where the array goes on."""
