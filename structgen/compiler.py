@@ -185,4 +185,7 @@ def _json_text(schema: object) -> str:
     try:
         return json.dumps(schema)
     except (TypeError, ValueError, RecursionError):
-        return repr(schema)
+        try:
+            return repr(schema)
+        except (ValueError, RecursionError):  # a number of thousands of digits, deep nesting
+            return object.__repr__(schema)

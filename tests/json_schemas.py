@@ -1,17 +1,11 @@
-"""Random schemas of the enforced keywords, values to try on them, and texts out of their grammars."""
+"""Random schemas, and values to try on them."""
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterator
 from itertools import islice, permutations, product
 from typing import Any
-
-import numpy as np
-
-from structgen.automata.dfa import BoundedDfa, CountedDfa, Dfa
-from structgen.grammar import Choice, Expr, Grammar, Repetition, RuleRef, Sequence, Terminal
 
 URIS = {
     4: "http://json-schema.org/draft-04/schema#",
@@ -117,6 +111,16 @@ class SchemaMaker:
             made["minItems"] = rng.randint(0, 2)
         if rng.random() < 0.3:
             made["maxItems"] = rng.randint(0, 3)
+        if rng.random() < 0.15:
+            made["uniqueItems"] = True
+        if self.draft != 4 and rng.random() < 0.15:
+            made["contains"] = self.schema(depth - 1)
+            if (self.draft or 2020) >= 2019 and rng.random() < 0.4:
+                made["minContains"] = rng.randint(0, 2)
+            if (self.draft or 2020) >= 2019 and rng.random() < 0.4:
+                made["maxContains"] = rng.randint(0, 2)
+        if (self.draft or 2020) >= 2020 and rng.random() < 0.1:
+            made["unevaluatedItems"] = rng.choice([False, self.schema(depth - 1)])
 
     def objects(self, made: dict[str, Any], depth: int) -> None:
         rng = self.rng
@@ -128,10 +132,39 @@ class SchemaMaker:
             made["required"] = rng.sample(NAMES, rng.randint(1, 2))
         if rng.random() < 0.4:
             made["additionalProperties"] = rng.choice([False, True, self.schema(depth - 1)])
+        if rng.random() < 0.15:
+            pattern = rng.choice(["^a", "b$", "^.$", "c|z"])
+            made["patternProperties"] = {pattern: self.schema(depth - 1)}
+        if self.draft != 4 and rng.random() < 0.1:
+            made["propertyNames"] = rng.choice(
+                [{"maxLength": 1}, {"pattern": "^[a-c]"}, {"enum": ["a", "c", "z"]}, {"not": {"const": "a"}}]
+            )
+        if rng.random() < 0.15:
+            made["minProperties"] = rng.randint(0, 2)
+        if rng.random() < 0.15:
+            made["maxProperties"] = rng.randint(0, 2)
+        if rng.random() < 0.1:
+            name, other = rng.sample(NAMES, 2)
+            if (self.draft or 2020) >= 2019:
+                made["dependentRequired"] = {name: [other]}
+                if rng.random() < 0.5:
+                    made["dependentSchemas"] = {other: self.schema(depth - 1)}
+            else:
+                made["dependencies"] = {name: [other]}
+        if (self.draft or 2020) >= 2020 and rng.random() < 0.1:
+            made["unevaluatedProperties"] = rng.choice([False, self.schema(depth - 1)])
 
     def in_place(self, made: dict[str, Any], depth: int) -> None:
         rng = self.rng
-        keyword = rng.choice(["anyOf", "allOf", "$ref"])
+        keyword = rng.choice(["anyOf", "allOf", "$ref", "anyOf", "allOf", "$ref", "oneOf", "not", "if"])
+        if keyword == "not":
+            made["not"] = self.schema(min(depth - 1, 1))
+            return
+        if keyword == "if":
+            for name in ("if", "then", "else") if (self.draft or 2020) >= 7 else ():
+                if name == "if" or rng.random() < 0.7:
+                    made[name] = self.schema(depth - 1)
+            return
         if keyword != "$ref":
             made[keyword] = [self.schema(depth - 1) for _ in range(rng.randint(1, 3))]
             if rng.random() < 0.5:  # merges of objects and arrays are where the mistakes are
@@ -191,99 +224,3 @@ def _orders(value: Any, most: int) -> Iterator[Any]:
                 yield dict(zip(names, inner, strict=True))
     else:
         yield value
-
-
-class Sampler:
-    """Random texts of a `Grammar`, short ones by preference."""
-
-    def __init__(self, grammar: Grammar, rng: random.Random) -> None:
-        self.grammar = grammar
-        self.rng = rng
-        self.heights = dict.fromkeys(grammar.rules, 10**6)
-        changed = True
-        while changed:
-            changed = False
-            for name, body in grammar.rules.items():
-                height = 1 + self.height(body)
-                if height < self.heights[name]:
-                    self.heights[name] = height
-                    changed = True
-
-    def height(self, expr: Expr) -> int:
-        """How deep the calls of rules must at least go."""
-        if isinstance(expr, RuleRef):
-            return self.heights[expr.name]
-        if isinstance(expr, Sequence):
-            return max(map(self.height, expr.items), default=0)
-        if isinstance(expr, Choice):
-            return min(map(self.height, expr.options), default=10**6)
-        if isinstance(expr, Repetition):
-            return self.height(expr.item) if expr.minimum else 0
-        return 0
-
-    def text(self) -> bytes:
-        return self.sample(RuleRef(self.grammar.start), 4)
-
-    def sample(self, expr: Expr, depth: int) -> bytes:
-        rng = self.rng
-        if isinstance(expr, RuleRef):
-            return self.sample(self.grammar.rules[expr.name], depth - 1)
-        if isinstance(expr, Sequence):
-            return b"".join(self.sample(item, depth) for item in expr.items)
-        if isinstance(expr, Choice):
-            options = expr.options
-            if depth <= 0:
-                least = min(map(self.height, options))
-                options = tuple(option for option in options if self.height(option) == least)
-            return self.sample(rng.choice(options), depth)
-        if isinstance(expr, Repetition):
-            count = expr.minimum
-            while depth > 0 and rng.random() < 0.5 and (expr.maximum is None or count < expr.maximum):
-                count += 1
-            return b"".join(self.sample(expr.item, depth) for _ in range(count))
-        return self.terminal(expr)
-
-    def terminal(self, terminal: Terminal) -> bytes:
-        pattern = terminal.pattern
-        if isinstance(pattern, CountedDfa):
-            most = (
-                pattern.minimum + 3 if pattern.maximum is None else min(pattern.maximum, pattern.minimum + 3)
-            )
-            count = self.rng.randint(pattern.minimum, most)
-            return pattern.head + b"".join(self.walk(pattern.unit) for _ in range(count)) + pattern.tail
-        if isinstance(pattern, BoundedDfa):
-            content = self.walk(pattern.content)
-            while len(json.loads(b'"' + content + b'"')) > pattern.maximum:
-                content = self.walk(pattern.content)
-            return pattern.head + content + pattern.tail
-        assert isinstance(pattern, Dfa)
-        return self.walk(pattern)
-
-    def walk(self, dfa: Dfa) -> bytes:
-        distance = _distances(dfa)
-        state, text = 1, bytearray()
-        while not (dfa.accepting[state] and (self.rng.random() < 0.5 or not dfa.transitions[state].any())):
-            bytes_on = np.flatnonzero(dfa.transitions[state][dfa.byte_class])
-            if len(text) > 12:  # now straight to the end
-                ahead = [b for b in bytes_on if distance[dfa.step(state, bytes([b]))] < distance[state]]
-                if not ahead:
-                    break
-                bytes_on = np.array(ahead)
-            byte = int(self.rng.choice(bytes_on.tolist()))
-            text.append(byte)
-            state = dfa.step(state, bytes([byte]))
-        return bytes(text)
-
-
-def _distances(dfa: Dfa) -> list[int]:
-    """For each state, the number of bytes to the nearest accepting one."""
-    distance = [10**6 if not accepting else 0 for accepting in dfa.accepting]
-    changed = True
-    while changed:
-        changed = False
-        for state in range(1, dfa.n_states):
-            nearest = min((distance[t] for t in dfa.transitions[state].tolist() if t), default=10**6) + 1
-            if nearest < distance[state]:
-                distance[state] = nearest
-                changed = True
-    return distance

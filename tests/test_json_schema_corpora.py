@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 from json_schemas import orders
-from naive_json import accepts
+from json_texts import accepts, compiled
 
 from structgen.errors import CompileLimitError, UnsatisfiableSchemaError, UnsupportedSchemaError
 from structgen.grammar import Grammar
-from structgen.sources.json_schema import json_schema_grammar
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 MASKBENCH = DATA / "maskbench"
@@ -34,7 +33,7 @@ def test_maskbench_sample() -> None:
     for path in islice(sorted(MASKBENCH.glob("*.json")), 7, None, 60):
         case = json.loads(path.read_text(encoding="utf-8"))
         try:
-            grammar = json_schema_grammar(case["schema"])
+            grammar = compiled(case["schema"])
         except UnsupportedSchemaError:
             outcomes["unsupported"] += 1
             continue
@@ -74,7 +73,7 @@ def test_official_suite(draft: str) -> None:
                 schema = {"$schema": DIALECTS[draft], **schema}
             grammar: Grammar | None
             try:
-                grammar = json_schema_grammar(schema)
+                grammar = compiled(schema)
             except UnsupportedSchemaError:
                 continue
             except UnsatisfiableSchemaError:

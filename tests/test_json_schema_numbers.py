@@ -16,13 +16,12 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from naive_json import accepts
+from json_texts import accepts, compiled
 
 from structgen.automata import json_text
 from structgen.automata.build import canonical
 from structgen.automata.dfa import START, Dfa
 from structgen.errors import CompileLimitError
-from structgen.sources.json_schema import json_schema_grammar
 from structgen.sources.json_schema.numbers import (
     Integer,
     NumberFacts,
@@ -447,7 +446,7 @@ SCHEMAS: list[tuple[dict[str, object], list[str], list[str]]] = [
 
 @pytest.mark.parametrize(("keywords", "good", "bad"), SCHEMAS)
 def test_schemas(keywords: dict[str, object], good: list[str], bad: list[str]) -> None:
-    grammar = json_schema_grammar({"type": "integer", **keywords})
+    grammar = compiled({"type": "integer", **keywords})
     assert all(accepts(grammar, text) for text in good)
     assert not any(accepts(grammar, text) for text in bad)
 
@@ -581,7 +580,7 @@ def test_official_suite(draft: str) -> None:
             schema = {"$schema": SCHEMA_OF[draft], **schema}
             if schema.get("multipleOf") == 0.123456789:  # as many states: `test_many_remainders`
                 continue
-            grammar = json_schema_grammar(schema)
+            grammar = compiled(schema)
             for case in group["tests"]:
                 assert accepts(grammar, json.dumps(case["data"])) == case["valid"], (schema, case)
                 seen += 1

@@ -22,6 +22,7 @@ from structgen.errors import (
     UnsupportedSchemaError,
 )
 from structgen.regex import parse
+from structgen.regex.matching import matches_whole
 from structgen.regex.syntax import (
     ANYTHING,
     Chars,
@@ -183,7 +184,7 @@ def string_matches(facts: StringFacts, text: str) -> bool:
 
 def matches(pattern: Pattern, text: str) -> bool:
     """Is ``pattern`` found in ``text``?"""
-    return compile_regex(pattern_regex(pattern), "json-string").accepts(json_text.encoded(text))
+    return matches_whole(pattern_regex(pattern), text)
 
 
 def surely_has_string(facts: StringFacts) -> bool:
