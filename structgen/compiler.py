@@ -19,7 +19,7 @@ from structgen.errors import (
 from structgen.grammar import Grammar, Terminal
 from structgen.mask_store import MaskStore
 from structgen.rtn import build_rtn
-from structgen.schema_tables import AT_ONCE, schema_tables
+from structgen.schema_tables import AT_ONCE, schema_tables, schema_warnings
 from structgen.symbols import symbol_grammar
 from structgen.tables import build_tables
 from structgen.vocabulary import Vocabulary
@@ -69,7 +69,7 @@ class Compiler:
         self, schema: Mapping[str, Any] | bool | str, source: GrammarSource
     ) -> CompiledGrammar:
         tables = schema_tables(schema, source.options, self.vocabulary, AT_ONCE)
-        compiled = CompiledGrammar(tables, self.store, source)
+        compiled = CompiledGrammar(tables, self.store, source, warnings=schema_warnings(tables))
         if not (self.store.is_byte_complete or compiled.machine.is_satisfiable):
             raise UnsatisfiableSchemaError("", "no text matches that the vocabulary's tokens can spell")
         return compiled

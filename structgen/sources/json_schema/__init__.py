@@ -17,6 +17,7 @@ from structgen.sources.json_schema.document import Document
 from structgen.sources.json_schema.emptiness import Emptiness, Spelled
 from structgen.sources.json_schema.normal_form import NormalForms
 from structgen.sources.json_schema.options import SchemaOptions
+from structgen.sources.json_schema.reach import Reach
 from structgen.sources.json_schema.states import SchemaStates
 
 __all__ = ["SchemaOptions", "SchemaStates", "json_schema_states"]
@@ -41,9 +42,11 @@ def json_schema_states(
     chosen = SchemaOptions.parse(options)
     deadline = Deadline(chosen.max_seconds)
     document = Document(schema, chosen)
+    reach = Reach(document)
     forms = NormalForms(document, chosen, deadline)
     emptiness = Emptiness(forms, chosen, spelled)
     root = conjunction_of(document, document.root)
     if not emptiness.is_alive(root):
         raise emptiness.why_empty(root)
-    return SchemaStates(root, forms, emptiness, chosen)
+    warnings = tuple((problem.pointer, problem.warning) for problem in reach.problems)
+    return SchemaStates(root, forms, emptiness, chosen, warnings)

@@ -48,11 +48,19 @@ _DONE: Key = ("done",)
 
 
 class SchemaStates:
-    """A `structgen.growing.StateSource`. ``root`` is a conjunction that has a value."""
+    """A `structgen.growing.StateSource`. ``root`` is a conjunction that has a value. ``warnings``: what a lenient
+    compile left out, as (pointer, what).
+    """
 
     def __init__(
-        self, root: Conjunction, forms: NormalForms, emptiness: Emptiness, options: SchemaOptions
+        self,
+        root: Conjunction,
+        forms: NormalForms,
+        emptiness: Emptiness,
+        options: SchemaOptions,
+        warnings: tuple[tuple[str, str], ...] = (),
     ) -> None:
+        self.warnings = warnings
         self._root = root
         self._forms = forms
         self._emptiness = emptiness
