@@ -18,7 +18,9 @@ class Deadline:
     def check(self, pointer: str = "") -> None:
         """Raises `CompileLimitError` (``max_seconds``) when the time is over."""
         if time.monotonic() > self._end:
-            raise CompileLimitError("max_seconds", self._seconds, time.monotonic() - self._begin, pointer[:200])
+            raise CompileLimitError(
+                "max_seconds", self._seconds, time.monotonic() - self._begin, pointer[:200]
+            )
 
     def lift(self) -> None:
         self._end = float("inf")

@@ -167,4 +167,3 @@ class Reach:
 def _may_be(schema: Mapping[str, Any], type_name: str) -> bool:
     given = schema.get("type", type_name)
     return given == type_name if isinstance(given, str) else type_name in given
-
