@@ -17,6 +17,7 @@ from structgen_kernels.jit import ByteArray, Int, Int32Array, Int64Array, kernel
 from structgen_kernels.layout import (
     ACCEPTS,
     CONFIG_HEAD,
+    CONFIG_TRACKED,
     ENTRY_BEGIN,
     ENTRY_ROW,
     EOS,
@@ -84,6 +85,13 @@ def _walk(
             continue
         if base + n_found + depth + 2 >= top:
             return np.int64(NEED_SCRATCH)
+        if pool[parent + CONFIG_TRACKED] != 0:
+            after = step(static, classes, pool, interned, steps, scratch, parent, byte)
+            if after < 0:
+                return after
+            if after == 0:
+                node = np.int64(trie[node, 1])
+                continue
         if trie[node + 1, 2] > trie[node, 2]:
             scratch[base + n_found] = node
             n_found += 1
@@ -155,7 +163,7 @@ def _cross(
                     after = step(static, classes, pool, interned, steps, scratch, config, byte)
                     if after < 0:
                         return after
-                    for i in range(entry + first, entry + last):
+                    for i in range(entry + first, entry + last if after > 0 else 0):
                         node = np.int64(entries[i])
                         n_found = _cross_at(
                             static, classes, pool, interned, steps, scratch, trie, after, node, n_found

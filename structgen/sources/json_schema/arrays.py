@@ -17,6 +17,7 @@ from structgen.sources.json_schema.values import STRING, equality_key
 
 _MOST_CHOICES = 256  # ways in which one item may count for clauses and contains
 _MOST_SEARCHED = 20_000
+_MOST_MATCHED = 200  # distinct items that must be, of different finite sets
 _MOST_LISTED = 4096  # so many distinct items are told apart when there are no more
 
 # How repeated items are kept out: not at all; by the texts of strings that were seen; by excluding values.
@@ -292,6 +293,12 @@ class ArrayLanguage:
             values = self._finite.values(inner, len(needed) + len(spot.seen) + 1)
             if values is not None:
                 options.append([key for key in map(equality_key, values) if key not in spot.seen])
+        if len({frozenset(keys) for keys in options}) <= 1:
+            return not options or len(options) <= len(set(options[0]))
+        if len(options) > _MOST_MATCHED:
+            raise CompileLimitError(
+                "max_matched", _MOST_MATCHED, len(options), facts.unique[0], fixed=True
+            )
         taken: dict[Hashable, int] = {}
         return all(_assigned(i, options, taken, set()) for i in range(len(options)))
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from structgen.automata import json_text
-from structgen.growing import (
+from structgen.parser_states import (
     BEGIN_KEY,
     BEGIN_TEXT,
     END_KEY,
@@ -48,8 +48,8 @@ _DONE: Key = ("done",)
 
 
 class SchemaStates:
-    """A `structgen.growing.StateSource`. ``root`` is a conjunction that has a value. ``warnings``: what a lenient
-    compile left out, as (pointer, what).
+    """A `structgen.parser_states.StateSource`. ``root`` is a conjunction that has a value. ``warnings``: what a
+    lenient compile left out, as (pointer, what).
     """
 
     def __init__(
