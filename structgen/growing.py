@@ -126,6 +126,10 @@ class GrowingTables:
         heads = np.array([is_head for _, is_head in self._origins], np.bool_)
         return np.array(self._bases, np.int32), digests.reshape(-1, 16), heads
 
+    @property
+    def source(self) -> StateSource:
+        return self._source
+
     def key(self, number: int) -> Key:
         """What the source calls a parser state."""
         return self._keys[number]

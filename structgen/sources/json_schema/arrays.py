@@ -231,6 +231,7 @@ class ArrayLanguage:
                     return False
             elif self.can_close(current):
                 return self._are_distinct(spot, alive)
+            self._forms.deadline.check(self._pointer())
             if len(seen) > _MOST_SEARCHED:
                 raise CompileLimitError("max_searched", _MOST_SEARCHED, len(seen), self._pointer(), fixed=True)
             for inner, after in self._choices(current):

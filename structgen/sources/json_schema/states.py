@@ -12,7 +12,6 @@ from decimal import Decimal
 from typing import Any
 
 from structgen.automata import json_text
-from structgen.automata.dfa import Dfa
 from structgen.parser_states import (
     BEGIN_KEY,
     BEGIN_TEXT,
@@ -42,7 +41,8 @@ from structgen.sources.json_schema.numbers import number_language
 from structgen.sources.json_schema.objects import KeyClass, ObjectLanguage, Place, Step
 from structgen.sources.json_schema.options import SchemaOptions
 from structgen.sources.json_schema.punctuation import Punctuation, punctuation
-from structgen.sources.json_schema.strings import Automaton, string_language
+from structgen.sources.json_schema.spelling import key_automaton, string_automata
+from structgen.sources.json_schema.strings import Automaton
 from structgen.sources.json_schema.values import ARRAY, BOOLEAN, NULL, NUMBER, OBJECT, STRING
 
 _DONE: Key = ("done",)
@@ -61,11 +61,19 @@ def _is_comparable(value: Any) -> bool:
 
 
 class SchemaStates:
-    """A `structgen.parser_states.StateSource`. ``root`` is a conjunction that has a value."""
+    """A `structgen.parser_states.StateSource`. ``root`` is a conjunction that has a value. ``warnings``: what a
+    lenient compile left out, as (pointer, what).
+    """
 
     def __init__(
-        self, root: Conjunction, forms: NormalForms, emptiness: Emptiness, options: SchemaOptions
+        self,
+        root: Conjunction,
+        forms: NormalForms,
+        emptiness: Emptiness,
+        options: SchemaOptions,
+        warnings: tuple[tuple[str, str], ...] = (),
     ) -> None:
+        self.warnings = warnings
         self._root = root
         self._forms = forms
         self._emptiness = emptiness
@@ -83,8 +91,13 @@ class SchemaStates:
     def expand(self, key: Key) -> State:
         if not isinstance(key, tuple):
             raise TypeError(f"{key!r} is no state of a schema")
+        self._forms.deadline.check()
         state: State = getattr(self, f"_{key[0]}")(*key[1:])
         return state
+
+    def lift_deadline(self) -> None:
+        """From here on, ``max_seconds`` does not count: states are made while texts are read."""
+        self._forms.deadline.lift()
 
     def resolve(self, key: Key, text: bytes) -> Key | None:
         """After an item whose value must be known: where the array goes on."""
@@ -158,9 +171,7 @@ class SchemaStates:
                     yield (language,)
         for facts in form.by_type[STRING]:
             if isinstance(facts, StringFacts):
-                for parts in string_language(facts, self._options.max_states, whole=whole):
-                    if not any(isinstance(part, Dfa) and part.is_empty for part in parts):
-                        yield parts
+                yield from string_automata(facts, self._options, whole=whole)
 
     def _container(self, conjunction: Conjunction, level: int) -> State:
         """An array or an object."""
@@ -245,7 +256,7 @@ class SchemaStates:
         for step in steps:
             if step.key_class is None:
                 target = ("colon", number, step.inner, step.after, level)
-                edges.append(Read(json_text.key(step.name), target))
+                edges.append(Read(key_automaton(step.name, self._options), target))
             else:
                 place_of_class = language.classes.index(step.key_class)
                 remembered.append(
@@ -288,9 +299,7 @@ class SchemaStates:
 
     def _key_automata(self, number: int, place: int) -> list[Automaton]:
         key_class: KeyClass = self._objects[number].classes[place]
-        return [
-            parts[0] for parts in string_language(key_class.names, self._options.max_states, whole=True)
-        ]
+        return [parts[0] for parts in string_automata(key_class.names, self._options, whole=True)]
 
     def _key_read(self, number: int, inner: Conjunction, after: Place, level: int) -> State:
         return State((Jump(("colon", number, inner, after, level)),), END_KEY)
