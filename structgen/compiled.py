@@ -150,7 +150,7 @@ class CompiledGrammar:
         if isinstance(tables, GrowingTables):
             # made anew: what was met in a text so far does not belong into a file
             source = self.source
-            tables = as_tables(schema_tables(source.text, source.options, self.vocabulary, AHEAD))
+            tables = as_tables(schema_tables(source.text, source.options, self.vocabulary, AHEAD, timed=False))
             ahead = CompiledGrammar(tables, self._store, source, warnings=self.warnings)
             ahead.save(path, progress=progress)
             return
@@ -241,7 +241,9 @@ class CompiledGrammar:
             warnings = tuple((str(w[0]), str(w[1])) for w in json.loads(metadata["warnings"]))
             if source.kind == "json_schema":
                 tables = SavedTables(
-                    tables, path, lambda: schema_tables(source.text, source.options, vocabulary, AHEAD)
+                    tables,
+                    path,
+                    lambda: schema_tables(source.text, source.options, vocabulary, AHEAD, timed=False),
                 )
         except KeyError as error:
             raise ArtifactError(path, f"not a whole artifact: {error} is missing") from None

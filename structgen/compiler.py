@@ -8,7 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from structgen.compiled import CompiledGrammar, GrammarSource
 from structgen.errors import (
@@ -19,11 +19,14 @@ from structgen.errors import (
 from structgen.grammar import Grammar, Terminal
 from structgen.mask_store import MaskStore
 from structgen.rtn import build_rtn
-from structgen.schema_tables import AT_ONCE, schema_tables
+from structgen.schema_tables import AT_ONCE, schema_tables, schema_warnings
 from structgen.symbols import symbol_grammar
 from structgen.tables import build_tables
 from structgen.vocabulary import Vocabulary
 from structgen.warmup import ensure_kernels
+
+if TYPE_CHECKING:
+    from structgen.sources.json_schema.report import SchemaReport
 
 # What is a JSON Schema, or a mistake that the front end explains; all else is a Python type. None is no type
 # here: it is what a forgotten argument looks like.
@@ -56,20 +59,31 @@ class Compiler:
         `UnsupportedSchemaError`, `UnsatisfiableSchemaError`, `CompileLimitError`, `OptionError`, and
         `PythonTypeError` for a type that has no exact schema.
         """
-        given: Any = schema
-        if not isinstance(schema, _JSON_VALUES):
-            from structgen.sources.python_types import schema_of
-
-            given = schema_of(schema)
+        given = _as_schema(schema)
         text = given if isinstance(given, str) else _json_text(given)
         source = GrammarSource("json_schema", text, dict(options))
         return self._cached(source, lambda: self._compiled_schema(given, source))
+
+    def validate(self, schema: Mapping[str, Any] | bool | str | Any, **options: Any) -> None:
+        """Raises what `json_schema` would raise, and keeps nothing."""
+        given = _as_schema(schema)
+        self._compiled_schema(given, GrammarSource("json_schema", "", dict(options)))
+
+    def report(self, schema: Mapping[str, Any] | bool | str | Any, **options: Any) -> SchemaReport:
+        """What becomes of each keyword of a schema or Python type: enforced, or why not.
+
+        Options as in `json_schema`. Nothing is compiled: what cannot be enforced is a row, no error. Raises
+        `InvalidSchemaError`, `CompileLimitError`, `OptionError`, `PythonTypeError`.
+        """
+        from structgen.sources.json_schema.report import schema_report
+
+        return schema_report(_as_schema(schema), **options)
 
     def _compiled_schema(
         self, schema: Mapping[str, Any] | bool | str, source: GrammarSource
     ) -> CompiledGrammar:
         tables = schema_tables(schema, source.options, self.vocabulary, AT_ONCE)
-        compiled = CompiledGrammar(tables, self.store, source)
+        compiled = CompiledGrammar(tables, self.store, source, warnings=schema_warnings(tables))
         if not (self.store.is_byte_complete or compiled.machine.is_satisfiable):
             raise UnsatisfiableSchemaError("", "no text matches that the vocabulary's tokens can spell")
         return compiled
@@ -178,6 +192,14 @@ class Compiler:
             while len(self._cache) > self._cache_size:
                 self._cache.popitem(last=False)
         return compiled
+
+
+def _as_schema(given: Any) -> Any:
+    if isinstance(given, _JSON_VALUES):
+        return given
+    from structgen.sources.python_types import schema_of
+
+    return schema_of(given)
 
 
 def _json_text(schema: object) -> str:

@@ -182,7 +182,7 @@ class CompileLimitError(StructgenError):
     """
 
     def __init__(
-        self, limit: str, allowed: int, given: int, pointer: str = "", *, fixed: bool = False
+        self, limit: str, allowed: float, given: float, pointer: str = "", *, fixed: bool = False
     ) -> None:
         self.limit = limit
         self.allowed = allowed
@@ -194,7 +194,10 @@ class CompileLimitError(StructgenError):
     def __str__(self) -> str:
         where = f" at {self.pointer}" if self.pointer else ""
         remedy = "make the source smaller" if self.fixed else f"raise {self.limit} or make the source smaller"
-        return f"{self.limit} reached{where}: {self.given:,} needed, {self.allowed:,} allowed\n{remedy}"
+        given, allowed = f"{self.given:,} needed", f"{self.allowed:,} allowed"
+        if self.limit == "max_seconds":
+            given = f"not done after {self.given:,.3g} seconds"
+        return f"{self.limit} reached{where}: {given}, {allowed}\n{remedy}"
 
 
 class OptionError(StructgenError, ValueError):

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +19,7 @@ from structgen_kernels.automata import write_table
 from structgen.automata.build import literal
 from structgen.automata.dfa import START, BoundedDfa, CountedDfa, Dfa
 from structgen.errors import CompileLimitError
+from structgen.parser_states import ENDS, PLAIN, Call, Key, Read, StateSource
 from structgen.tables import (
     STORED_NODES,
     Int32Array,
@@ -28,17 +27,6 @@ from structgen.tables import (
     bounded_block,
     counted_block,
 )
-
-Key = Hashable
-"""What a source calls a parser state; equal keys are one state."""
-
-# Kinds of states; the numbers of `structgen_kernels.layout`.
-PLAIN = 0
-ENDS = layout.ENDS
-BEGIN_KEY = layout.BEGIN_KEY
-BEGIN_TEXT = layout.BEGIN_TEXT
-END_KEY = layout.END_KEY
-END_TEXT = layout.END_TEXT
 
 # Offsets in a block; the first two are those of a counted one, a bounded one has all.
 _HEAP_COLUMNS = (
@@ -49,56 +37,6 @@ _HEAP_COLUMNS = (
     layout.BLOCK_DIGEST,
 )
 _FIRST_COUNTED = 1 << 26  # numbers below are table states
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """Read a terminal, go on in ``target``."""
-
-    terminal: Terminal
-    target: Key
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """Read what ``callee`` leads to the end of, go on in ``target``."""
-
-    callee: Key
-    target: Key
-
-
-@dataclass(frozen=True, slots=True)
-class Jump:
-    """Go on in ``target`` without reading anything."""
-
-    target: Key
-
-
-Edge = Read | Call | Jump
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """The edges out of a parser state, and its kind.
-
-    ``BEGIN_KEY``, ``BEGIN_TEXT``, ``END_KEY``: one `Jump`, taken after what the name says. ``END_TEXT``: no
-    edge; `StateSource.resolve` says where to go.
-    """
-
-    edges: Sequence[Edge]
-    kind: int = PLAIN
-
-
-class StateSource(Protocol):
-    """Describes parser states on demand. Answers never change."""
-
-    @property
-    def start(self) -> Key: ...
-
-    def expand(self, key: Key) -> State: ...
-
-    def resolve(self, key: Key, text: bytes) -> Key | None:
-        """Where the END_TEXT state ``key`` goes on after ``text``; None: the text is refused."""
 
 
 class GrowingTables:
@@ -187,6 +125,10 @@ class GrowingTables:
         digests = np.frombuffer(b"".join(digest for digest, _ in self._origins), np.uint8)
         heads = np.array([is_head for _, is_head in self._origins], np.bool_)
         return np.array(self._bases, np.int32), digests.reshape(-1, 16), heads
+
+    @property
+    def source(self) -> StateSource:
+        return self._source
 
     def key(self, number: int) -> Key:
         """What the source calls a parser state."""

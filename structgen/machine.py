@@ -93,7 +93,7 @@ class Machine:
         """bool (256,): the bytes that may come next."""
         words = self._pool[config + 4 : config + 12].view(np.uint8)
         following = np.unpackbits(words, bitorder="little").astype(np.bool_)
-        if parser.is_tracked(self._pool, config):  # a byte may leave only strings that were seen
+        if self._pool[config + layout.CONFIG_TRACKED]:  # a byte may leave only strings that were seen
             for byte in np.flatnonzero(following).tolist():
                 data = np.full(1, byte, np.uint8)
                 with self._lock:

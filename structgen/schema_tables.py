@@ -11,7 +11,7 @@ import numpy as np
 from structgen.errors import ArtifactError, CompileLimitError
 from structgen.growing import GrowingTables
 from structgen.rtn import MAX_PARSER_STATES
-from structgen.sources.json_schema import json_schema_states
+from structgen.sources.json_schema import SchemaStates, json_schema_states
 from structgen.symbols import spelled
 from structgen.tables import Int32Array, Tables, Terminal
 from structgen.vocabulary import Vocabulary
@@ -37,9 +37,14 @@ def schema_tables(
     options: Mapping[str, object],
     vocabulary: Vocabulary,
     extent: Extent,
+    *,
+    timed: bool = True,
 ) -> GrowingTables:
-    """Raises as `json_schema_states`; and `CompileLimitError` when vocabularies without single bytes, for
-    which all states must be known, meet a schema that has too many.
+    """The tables of a schema, whose states are known as far as ``extent`` says.
+
+    ``timed``: does ``max_seconds`` count? Not for what was compiled before. Raises as `json_schema_states`;
+    and `CompileLimitError` when vocabularies without single bytes, for which all states must be known, meet
+    a schema that has too many.
     """
     alphabet = vocabulary.alphabet
 
@@ -47,13 +52,21 @@ def schema_tables(
         return spelled(terminal, alphabet)
 
     restricted = None if alphabet.all() else spell
-    states = json_schema_states(schema, restricted, **options)
+    chosen_options = dict(options) if timed else {**options, "max_seconds": float("inf")}
+    states = json_schema_states(schema, restricted, **chosen_options)
     tables = GrowingTables(states, vocabulary.eos_token_ids, vocabulary.trie.max_depth, restricted)
     whole = vocabulary.is_byte_complete
     chosen = extent if whole else WHOLE
     if not tables.expand_some(chosen.max_states, chosen.max_table) and not whole:
         raise CompileLimitError("max_parser_states", MAX_PARSER_STATES, MAX_PARSER_STATES + 1, fixed=True)
+    states.lift_deadline()
     return tables
+
+
+def schema_warnings(tables: GrowingTables) -> tuple[tuple[str, str], ...]:
+    """What a lenient compile left out, as (pointer, what)."""
+    source = tables.source
+    return source.warnings if isinstance(source, SchemaStates) else ()
 
 
 class SavedTables(Tables):

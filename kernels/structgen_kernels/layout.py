@@ -83,7 +83,7 @@ POOL_HEADER = 16
 TAG_NODE = 1  # [tag, n, (return state, parent node) * n] set of stacks by their top; (0, 0): bottom
 TAG_CONTINUATION = 2  # [tag, parser state, node, closure or 0, epoch]
 TAG_CLOSURE = 3  # [tag, n, accepting, (terminal state, continuation) * n]
-TAG_CONFIG = 4  # [tag, n, accepting, mask or 0, alive * 8, (terminal state, continuation) * n]
+TAG_CONFIG = 4  # [tag, n, accepting, mask or 0, alive * 8, tracked, (terminal state, continuation) * n]
 TAG_MASK = 5  # [tag, n rows, n tokens, rows..., tokens...]
 TAG_ENTRY = 6  # [tag, terminal state, offset of its entry in the store, or NARROW]
 TAG_DENSE = 7  # [tag, words...] a whole mask
@@ -92,7 +92,8 @@ TAG_TEXT = 9  # [tag, text before, byte, depth] a text that is remembered
 TAG_PARTIAL = 10  # [tag, text before, what of an escape has been read]
 TAG_RESOLVED = 11  # [tag, END_TEXT state, text, parser state to go on in, or 0]
 CONTINUATION_SIZE = 5
-CONFIG_HEAD = 12
+CONFIG_TRACKED = 12  # 1 where a text is remembered: then a byte that is alive may be refused all the same
+CONFIG_HEAD = 13
 
 # --- pool: cells, nodes of one entry whose "return state" is negative: -(text * CELL + flags).
 # A closed cell (no flag) is a string that was seen; an open one, a text that is being read.

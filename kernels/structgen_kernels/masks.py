@@ -17,6 +17,7 @@ from structgen_kernels.jit import ByteArray, Int, Int32Array, Int64Array, kernel
 from structgen_kernels.layout import (
     ACCEPTS,
     CONFIG_HEAD,
+    CONFIG_TRACKED,
     ENTRY_BEGIN,
     ENTRY_ROW,
     EOS,
@@ -38,7 +39,7 @@ from structgen_kernels.layout import (
     TAG_TRACKED,
     UNKNOWN,
 )
-from structgen_kernels.parser import configuration, entry_configuration, is_tracked, stays, step
+from structgen_kernels.parser import configuration, entry_configuration, stays, step
 from structgen_kernels.records import add_entry, continuation, entry_of
 from structgen_kernels.store import reaches_more
 from structgen_kernels.terminals import representative, terminal_flags, terminal_step
@@ -84,21 +85,23 @@ def _walk(
             continue
         if base + n_found + depth + 2 >= top:
             return np.int64(NEED_SCRATCH)
-        # a leaf's configuration is of no interest, but where texts are compared not every byte that the
-        # terminals have is taken
-        if trie[node, 1] > node + 1 or is_tracked(pool, parent):
+        if pool[parent + CONFIG_TRACKED] != 0:
+            after = step(static, classes, pool, interned, steps, scratch, parent, byte)
+            if after < 0:
+                return after
+            if after == 0:
+                node = np.int64(trie[node, 1])
+                continue
+        if trie[node + 1, 2] > trie[node, 2]:
+            scratch[base + n_found] = node
+            n_found += 1
+        if trie[node, 1] > node + 1:  # a leaf's configuration is of no interest
             after = parent
             if not stays(static, classes, pool, parent, byte):
                 after = step(static, classes, pool, interned, steps, scratch, parent, byte)
                 if after < 0:
                     return after
-                if after == 0:
-                    node = np.int64(trie[node, 1])
-                    continue
             scratch[top - depth] = after
-        if trie[node + 1, 2] > trie[node, 2]:
-            scratch[base + n_found] = node
-            n_found += 1
         node += 1
     pool[POOL_WALKED] += walked
     return np.int64(n_found)
@@ -160,7 +163,7 @@ def _cross(
                     after = step(static, classes, pool, interned, steps, scratch, config, byte)
                     if after < 0:
                         return after
-                    for i in range(entry + first, entry + last):
+                    for i in range(entry + first, entry + last if after > 0 else 0):
                         node = np.int64(entries[i])
                         n_found = _cross_at(
                             static, classes, pool, interned, steps, scratch, trie, after, node, n_found

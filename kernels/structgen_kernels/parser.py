@@ -15,6 +15,7 @@ from structgen_kernels.layout import (
     BEGIN_KEY,
     BEGIN_TEXT,
     CONFIG_HEAD,
+    CONFIG_TRACKED,
     END_KEY,
     ENDS,
     LEADS_ON,
@@ -248,7 +249,10 @@ def configuration(
     for i in range(n):
         state = scratch[i] >> 32
         pool[record + CONFIG_HEAD + 2 * i] = state
-        pool[record + CONFIG_HEAD + 2 * i + 1] = scratch[i] & 0xFFFFFFFF
+        k = np.int64(scratch[i] & 0xFFFFFFFF)
+        pool[record + CONFIG_HEAD + 2 * i + 1] = k
+        if pool[pool[k + 2]] == TAG_TRACKED:
+            pool[record + CONFIG_TRACKED] = 1
         add_alive(static, state, pool, record + 4)
     return intern(pool, interned, record, size)
 
@@ -287,23 +291,12 @@ def stays(static: Int32Array, classes: ByteArray, pool: Int32Array, config: Int,
 
     Cheaper than the memo, and it keeps the memo free of such steps.
     """
-    if pool[config + 1] != 1 or pool[config + 2] != 0:
+    if pool[config + 1] != 1 or pool[config + 2] != 0 or pool[config + CONFIG_TRACKED] != 0:
         return False
     state = np.int64(pool[config + CONFIG_HEAD])
     if terminal_step(static, classes, state, byte) != state:
         return False
-    if pool[pool[pool[config + CONFIG_HEAD + 1] + 2]] == TAG_TRACKED:
-        return False
     return bool(terminal_flags(static, state) & ACCEPTS == 0)
-
-
-@kernel
-def is_tracked(pool: Int32Array, config: Int) -> bool:
-    """True when a thread of the configuration reads a text that is remembered."""
-    for i in range(pool[config + 1]):  # noqa: SIM110 (numba compiles no generators)
-        if pool[pool[pool[config + CONFIG_HEAD + 2 * i + 1] + 2]] == TAG_TRACKED:
-            return True
-    return False
 
 
 @kernel
@@ -421,7 +414,7 @@ def forced(
     n = 0
     while n < out.shape[0] and pool[config + 2] == 0:
         only = -1
-        tracked = is_tracked(pool, config)  # then not every byte that the terminals have is taken
+        tracked = pool[config + CONFIG_TRACKED] != 0  # then not every byte that the terminals have is taken
         for w in range(8):
             word = np.uint32(pool[config + 4 + w])
             if word != 0 and not tracked and (word & (word - np.uint32(1)) != 0 or only >= 0):

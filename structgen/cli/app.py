@@ -22,6 +22,7 @@ from structgen.cli.failures import (
 )
 from structgen.cli.generate import generate
 from structgen.cli.info import grammars, info
+from structgen.cli.report import report
 from structgen.errors import StructgenError
 
 app = typer.Typer(
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 app.command("compile")(compile_grammar)
 app.command("check")(check)
+app.command("report")(report)
 app.command("generate")(generate)
 app.command("info")(info)
 app.command("grammars")(grammars)

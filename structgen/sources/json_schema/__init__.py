@@ -12,10 +12,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from structgen.sources.json_schema.assertions import conjunction_of
+from structgen.sources.json_schema.deadline import Deadline
 from structgen.sources.json_schema.document import Document
 from structgen.sources.json_schema.emptiness import Emptiness, Spelled
 from structgen.sources.json_schema.normal_form import NormalForms
 from structgen.sources.json_schema.options import SchemaOptions
+from structgen.sources.json_schema.reach import Reach
 from structgen.sources.json_schema.states import SchemaStates
 
 __all__ = ["SchemaOptions", "SchemaStates", "json_schema_states"]
@@ -38,10 +40,13 @@ def json_schema_states(
     enforced), `UnsatisfiableSchemaError` (no text validates), `CompileLimitError`, `OptionError`.
     """
     chosen = SchemaOptions.parse(options)
+    deadline = Deadline(chosen.max_seconds)
     document = Document(schema, chosen)
-    forms = NormalForms(document, chosen)
+    reach = Reach(document)
+    forms = NormalForms(document, chosen, deadline)
     emptiness = Emptiness(forms, chosen, spelled)
     root = conjunction_of(document, document.root)
     if not emptiness.is_alive(root):
         raise emptiness.why_empty(root)
-    return SchemaStates(root, forms, emptiness, chosen)
+    warnings = tuple((problem.pointer, problem.warning) for problem in reach.problems)
+    return SchemaStates(root, forms, emptiness, chosen, warnings)

@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-from structgen.errors import InvalidSchemaError
+from structgen.errors import CompileLimitError, InvalidSchemaError
 from structgen.sources.json_schema.document import Document, Node, is_true
 from structgen.sources.json_schema.facts import (
     ANYTHING,
@@ -37,9 +37,10 @@ from structgen.sources.json_schema.facts import (
     StringFacts,
 )
 from structgen.sources.json_schema.formats import FORMATS, format_max_length
-from structgen.sources.json_schema.keywords import VOCABULARIES, Draft
+from structgen.sources.json_schema.keywords import Draft
 from structgen.sources.json_schema.merge import merge_facts
 from structgen.sources.json_schema.numbers import Integer
+from structgen.sources.json_schema.strings import unsupported
 from structgen.sources.json_schema.values import (
     ARRAY,
     BOOLEAN,
@@ -83,13 +84,10 @@ _OBJECT = frozenset(
     ]
 )
 _TYPE_ALONE = frozenset(("type",))
+MAX_LENGTH = 50_000_000
+"""Lengths are counted in state numbers, of which there are two thousand million."""
 OWN = _NUMERIC | _STRING | _ARRAY | _OBJECT | {"type", "enum", "const"}
 """Keywords that this module gives a meaning."""
-
-
-@lru_cache(maxsize=64)
-def _vocabulary_of(draft: Draft, keywords: frozenset[str]) -> frozenset[str]:
-    return keywords & frozenset(VOCABULARIES[draft])
 
 
 def known(node: Node) -> Mapping[str, Any]:
@@ -97,7 +95,7 @@ def known(node: Node) -> Mapping[str, Any]:
     schema = node.schema
     if isinstance(schema, bool):
         return {}
-    vocabulary = VOCABULARIES[node.draft]
+    vocabulary = node.resource.dialect.keywords
     if all(keyword in vocabulary for keyword in schema):
         return schema  # type: ignore[no-any-return]
     return {keyword: value for keyword, value in schema.items() if keyword in vocabulary}
@@ -160,11 +158,14 @@ _ASSERTING = OWN | {
 class Assertions:
     """Facts of a document's subschemas. ``assert_formats``: does ``format`` assert anything?
 
+    Patterns that a lenient document leaves out are true of every string, and so are their negations.
+
     Its methods raise `InvalidSchemaError` for keywords that contradict each other's form.
     """
 
     def __init__(self, document: Document, *, assert_formats: bool) -> None:
         self._document = document
+        self._lenient = document.lenient
         self._assert_formats = assert_formats
 
     def own_form(self, node: Node) -> NormalForm:
@@ -172,12 +173,12 @@ class Assertions:
         schema = node.schema
         if isinstance(schema, bool):
             return ANYTHING if schema else NOTHING
+        schema = known(node)
         present = OWN.intersection(schema)
         if not present:
             return ANYTHING
         if present == _TYPE_ALONE:
             return _form_of_types(_names(schema["type"]), node.draft is Draft.DRAFT4)
-        schema = known(node)
         by_type: list[list[Facts]] = [[facts] for facts in FREE]
         if "type" in schema:
             _types(_names(schema["type"]), node.draft is Draft.DRAFT4, by_type)
@@ -285,19 +286,30 @@ class Assertions:
 
     # -- strings -------------------------------------------------------------------------------------
 
-    def _format(self, schema: Mapping[str, Any]) -> str | None:
+    def is_left_out(self, pattern: str) -> bool:
+        """Is it unknown what a pattern matches?"""
+        return self._lenient and bool(unsupported(pattern))
+
+    def _format(self, schema: Mapping[str, Any], node: Node) -> str | None:
         name = schema.get("format")
-        return name if self._assert_formats and isinstance(name, str) and name in FORMATS else None
+        if not (self._assert_formats or node.resource.dialect.asserts_formats):
+            return None
+        return name if isinstance(name, str) and name in FORMATS else None
 
     def _strings(self, schema: Mapping[str, Any], node: Node) -> Facts | None:
         patterns: tuple[Pattern, ...] = ()
-        if "pattern" in schema:
+        if "pattern" in schema and not self.is_left_out(schema["pattern"]):
             patterns = (Pattern(schema["pattern"], node.at("pattern")),)
-        name = self._format(schema)
+        name = self._format(schema, node)
         maximum = _count(schema, "maxLength")
         if name is not None and (longest := format_max_length(name)) is not None:
             maximum = longest if maximum is None else min(maximum, longest)
         minimum = int(schema.get("minLength", 0))
+        for keyword in ("minLength", "maxLength"):
+            if schema.get(keyword, 0) > MAX_LENGTH:
+                raise CompileLimitError(
+                    "max_length", MAX_LENGTH, int(schema[keyword]), node.at(keyword), fixed=True
+                )
         if maximum is not None and minimum > maximum:
             return None
         return StringFacts(minimum, maximum, patterns, (), () if name is None else (name,))
@@ -309,8 +321,10 @@ class Assertions:
         if "maxLength" in schema:
             alternatives.append(StringFacts(min_length=int(schema["maxLength"]) + 1))
         if "pattern" in schema:
-            alternatives.append(StringFacts(missed=(Pattern(schema["pattern"], node.at("pattern")),)))
-        name = self._format(schema)
+            left_out = self.is_left_out(schema["pattern"])
+            missed = () if left_out else (Pattern(schema["pattern"], node.at("pattern")),)
+            alternatives.append(StringFacts(missed=missed))
+        name = self._format(schema, node)
         if name is not None:
             alternatives.append(StringFacts(other_formats=(name,)))
             longest = format_max_length(name)
@@ -388,8 +402,12 @@ class Assertions:
 
     # -- objects -------------------------------------------------------------------------------------
 
-    def member_table(self, node: Node) -> MemberTable:
-        """``properties``, ``patternProperties`` and ``additionalProperties`` of ``node``."""
+    def member_table(self, node: Node, *, negated: bool = False) -> MemberTable:
+        """``properties``, ``patternProperties`` and ``additionalProperties`` of ``node``.
+
+        Any other name may match a pattern that is left out: its member satisfies what that asks, or what is
+        asked of additional ones. ``negated``: the table is for telling what violates it.
+        """
         schema, document = known(node), self._document
         properties = {
             name: child(document, node, "properties", name)
@@ -402,11 +420,23 @@ class Assertions:
                 child(document, node, "patternProperties", text),
             )
             for text in schema.get("patternProperties", ())
+            if not self.is_left_out(text)
         )
         others: Conjunction = ()
         if "additionalProperties" in schema:
             others = child(document, node, "additionalProperties")
+            for text, inner in () if negated else self._left_out(node):
+                others = document.either(others, inner, node.at("patternProperties", text))
         return MemberTable(properties, patterns, others)
+
+    def _left_out(self, node: Node) -> list[tuple[str, Conjunction]]:
+        """The entries of ``patternProperties`` of which it is unknown what they match."""
+        texts = known(node).get("patternProperties", ())
+        return [
+            (text, child(self._document, node, "patternProperties", text))
+            for text in texts
+            if self.is_left_out(text)
+        ]
 
     def _objects(self, schema: Mapping[str, Any], node: Node) -> Facts | None:
         required = tuple(dict.fromkeys(schema.get("required", ())))
@@ -432,7 +462,10 @@ class Assertions:
         if not all(is_spellable(name) for name in required):
             return [FREE[OBJECT]]
         witnesses: list[MemberWitness] = [Absent(name) for name in required]
-        table = self.member_table(node)
+        table = self.member_table(node, negated=True)
+        for _, inner in self._left_out(node):
+            if inner:
+                witnesses.append(OtherMember((document.negation(inner[0]),)))
         for name, inner in table.properties.items():
             if inner:
                 witnesses.append(NamedMember(name, (document.negation(inner[0]),)))

@@ -10,13 +10,12 @@ from typing import Any
 from urllib.parse import unquote, urljoin
 
 from structgen.errors import CompileLimitError, InvalidSchemaError, UnsupportedSchemaError
+from structgen.sources.json_schema.dialects import DIALECTS, Dialect, dialect_of
 from structgen.sources.json_schema.keywords import (
-    DRAFT_OF_URI,
     HERE,
     ITEMS,
     SCHEMA_VALUES,
     VALUES,
-    VOCABULARIES,
     Draft,
     Schema,
     is_writable,
@@ -33,13 +32,16 @@ class Resource:
     uri: str
     pointer: str
     root: Schema
-    draft: Draft
+    dialect: Dialect
     anchors: dict[str, str] = field(default_factory=dict)
     dynamic_anchors: dict[str, str] = field(default_factory=dict)
 
 
 EITHER = ("either",)
 """The keyword, no string, of made subschemas that hold where one of several nodes does."""
+
+UNKNOWN = ("unknown",)
+"""The keyword of a made subschema of which nothing is known: neither it nor its negation refuses a value."""
 
 Scope = tuple[Resource, ...]
 """The resources that evaluation came through, each once, the outermost first: where ``$dynamicRef`` looks."""
@@ -79,7 +81,12 @@ class Node:
 
     @property
     def draft(self) -> Draft:
-        return self.resource.draft
+        return self.resource.dialect.draft
+
+    @property
+    def is_unknown(self) -> bool:
+        """True for what `Document.unknown` made."""
+        return isinstance(self.schema, dict) and UNKNOWN in self.schema
 
     def at(self, *tokens: str | int) -> str:
         """The JSON Pointer of a place inside this subschema."""
@@ -95,6 +102,8 @@ class Document:
 
     def __init__(self, schema: Mapping[str, Any] | bool | str, options: SchemaOptions) -> None:
         parsed = parse_text(schema, options.max_depth) if isinstance(schema, str) else schema
+        self.lenient = options.lenient
+        self.strange_dialects: list[UnsupportedSchemaError] = []  # left out, where that is allowed
         self._max_depth = options.max_depth
         self._max_subschemas = options.max_subschemas
         self._max_values = options.max_values
@@ -104,17 +113,28 @@ class Document:
         self._resource_of: dict[str, Resource] = {}
         self._registry = options.registry
         self._loaded: set[str] = set()
-        self._made_resource = Resource("", "", True, Draft.UNION)
+        self._made_resource = Resource("", "", True, DIALECTS[Draft.UNION])
         self._is_dynamic = False
         self._scoped: dict[tuple[Node, Scope], Node] = {}
         self._negations: dict[Node, Node] = {}
         self._made: dict[tuple[Hashable, str, bool], Node] = {}
-        draft = _dialect(parsed, "", Draft.UNION)
-        uri = _own_id(parsed, draft) or ""
-        self._add_resource(Resource(uri.partition("#")[0], "", parsed, draft))
+        dialect = self._dialect(parsed, "", DIALECTS[Draft.UNION])
+        uri = _own_id(parsed, dialect.draft) or ""
+        self._add_resource(Resource(uri.partition("#")[0], "", parsed, dialect))
         self._scan(parsed, "", self._resource_at[""])
         self._load_remotes()
         self.root = self._in_scope(self._nodes[""], ())
+
+    def dynamic_targets(self, node: Node) -> list[Node]:
+        """What the ``$dynamicRef`` or ``$recursiveRef`` of ``node`` may name, in one scope or another."""
+        targets = [self.resolve_dynamic(node)]
+        name = unquote(node.schema.get("$dynamicRef", "").partition("#")[2])
+        for resource in self._resource_at.values():
+            if name in resource.dynamic_anchors:
+                targets.append(self._nodes[resource.dynamic_anchors[name]])
+            if "$recursiveRef" in node.schema and _has_recursive_anchor(resource.root):
+                targets.append(self._nodes[resource.pointer])
+        return targets
 
     @property
     def nodes(self) -> Iterator[Node]:
@@ -165,7 +185,11 @@ class Document:
         resource = node.resource
         if uri:
             absolute = urljoin(resource.uri, uri)
-            resource_or_none = self._resource_of.get(absolute) or self._from_registry(absolute, node.draft)
+            resource_or_none = self._resource_of.get(absolute) or self._from_registry(
+                absolute, node.resource.dialect
+            )
+            if resource_or_none is None and self.lenient:
+                return self.unknown(where)
             if resource_or_none is None:
                 raise UnsupportedSchemaError(
                     where,
@@ -214,9 +238,24 @@ class Document:
                         if isinstance(reference, str) and (uri := reference.partition("#")[0]):
                             absolute = urljoin(node.resource.uri, uri)
                             if absolute not in self._resource_of:
-                                self._from_registry(absolute, node.draft)
+                                self._from_registry(absolute, node.resource.dialect)
             done.update(node.resource for node in pending)
             pending = [node for node in self._nodes.values() if node.resource not in done]
+
+    def _dialect(self, schema: Schema, pointer: str, default: Dialect) -> Dialect:
+        try:
+            return dialect_of(schema, pointer, default, self._registry)
+        except UnsupportedSchemaError as error:
+            if not self.lenient:
+                raise
+            self.strange_dialects.append(error)
+            return default
+
+    def unknown(self, pointer: str) -> Node:
+        """Something of which nothing is known, at a place in the document."""
+        node = self.made({UNKNOWN: True}, "unknown", pointer)
+        self._negations.setdefault(node, node)
+        return node
 
     def _in_scope(self, node: Node, scope: Scope) -> Node:
         if not self._is_dynamic:
@@ -229,7 +268,7 @@ class Document:
             self._scoped[node, scope] = known
         return known
 
-    def _from_registry(self, uri: str, draft: Draft) -> Resource | None:
+    def _from_registry(self, uri: str, dialect: Dialect) -> Resource | None:
         """The resource that a document of the caller's, or a meta-schema, has under a URI."""
         if uri in self._loaded:
             return None
@@ -238,10 +277,10 @@ class Document:
         if schema is None:
             return None
         pointer = f"{uri}#"
-        draft = _dialect(schema, pointer, draft)
-        resource = Resource(uri, pointer, schema, draft)
+        dialect = self._dialect(schema, pointer, dialect)
+        resource = Resource(uri, pointer, schema, dialect)
         self._add_resource(resource)
-        identifier = _own_id(schema, draft)
+        identifier = _own_id(schema, dialect.draft)
         if identifier:
             self._resource_of.setdefault(urljoin(uri, identifier.partition("#")[0]), resource)
         self._scan(schema, pointer, resource)
@@ -271,6 +310,10 @@ class Document:
         self._resource_at[resource.pointer] = resource
         self._resource_of.setdefault(resource.uri, resource)
 
+    def node_at(self, pointer: str) -> Node:
+        """The subschema at a pointer; KeyError where there is none."""
+        return self._nodes[pointer]
+
     def _scan(self, schema: Schema, pointer: str, resource: Resource) -> None:
         """Check every subschema from here down, and note nodes, base URIs and anchors."""
         # iterative, so that deep nesting is met by the limit rather than by Python's
@@ -294,7 +337,7 @@ class Document:
             if depth > 1 and ("$id" in schema or "id" in schema):
                 resource = self._embedded_resource(schema, pointer, resource)
             self._nodes[pointer] = Node(schema, pointer, resource)
-            vocabulary = VOCABULARIES[resource.draft]
+            vocabulary = resource.dialect.keywords
             for keyword, value in schema.items():
                 known = vocabulary.get(keyword)
                 if known is None:
@@ -310,7 +353,7 @@ class Document:
                         _REMEDIES.get((keyword, kind(value)), ""),
                     )
                 if subschemas is not None:
-                    for place, inner in _subschemas(subschemas, value):
+                    for place, inner in subschemas_in(subschemas, value):
                         pending.append((inner, f"{pointer}/{keyword}{place}", resource, depth + 1))
                 elif keyword == "$anchor":
                     resource.anchors[value] = pointer
@@ -323,15 +366,15 @@ class Document:
 
     def _embedded_resource(self, schema: Schema, pointer: str, outer: Resource) -> Resource:
         """The resource that begins here, or the one around it; ``"$id": "#name"`` is an old anchor."""
-        identifier = _own_id(schema, outer.draft)
+        identifier = _own_id(schema, outer.dialect.draft)
         if not identifier or pointer in self._resource_at:
             return self._resource_at.get(pointer, outer)
         if identifier.startswith("#"):
             outer.anchors[identifier[1:]] = pointer
             return outer
-        draft = _dialect(schema, pointer, outer.draft)
+        dialect = self._dialect(schema, pointer, outer.dialect)
         uri = urljoin(outer.uri, identifier.partition("#")[0])
-        resource = Resource(uri, pointer, schema, draft)
+        resource = Resource(uri, pointer, schema, dialect)
         self._add_resource(resource)
         return resource
 
@@ -404,7 +447,8 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-def _subschemas(where: str, value: Any) -> Iterator[tuple[str, Any]]:
+def subschemas_in(where: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """The subschemas in a keyword's value, with their pointers from it. ``where``: as `keywords` says."""
     if where == HERE:
         yield "", value
     elif where == VALUES:
@@ -419,21 +463,6 @@ def _subschemas(where: str, value: Any) -> Iterator[tuple[str, Any]]:
                 yield "/" + escape(name), inner
     else:
         yield "", value
-
-
-def _dialect(schema: Schema, pointer: str, default: Draft) -> Draft:
-    if not isinstance(schema, Mapping) or "$schema" not in schema:
-        return default
-    name = schema["$schema"]
-    if not isinstance(name, str):
-        raise InvalidSchemaError(f"{pointer}/$schema", f"'$schema' must be a string, not {kind(name)}")
-    draft = DRAFT_OF_URI.get(name.strip().removesuffix("#").partition("://")[2])
-    if draft is None:
-        raise UnsupportedSchemaError(
-            f"{pointer}/$schema", "$schema", f"{name!r} is no known dialect", "name draft 4, 6, 7, "
-            "2019-09 or 2020-12, or leave '$schema' out"
-        )  # fmt: skip
-    return draft
 
 
 def _own_id(schema: Schema, draft: Draft) -> str | None:

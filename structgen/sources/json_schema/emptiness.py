@@ -21,10 +21,8 @@ from structgen.sources.json_schema.normal_form import NormalForms, named_member
 from structgen.sources.json_schema.numbers import is_number_empty, number_language
 from structgen.sources.json_schema.objects import ObjectLanguage
 from structgen.sources.json_schema.options import SchemaOptions
-from structgen.sources.json_schema.strings import Automaton, string_language, surely_has_string
-
-Spelled = Callable[[Automaton], Automaton | None]
-"""An automaton as far as the vocabulary has the bytes for it; None: not at all."""
+from structgen.sources.json_schema.spelling import Spelled, is_written, string_automata
+from structgen.sources.json_schema.strings import Automaton, surely_has_string
 
 
 class Emptiness:
@@ -48,7 +46,9 @@ class Emptiness:
     def object_language(self, facts: ObjectFacts) -> ObjectLanguage:
         known = self._objects.get(id(facts))
         if known is None:
-            known = self._objects[id(facts)] = ObjectLanguage(facts, self._forms, self._options)
+            known = self._objects[id(facts)] = ObjectLanguage(
+                facts, self._forms, self._options, self._spelled
+            )
             self._kept.append(facts)
         return known
 
@@ -98,6 +98,7 @@ class Emptiness:
             done = 0
             while done < len(reached):
                 conjunction = reached[done]
+                self._forms.deadline.check(conjunction[-1].pointer)
                 done += 1
                 if conjunction not in living and self._is_living(conjunction, alive):
                     living.add(conjunction)
@@ -130,10 +131,7 @@ class Emptiness:
         if isinstance(facts, StringFacts):
             if self._spelled is None and surely_has_string(facts):
                 return True
-            return any(
-                all(map(self._is_spelled, parts))
-                for parts in string_language(facts, self._options.max_states)
-            )
+            return is_written(string_automata(facts, self._options), self._spelled)
         if isinstance(facts, ArrayFacts):
             arrays = self.array_language(facts)
             return arrays.can_finish(arrays.start, alive, final=final)

@@ -37,7 +37,10 @@ _UNEVALUATED = ("unevaluatedProperties", "unevaluatedItems")
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """Members by name and by pattern, or all; the first items, those that a ``contains`` holds of, or all."""
+    """Members by name and by pattern, or all; the first items, those that a ``contains`` holds of, or all.
+
+    ``maybe_more_*``: a lenient document left out what would tell.
+    """
 
     names: tuple[str, ...] = ()
     patterns: tuple[Pattern, ...] = ()
@@ -45,6 +48,8 @@ class Evaluated:
     n_items: int = 0
     contained: tuple[Conjunction, ...] = ()
     all_items: bool = False
+    maybe_more_members: bool = False
+    maybe_more_items: bool = False
 
     def and_also(self, other: Evaluated) -> Evaluated:
         return Evaluated(
@@ -54,6 +59,8 @@ class Evaluated:
             max(self.n_items, other.n_items),
             tuple(dict.fromkeys(self.contained + other.contained)),
             self.all_items or other.all_items,
+            self.maybe_more_members or other.maybe_more_members,
+            self.maybe_more_items or other.maybe_more_items,
         )
 
 
@@ -111,6 +118,8 @@ class Evaluation:
         forms, document = self._forms, self._forms.document
         if isinstance(node.schema, bool) or node.schema_of_either is not None:
             return [(forms.of_node(node), _NOTHING_EVALUATED)]
+        if node.is_unknown:
+            return [(ANYTHING, Evaluated(maybe_more_members=True, maybe_more_items=True))]
         schema = known(node)
         if "$ref" in schema and node.draft <= Draft.DRAFT7:
             return self.evaluated(document.resolve(node, schema["$ref"], "$ref"))
@@ -168,6 +177,7 @@ class Evaluation:
             len(items) if is_list and items is not None else len(schema.get("prefixItems", ())),
             contained,
             (items is not None and not is_list) or (is_list and "additionalItems" in schema),
+            any(map(self._forms.assertions.is_left_out, schema.get("patternProperties", ()))),
         )
 
     def _any_of(self, options: Sequence[Node], node: Node) -> list[Case]:
@@ -222,13 +232,13 @@ class Evaluation:
         form, evaluated = case
         document, schema = self._forms.document, known(node)
         if "unevaluatedProperties" in schema:
-            if not evaluated.all_members:
+            if not (evaluated.all_members or evaluated.maybe_more_members):
                 inner = child(document, node, "unevaluatedProperties")
                 facts = ObjectFacts((_table(evaluated, inner),))
                 form = self._merged(form, _else_free(OBJECT, facts), node)
             evaluated = evaluated.and_also(Evaluated(all_members=True))
         if "unevaluatedItems" in schema:
-            if not evaluated.all_items:
+            if not (evaluated.all_items or evaluated.maybe_more_items):
                 inner = child(document, node, "unevaluatedItems")
                 for contained in evaluated.contained:
                     inner = document.either(inner, contained, node.at("unevaluatedItems"))

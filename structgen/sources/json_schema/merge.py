@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from structgen.automata.build import MAX_STATES
 from structgen.errors import CompileLimitError
+from structgen.sources.json_schema.deadline import Deadline
 from structgen.sources.json_schema.facts import (
     ANYTHING,
     FREE,
@@ -40,14 +41,16 @@ class Budget:
     ``is_empty``: a quick test of what has plainly no value; it is asked where alternatives multiply.
     """
 
-    def __init__(self, limit: int, is_empty: Callable[[Facts], bool]) -> None:
+    def __init__(self, limit: int, is_empty: Callable[[Facts], bool], deadline: Deadline) -> None:
         self._limit = limit
+        self._deadline = deadline
         self._spent = 0
         self.is_empty = is_empty
 
     def spend(self, count: int, pointer: str) -> None:
-        """Raises `CompileLimitError` (``max_alternatives``)."""
+        """Raises `CompileLimitError` (``max_alternatives``, ``max_seconds``)."""
         self._spent += count
+        self._deadline.check(pointer)
         if self._spent > self._limit:
             raise CompileLimitError("max_alternatives", self._limit, self._spent, pointer)
 

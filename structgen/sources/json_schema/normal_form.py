@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from structgen.errors import CompileLimitError, InvalidSchemaError
 from structgen.sources.json_schema.assertions import OWN, Assertions, false_at, known
+from structgen.sources.json_schema.deadline import Deadline
 from structgen.sources.json_schema.document import EITHER, Document, Node, is_true
 from structgen.sources.json_schema.evaluated import Evaluated, Evaluation
 from structgen.sources.json_schema.facts import (
@@ -42,15 +43,22 @@ class NormalForms:
     """The normal forms of a document's conjunctions.
 
     Raises, beside the errors of `Assertions`: `InvalidSchemaError` for a schema that applies itself to the
-    same value without end, `CompileLimitError` (``max_depth``, ``max_alternatives``).
+    same value without end, `CompileLimitError` (``max_depth``, ``max_alternatives``,
+    ``max_seconds``).
     """
 
-    def __init__(self, document: Document, options: SchemaOptions) -> None:
+    def __init__(
+        self, document: Document, options: SchemaOptions, deadline: Deadline | None = None
+    ) -> None:
+        """``deadline``: None for one that begins now."""
+        self.deadline = deadline or Deadline(options.max_seconds)
         self.document = document
         self.assertions = Assertions(document, assert_formats=options.format == "assert")
         self._evaluation = Evaluation(self)
         self._options = options
-        self.budget = Budget(options.max_alternatives, lambda facts: self._is_surely_empty(facts, 1))
+        self.budget = Budget(
+            options.max_alternatives, lambda facts: self._is_surely_empty(facts, 1), self.deadline
+        )
         self._of_node: dict[Node, NormalForm] = {}
         self._open: dict[Node, Iterator[Node]] = {}  # being worked out, the outermost first
         self._floor = 0  # how many of them do not apply to the value that is looked at
@@ -89,6 +97,7 @@ class NormalForms:
         try:
             while len(path) > bottom:
                 current = next(reversed(path))
+                self.deadline.check(current.pointer)
                 for inner in path[current]:
                     if inner not in done:
                         self._enter(inner)

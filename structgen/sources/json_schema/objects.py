@@ -26,6 +26,7 @@ from structgen.sources.json_schema.facts import (
 from structgen.sources.json_schema.merge import conjoin
 from structgen.sources.json_schema.normal_form import NormalForms
 from structgen.sources.json_schema.options import SchemaOptions
+from structgen.sources.json_schema.spelling import Spelled, is_written, key_automaton, string_automata
 from structgen.sources.json_schema.strings import matches, merge_strings, string_language, string_values
 from structgen.sources.json_schema.values import STRING, is_spellable
 
@@ -80,10 +81,13 @@ class ObjectLanguage:
     Raises `CompileLimitError` where key patterns or clauses combine in too many ways.
     """
 
-    def __init__(self, facts: ObjectFacts, forms: NormalForms, options: SchemaOptions) -> None:
+    def __init__(
+        self, facts: ObjectFacts, forms: NormalForms, options: SchemaOptions, spelled: Spelled | None = None
+    ) -> None:
         self.facts = facts
         self._forms = forms
         self._options = options
+        self._spelled = spelled
         self._inner: dict[str, Conjunction | None] = {}
         self.ordered = self._names()
         self._index_of = {name: i for i, name in enumerate(self.ordered)}
@@ -130,6 +134,8 @@ class ObjectLanguage:
             found = conjoin(found, _of_table(table, name))
         if self.facts.keys and not self._forms.string_holds(self.facts.keys, name):
             found = _NEVER
+        if self._spelled is not None and self._spelled(key_automaton(name, self._options)) is None:
+            found = _NEVER  # the vocabulary lacks bytes for it
         self._inner[name] = found
         return found
 
@@ -211,7 +217,8 @@ class ObjectLanguage:
                 continue
             values = string_values(names, _MOST_LISTED, self._options.max_states)
             if values is None:
-                classes.append(KeyClass(names, texts, inner, held))
+                if is_written(string_automata(names, self._options, whole=True), self._spelled):
+                    classes.append(KeyClass(names, texts, inner, held))
             else:
                 listed.update(dict.fromkeys(values))
         return tuple(classes), tuple(listed)
@@ -425,6 +432,7 @@ class ObjectLanguage:
     ) -> bool:
         """Find a witness for each clause, such that all of them can be together: backtracking."""
         budget[0] -= 1
+        self._forms.deadline.check()
         if budget[0] < 0:
             raise CompileLimitError("max_searched", _MOST_SEARCHED, _MOST_SEARCHED + 1, fixed=True)
         if not clauses:

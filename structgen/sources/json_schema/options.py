@@ -25,7 +25,8 @@ class SchemaOptions:
     or after the document) or "compact" (none). ``separators``: exactly these texts between items and
     between a key and its value, as in `json.dumps`, and no other white space. ``indent``: exactly the lines
     of ``json.dumps(..., indent=n)``. The last two replace ``whitespace``. ``escapes``: "any" spelling of
-    a string's characters, or the "needed" escapes only. ``max_digits``: so many digits before and after a
+    a string's or name's characters, or the "needed" escapes only, as ``json.dumps(..., ensure_ascii=False)``
+    writes them. ``max_digits``: so many digits before and after a
     number's point at the most.
 
     Meaning. ``format``: "assert" or "annotate" the formats that JSON Schema defines. ``registry``: schemas by

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 from structgen.automata import json_text
-from structgen.automata.dfa import Dfa
-from structgen.growing import (
+from structgen.parser_states import (
     BEGIN_KEY,
     BEGIN_TEXT,
     END_KEY,
@@ -41,18 +41,39 @@ from structgen.sources.json_schema.numbers import number_language
 from structgen.sources.json_schema.objects import KeyClass, ObjectLanguage, Place, Step
 from structgen.sources.json_schema.options import SchemaOptions
 from structgen.sources.json_schema.punctuation import Punctuation, punctuation
-from structgen.sources.json_schema.strings import Automaton, string_language
+from structgen.sources.json_schema.spelling import key_automaton, string_automata
+from structgen.sources.json_schema.strings import Automaton
 from structgen.sources.json_schema.values import ARRAY, BOOLEAN, NULL, NUMBER, OBJECT, STRING
 
 _DONE: Key = ("done",)
 
 
+# Distinct items whose numbers have larger exponents are refused: to exclude them, they would be written out.
+_LARGEST_EXPONENT = 5_000
+
+
+def _is_comparable(value: Any) -> bool:
+    if isinstance(value, Decimal):
+        return abs(value.adjusted()) <= _LARGEST_EXPONENT
+    if isinstance(value, list):
+        return all(map(_is_comparable, value))
+    return not isinstance(value, dict) or all(map(_is_comparable, value.values()))
+
+
 class SchemaStates:
-    """A `structgen.growing.StateSource`. ``root`` is a conjunction that has a value."""
+    """A `structgen.parser_states.StateSource`. ``root`` is a conjunction that has a value. ``warnings``: what a
+    lenient compile left out, as (pointer, what).
+    """
 
     def __init__(
-        self, root: Conjunction, forms: NormalForms, emptiness: Emptiness, options: SchemaOptions
+        self,
+        root: Conjunction,
+        forms: NormalForms,
+        emptiness: Emptiness,
+        options: SchemaOptions,
+        warnings: tuple[tuple[str, str], ...] = (),
     ) -> None:
+        self.warnings = warnings
         self._root = root
         self._forms = forms
         self._emptiness = emptiness
@@ -60,6 +81,7 @@ class SchemaStates:
         self._objects: list[ObjectLanguage] = []
         self._arrays: list[ArrayLanguage] = []
         self._numbers: dict[int, int] = {}
+        self._keys: dict[int, list[tuple[str, Dfa, Conjunction]]] = {}
         self._scalars: dict[Conjunction, tuple[tuple[Automaton, ...], ...]] = {}
 
     @property
@@ -69,15 +91,23 @@ class SchemaStates:
     def expand(self, key: Key) -> State:
         if not isinstance(key, tuple):
             raise TypeError(f"{key!r} is no state of a schema")
+        self._forms.deadline.check()
         state: State = getattr(self, f"_{key[0]}")(*key[1:])
         return state
+
+    def lift_deadline(self) -> None:
+        """From here on, ``max_seconds`` does not count: states are made while texts are read."""
+        self._forms.deadline.lift()
 
     def resolve(self, key: Key, text: bytes) -> Key | None:
         """After an item whose value must be known: where the array goes on."""
         if not isinstance(key, tuple):
             return None
         _, number, spot, level = key
-        after = self._arrays[number].after_value(spot, json.loads(text), self._emptiness.is_alive)
+        value = json.loads(text, parse_float=Decimal)
+        if not _is_comparable(value):
+            return None
+        after = self._arrays[number].after_value(spot, value, self._emptiness.is_alive)
         return None if after is None else ("after_item", number, after, level)
 
     def described(self, key: Key) -> Iterator[Node]:
@@ -141,9 +171,7 @@ class SchemaStates:
                     yield (language,)
         for facts in form.by_type[STRING]:
             if isinstance(facts, StringFacts):
-                for parts in string_language(facts, self._options.max_states, whole=whole):
-                    if not any(isinstance(part, Dfa) and part.is_empty for part in parts):
-                        yield parts
+                yield from string_automata(facts, self._options, whole=whole)
 
     def _container(self, conjunction: Conjunction, level: int) -> State:
         """An array or an object."""
@@ -218,13 +246,17 @@ class SchemaStates:
 
     def _members(self, number: int, place: Place, level: int) -> State:
         """A key."""
-        language = self._objects[number]
+        language, alive = self._objects[number], self._emptiness.is_alive
         edges: list[Edge] = []
         remembered: list[Edge] = []
-        for step in self._steps_here(language, place):
+        steps = self._steps_here(language, place)
+        if language.is_simple and self._options.any_order:
+            edges = self._free_members(number, place, level)
+            steps = (step for key_class in language.classes for step in language.class_steps(key_class, place, alive))
+        for step in steps:
             if step.key_class is None:
                 target = ("colon", number, step.inner, step.after, level)
-                edges.append(Read(json_text.key(step.name), target))
+                edges.append(Read(key_automaton(step.name, self._options), target))
             else:
                 place_of_class = language.classes.index(step.key_class)
                 remembered.append(
@@ -233,9 +265,29 @@ class SchemaStates:
         if not self._options.any_order and place.at < len(language.ordered):
             name = language.ordered[place.at]
             after = language.skipped(place)
-            if name not in language.facts.required and language.can_finish(after, self._emptiness.is_alive):
+            if name not in language.facts.required and language.can_finish(after, alive):
                 edges.append(Jump(("members", number, after, level)))
         return State((*edges, *remembered))
+
+    def _free_members(self, number: int, place: Place, level: int) -> list[Edge]:
+        """Every key that has not come yet, where nothing else matters: there may be thousands."""
+        seen = place.seen
+        return [
+            Read(key, ("colon", number, inner, place._replace(seen=seen | {name}), level))
+            for name, key, inner in self._free_keys(number)
+            if name not in seen
+        ]
+
+    def _free_keys(self, number: int) -> list[tuple[str, Dfa, Conjunction]]:
+        known = self._keys.get(number)
+        if known is None:
+            language = self._objects[number]
+            known = self._keys[number] = [
+                (name, json_text.key(name), inner)
+                for name in (*language.ordered, *language.listed)
+                if (inner := language.inner(name)) is not None and self._emptiness.is_alive(inner)
+            ]
+        return known
 
     def _key(self, number: int, key_class: int, inner: Conjunction, after: Place, level: int) -> State:
         """Another key begins: its text is remembered."""
@@ -247,9 +299,7 @@ class SchemaStates:
 
     def _key_automata(self, number: int, place: int) -> list[Automaton]:
         key_class: KeyClass = self._objects[number].classes[place]
-        return [
-            parts[0] for parts in string_language(key_class.names, self._options.max_states, whole=True)
-        ]
+        return [parts[0] for parts in string_automata(key_class.names, self._options, whole=True)]
 
     def _key_read(self, number: int, inner: Conjunction, after: Place, level: int) -> State:
         return State((Jump(("colon", number, inner, after, level)),), END_KEY)

@@ -280,6 +280,18 @@ def pattern_regex(pattern: Pattern) -> Regex:
 
 
 @lru_cache(maxsize=4096)
+def unsupported(text: str) -> str:
+    """Why a pattern cannot be enforced exactly; '' where it can."""
+    try:
+        _parsed(text)
+    except UnsupportedRegexError as error:
+        return str(error)
+    except InvalidRegexError:
+        return ""
+    return ""
+
+
+@lru_cache(maxsize=4096)
 def _parsed(text: str) -> Regex:
     return parse(text, "ecma", search=True)
 

@@ -1,0 +1,76 @@
+"""Parser states as a source describes them, one by one: what a front end gives whose states cannot be listed.
+
+The other way to describe a language is a `structgen.grammar.Grammar`, whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from structgen_kernels import layout
+
+from structgen.automata.dfa import BoundedDfa, CountedDfa, Dfa
+
+Terminal = Dfa | CountedDfa | BoundedDfa
+Key = Hashable
+"""What a source calls a parser state; equal keys are one state."""
+
+# Kinds of states; the numbers of `structgen_kernels.layout`.
+PLAIN = 0
+ENDS = layout.ENDS
+BEGIN_KEY = layout.BEGIN_KEY
+BEGIN_TEXT = layout.BEGIN_TEXT
+END_KEY = layout.END_KEY
+END_TEXT = layout.END_TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Read a terminal, go on in ``target``."""
+
+    terminal: Terminal
+    target: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Read what ``callee`` leads to the end of, go on in ``target``."""
+
+    callee: Key
+    target: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Jump:
+    """Go on in ``target`` without reading anything."""
+
+    target: Key
+
+
+Edge = Read | Call | Jump
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The edges out of a parser state, and its kind.
+
+    ``BEGIN_KEY``, ``BEGIN_TEXT``, ``END_KEY``: one `Jump`, taken after what the name says. ``END_TEXT``: no
+    edge; `StateSource.resolve` says where to go.
+    """
+
+    edges: Sequence[Edge]
+    kind: int = PLAIN
+
+
+class StateSource(Protocol):
+    """Describes parser states on demand. Answers never change."""
+
+    @property
+    def start(self) -> Key: ...
+
+    def expand(self, key: Key) -> State: ...
+
+    def resolve(self, key: Key, text: bytes) -> Key | None:
+        """Where the END_TEXT state ``key`` goes on after ``text``; None: the text is refused."""

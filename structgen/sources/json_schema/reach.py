@@ -1,0 +1,169 @@
+"""What of a document its root comes to, and what of that cannot be enforced: looked at before anything is
+compiled, since the rest is worked out only when a text comes there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from structgen.errors import UnsupportedSchemaError
+from structgen.sources.json_schema.assertions import known
+from structgen.sources.json_schema.document import Document, Node, subschemas_in
+from structgen.sources.json_schema.keywords import Draft
+from structgen.sources.json_schema.strings import Pattern, pattern_regex
+
+_HOLDING = frozenset(("$defs", "definitions"))  # their subschemas apply where one is referred to
+_CONDITIONAL = frozenset(("then", "else"))
+_EVALUATED = {"unevaluatedProperties": "members", "unevaluatedItems": "items"}
+_IN_PLACE = frozenset(
+    ["allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas", "dependencies"]
+)
+_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A keyword that cannot be enforced exactly: its place, its name, and why."""
+
+    pointer: str
+    keyword: str
+    reason: str
+
+    @property
+    def warning(self) -> str:
+        """What is said of it where it is left out, in a line."""
+        what = "is ignored" if self.keyword == "$schema" else "is not enforced"
+        return f"{self.keyword} {what}: {self.reason.splitlines()[0]}"
+
+
+class Reach:
+    """``nodes``: pointers of the subschemas that apply to something, where `Document.root` applies.
+    ``problems``: what they ask and cannot be enforced.
+
+    Raises `InvalidSchemaError` for a pattern or a reference that is none; in a document that is not lenient
+    `UnsupportedSchemaError` for the first problem.
+    """
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self.nodes: dict[str, Node] = {}
+        self._problems: dict[str, Problem] = {}
+        for error in document.strange_dialects:
+            self._note(error)
+        self._walk()
+        if self._problems:
+            self._note_what_depends()
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        return tuple(self._problems.values())
+
+    def _walk(self) -> None:
+        pending = [self._document.root]
+        while pending:
+            node = pending.pop()
+            if node.pointer in self.nodes or node.is_unknown:
+                continue
+            self.nodes[node.pointer] = node
+            schema = known(node)
+            if not schema:
+                continue
+            found = self._targets(node, schema)
+            if not ("$ref" in schema and node.draft <= Draft.DRAFT7):
+                self._check_patterns(node, schema)
+                found += [inner for _, inner in self._children(node, schema)]
+            pending += reversed(found)
+
+    def _targets(self, node: Node, schema: Mapping[str, Any]) -> list[Node]:
+        """What ``node`` refers to."""
+        document, found = self._document, []
+        for keyword in _REFERENCES:
+            if keyword in schema:
+                if keyword == "$ref":
+                    targets = [document.resolve(node, schema["$ref"], "$ref")]
+                else:
+                    targets = document.dynamic_targets(node)
+                if any(target.is_unknown for target in targets):
+                    reason = f"{schema[keyword]!r} is in another document, which is not given"
+                    self._note(UnsupportedSchemaError(node.at(keyword), keyword, reason))
+                found += targets
+        return found
+
+    def _children(self, node: Node, schema: Mapping[str, Any]) -> Iterator[tuple[str, Node]]:
+        """The subschemas of keywords that apply them."""
+        for keyword, value in schema.items():
+            where = node.resource.dialect.keywords[keyword][1]
+            if where is None or keyword in _HOLDING:
+                continue
+            if keyword in _CONDITIONAL and "if" not in schema:
+                continue
+            if keyword == "additionalItems" and not isinstance(schema.get("items"), (list, tuple)):
+                continue
+            for place, _ in subschemas_in(where, value):
+                yield keyword, self._document.node_at(f"{node.pointer}/{keyword}{place}")
+
+    def _check_patterns(self, node: Node, schema: Mapping[str, Any]) -> None:
+        if "pattern" in schema and _may_be(schema, "string"):
+            self._check_pattern(schema["pattern"], node.at("pattern"), "pattern")
+        if "patternProperties" in schema and _may_be(schema, "object"):
+            for text in schema["patternProperties"]:
+                self._check_pattern(text, node.at("patternProperties", text), "patternProperties")
+
+    def _check_pattern(self, text: str, pointer: str, keyword: str) -> None:
+        try:
+            pattern_regex(Pattern(text, pointer))
+        except UnsupportedSchemaError as error:
+            self._note(UnsupportedSchemaError(pointer, keyword, error.reason, error.remedy))
+
+    def _note(self, error: UnsupportedSchemaError) -> None:
+        if not self._document.lenient:
+            raise error
+        self._problems.setdefault(error.pointer, Problem(error.pointer, error.keyword, error.reason))
+
+    # -- what depends on a thing that is left out ----------------------------------------------------
+
+    def _note_what_depends(self) -> None:
+        """``additionalProperties`` beside patterns of names that are left out; ``unevaluatedProperties`` and
+        ``unevaluatedItems`` beside something that may evaluate more.
+        """
+        for node in self.nodes.values():
+            schema = known(node)
+            if schema.get("additionalProperties", True) is not True and any(
+                node.at("patternProperties", text) in self._problems
+                for text in schema.get("patternProperties", ())
+            ):
+                reason = "a name may match what is left out of patternProperties"
+                self._note(
+                    UnsupportedSchemaError(node.at("additionalProperties"), "additionalProperties", reason)
+                )
+            for keyword, what in _EVALUATED.items():
+                if schema.get(keyword, True) is not True and self._may_evaluate(node, what):
+                    reason = f"what is left out may evaluate further {what}"
+                    self._note(UnsupportedSchemaError(node.at(keyword), keyword, reason))
+
+    def _may_evaluate(self, node: Node, what: str) -> bool:
+        seen = {node.pointer}
+        pending = [node]
+        while pending:
+            node = pending.pop()
+            schema = known(node)
+            for problem in map(self._problems.get, (node.at(keyword) for keyword in _REFERENCES)):
+                if problem is not None:
+                    return True
+            if what == "members" and any(
+                node.at("patternProperties", text) in self._problems
+                for text in schema.get("patternProperties", ())
+            ):
+                return True
+            found = self._targets(node, schema)
+            found += [inner for keyword, inner in self._children(node, schema) if keyword in _IN_PLACE]
+            pending += [inner for inner in found if inner.pointer not in seen]
+            seen.update(inner.pointer for inner in found)
+        return False
+
+
+def _may_be(schema: Mapping[str, Any], type_name: str) -> bool:
+    given = schema.get("type", type_name)
+    return given == type_name if isinstance(given, str) else type_name in given
