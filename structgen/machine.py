@@ -95,7 +95,7 @@ class Machine:
         following = np.unpackbits(words, bitorder="little").astype(np.bool_)
         if self._pool[config + layout.CONFIG_TRACKED]:  # a byte may leave only strings that were seen
             for byte in np.flatnonzero(following).tolist():
-                data = np.full(1, byte, np.uint8)
+                data = np.frombuffer(bytes([byte]), np.uint8)  # read-only, as kernels are compiled for
                 with self._lock:
                     following[byte] = self._run(self._advance, config, data) > 0
         return following

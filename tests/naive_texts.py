@@ -1,8 +1,8 @@
 """The obvious oracle for texts that may not come twice: can these bytes be completed, are they complete?
 
-Compact JSON of a few kinds: strings of a small language in every spelling, values from a list of texts, arrays
-of distinct items, objects without repeated keys. Everything is tried: words over a small alphabet, spellings
-of a character.
+Compact JSON of a few kinds: strings of a small language in every spelling, values from a list of texts,
+arrays of distinct items, objects without repeated keys. Everything is tried: words over a small alphabet,
+spellings of a character.
 """
 
 from __future__ import annotations
@@ -11,28 +11,38 @@ import json
 import re
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from itertools import product
 from typing import Protocol
 
 Found = tuple[list[tuple[int, Hashable]], bool]
-"""(end, value) of every whole text that begins at a place; and whether all that follows is the beginning of one."""
+"""(end, value) of every whole text that begins at a place; and whether all that follows begins one."""
 
 _CHAR = re.compile(
-    rb'[ !#-\[\]-\x7f]|[\xc2-\xdf][\x80-\xbf]'
+    rb"[ !#-\[\]-\x7f]|[\xc2-\xdf][\x80-\xbf]"
     rb"|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]"
     rb"|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2}"
     rb'|\\["\\/bfnrt]|\\u(?![dD][89a-fA-F])[0-9a-fA-F]{4}|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}'
 )
-_BEYOND = ["é", "߿", "ࠀ", "€", "\ud7ff", "\uf8ff", "\U00010000", "😀", "\U0010ffff"]  # of every length in UTF-8
+_BEYOND = [
+    "é",
+    "߿",
+    "ࠀ",
+    "€",
+    "\ud7ff",
+    "\uf8ff",
+    "\U00010000",
+    "😀",
+    "\U0010ffff",
+]  # of every length in UTF-8
 _MOST = 64  # words looked at to find a new one; more than are ever seen
 _DEEPEST = 8
 
 
 @dataclass(frozen=True)
 class Words:
-    """Strings over ``alphabet`` that match ``pattern`` as a whole, ``longest`` characters at the most; None: all
-    strings there are.
+    """Strings over ``alphabet`` that match ``pattern`` as a whole, ``longest`` characters at the most; None:
+    all strings there are.
     """
 
     pattern: str | None = None
@@ -49,7 +59,7 @@ class Words:
         return _words(self, word)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _words(words: Words, begin: str) -> tuple[str, ...]:
     found: list[str] = []
     level = [begin]
@@ -61,7 +71,7 @@ def _words(words: Words, begin: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _read(raw: bytes) -> tuple[str, bytes]:
     """The whole characters at the beginning of a string's inside, and the bytes behind them."""
     at, chars = 0, ""
@@ -96,17 +106,22 @@ def spellings(char: str) -> list[str]:
     return ways
 
 
-@lru_cache(maxsize=None)
+@cache
 def _chars_from(rest: bytes, alphabet: str) -> tuple[str, ...]:
     """Characters of ``alphabet`` of which a spelling begins with ``rest``."""
     return tuple(c for c in alphabet if any(way.encode().startswith(rest) for way in spellings(c)))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _is_begun(rest: bytes) -> bool:
     """Is there any character of which a spelling begins with ``rest``?"""
     tails = [b"", b"n", *(c.encode()[i:] for c in _BEYOND for i in range(1, 4))]
-    tails += [way.encode()[i:] for c in "\x00a\ud7ff\uffff\U00010000" for way in spellings(c) for i in range(1, len(way))]
+    tails += [
+        way.encode()[i:]
+        for c in "\x00a\ud7ff\uffff\U00010000"
+        for way in spellings(c)
+        for i in range(1, len(way))
+    ]
     return any(_CHAR.fullmatch(rest + tail) for tail in tails)
 
 

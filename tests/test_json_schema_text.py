@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ from structgen_kernels import json_strings
 from structgen.automata import json_text
 from structgen.automata.build import compile_regex, difference
 from structgen.automata.dfa import CountedDfa, Dfa
-from structgen.grammar import Grammar, Terminal
 from structgen.regex.syntax import Literal, Union
 
 TEXT = st.text('ab"\\/\n\x00\x1fé€😀\U0010fffft', max_size=6)

@@ -104,10 +104,71 @@ CASES: dict[str, tuple[dict[str, Any], Kind]] = {
     ),
 }  # fmt: skip
 
-SPANNING = ['":', '","', 'a":true,"b', '","a":', '"a"', '"a":true,"', "\\u0061", "\\u00", "\\u", "6", "61", "\\ud83d", "\\ude00"]
-SPANNING += ["e,", 'e,"', 'true,"a', '["', '"]', '[["', '","a', '","b"]', '"a","a', "aa", "ab", 'b"', "{}", '{"', '"}', 'e}', "true", "1,", "1,1", "12", "0,-"]
-SPANNING += ["é", "😀", '\\"', "\\n", "\\/", '"\\u0061"', "[]", ",[", '],["a"', '"},{"', '{"a":true}', "aab", "aaaa"]
-HALVES = [b"\xc3", b"\xa9", b"\xf0\x9f", b"\x98\x80", b'\xa9"', b'\x80":', b'a\xc3', b"\\ud83d\\u", b"de00", b'\\u00e9"']
+SPANNING = [
+    '":',
+    '","',
+    'a":true,"b',
+    '","a":',
+    '"a"',
+    '"a":true,"',
+    "\\u0061",
+    "\\u00",
+    "\\u",
+    "6",
+    "61",
+    "\\ud83d",
+    "\\ude00",
+]
+SPANNING += [
+    "e,",
+    'e,"',
+    'true,"a',
+    '["',
+    '"]',
+    '[["',
+    '","a',
+    '","b"]',
+    '"a","a',
+    "aa",
+    "ab",
+    'b"',
+    "{}",
+    '{"',
+    '"}',
+    "e}",
+    "true",
+    "1,",
+    "1,1",
+    "12",
+    "0,-",
+]
+SPANNING += [
+    "é",
+    "😀",
+    '\\"',
+    "\\n",
+    "\\/",
+    '"\\u0061"',
+    "[]",
+    ",[",
+    '],["a"',
+    '"},{"',
+    '{"a":true}',
+    "aab",
+    "aaaa",
+]
+HALVES = [
+    b"\xc3",
+    b"\xa9",
+    b"\xf0\x9f",
+    b"\x98\x80",
+    b'\xa9"',
+    b'\x80":',
+    b"a\xc3",
+    b"\\ud83d\\u",
+    b"de00",
+    b'\\u00e9"',
+]
 SINGLE = [bytes([byte]) for byte in range(256)]
 VOCABULARIES = {
     "bytes": Vocabulary([*SINGLE, None], 256),
@@ -158,7 +219,7 @@ def check_state(matcher: Matcher, kind: Kind, text: bytes) -> set[int]:
 
 
 def drawn(mask: set[int], matcher: Matcher, rng: random.Random) -> int:
-    """Tokens that lead on rather than bytes of which there are hundreds; the beginning of an end only at times."""
+    """Tokens that lead on rather than bytes of which there are hundreds; an end only at times."""
     vocabulary = matcher.grammar.vocabulary
     tokens = [t for t in mask if len(vocabulary.tokens[t] or b"") > 1 or t in ASKED]
     tokens = [t for t in tokens if t not in {0x5D, 0x7D} or rng.random() < 0.2] or tokens
@@ -197,7 +258,11 @@ def test_any_history_equals_a_replay(case: str, vocabulary: str) -> None:
         action = rng.random()
         if action < 0.6:
             mask = allowed(matcher)
-            token = drawn(mask, matcher, rng) if mask and rng.random() < 0.8 else rng.randrange(grammar.vocabulary.size)
+            token = (
+                drawn(mask, matcher, rng)
+                if mask and rng.random() < 0.8
+                else rng.randrange(grammar.vocabulary.size)
+            )
             assert matcher.accept(token) == (token in mask)
             if token in mask:
                 history.append(token)
@@ -220,7 +285,7 @@ def test_any_history_equals_a_replay(case: str, vocabulary: str) -> None:
 
 # text, tokens' texts that must not follow, and that must
 ROWS: list[tuple[str, bytes, list[str], list[str]]] = [
-    ("any keys", b'{"a":true,"b":true,"', ['a":true,"b', "\\u0061"[:0] or '"a"'], ["a", "\\u00", "aa", 'b"'[:1]]),
+    ("any keys", b'{"a":true,"b":true,"', ['a":true,"b', 'b"'], ["a", "\\u00", "aa", "b"]),
     ("any keys", b'{"a":true,"\\u0', [], ["0", "6"]),
     ("any keys", b'{"a":true,"\\u006', [], ["1", "6"]),
     ("any keys", b'{"a":true,"\\u0061', ['"', '":'], ["a", "\\u00"]),
@@ -228,14 +293,14 @@ ROWS: list[tuple[str, bytes, list[str], list[str]]] = [
     ("any keys", b'{"\xf0\x9f\x98\x80":true,"\\ud83d\\ude00', ['"', '":'], ["a"]),
     ("keys that run out", b'{"aa":true,"aab":true,"a', [], ['"', "b", 'b"']),
     ("keys that run out", b'{"aa":true,"aab":true,"a":true,"', ["aa", "aab"], ["a", "ab", 'b"', '":']),
-    ("keys that run out", b'{"aa":true,"aab":true,"a":true,"ab":true,"', ["a", "ab", "\\u0061"], ['b"', "c", "\\u00"]),
+    ("keys that run out", b'{"aa":true,"aab":true,"a":true,"ab":true,"', ["a", "\\u0061"], ['b"', "c"]),
     ("few strings", b'["aa","aab","a', ["a", "aa", "aab"], ['"', '","', '"]']),
     ("few strings", b'["","a","b","aa","ab",', [], ['"']),
     ("few strings", b'["","a","b","aa","ab","aab"', [",", '",'], ["]"]),
     ("all strings there are", b'["","a","b","aa","ab"', ["]"], [","]),
     ("booleans", b"[true,", ["true", "t"], ["f"]),
     ("booleans", b"[true,false", [","], ["]"]),
-    ("integers", b"[1", ["]"], ["1", "2", "12", ","][:2] + [","]),
+    ("integers", b"[1", ["]"], ["1", "2", ","]),
     ("integers", b"[1,1", [",", "]"], ["0", "1,", "1", "2"]),
     ("integers", b"[1,10,11,12,", ["1", "1,"], ["0", "2"]),
     ("integers", b"[0,-", ["0", "0,"], []),

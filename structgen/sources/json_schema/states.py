@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from structgen.automata import json_text
+from structgen.automata.dfa import Dfa
 from structgen.parser_states import (
     BEGIN_KEY,
     BEGIN_TEXT,
@@ -61,8 +62,8 @@ def _is_comparable(value: Any) -> bool:
 
 
 class SchemaStates:
-    """A `structgen.parser_states.StateSource`. ``root`` is a conjunction that has a value. ``warnings``: what a
-    lenient compile left out, as (pointer, what).
+    """A `structgen.parser_states.StateSource`. ``root`` is a conjunction that has a value. ``warnings``: what
+    a lenient compile left out, as (pointer, what).
     """
 
     def __init__(
@@ -135,8 +136,7 @@ class SchemaStates:
                 yield Read(parts[0], ("part", conjunction, number, 1, target))
         form = self._forms.of(conjunction)
         if form.has_children and any(
-            self._emptiness.facts_are_alive(facts)
-            for facts in (*form.by_type[ARRAY], *form.by_type[OBJECT])
+            self._emptiness.facts_are_alive(facts) for facts in (*form.by_type[ARRAY], *form.by_type[OBJECT])
         ):
             yield Call(("container", conjunction, level), target)
 
@@ -252,16 +252,18 @@ class SchemaStates:
         steps = self._steps_here(language, place)
         if language.is_simple and self._options.any_order:
             edges = self._free_members(number, place, level)
-            steps = (step for key_class in language.classes for step in language.class_steps(key_class, place, alive))
+            steps = (
+                step
+                for key_class in language.classes
+                for step in language.class_steps(key_class, place, alive)
+            )
         for step in steps:
             if step.key_class is None:
                 target = ("colon", number, step.inner, step.after, level)
                 edges.append(Read(key_automaton(step.name, self._options), target))
             else:
                 place_of_class = language.classes.index(step.key_class)
-                remembered.append(
-                    Jump(("key", number, place_of_class, step.inner, step.after, level))
-                )
+                remembered.append(Jump(("key", number, place_of_class, step.inner, step.after, level)))
         if not self._options.any_order and place.at < len(language.ordered):
             name = language.ordered[place.at]
             after = language.skipped(place)
@@ -309,9 +311,7 @@ class SchemaStates:
 
     def _member(self, number: int, inner: Conjunction, after: Place, level: int) -> State:
         """The value of a member."""
-        return State(
-            list(self._written(inner, self._inside(level), ("after_member", number, after, level)))
-        )
+        return State(list(self._written(inner, self._inside(level), ("after_member", number, after, level))))
 
     def _after_member(self, number: int, place: Place, level: int) -> State:
         language, marks = self._objects[number], self._marks(level)
