@@ -221,17 +221,19 @@ def _is_new(pool: Int32Array, cells: Int, text: Int) -> bool:
 
 
 @kernel
-def _is_followed_by(pool: Int32Array, cells: Int, text: Int, byte: Int) -> bool:
-    """True when a seen string goes on with ``byte`` after ``text``."""
+def _find_followers(pool: Int32Array, scratch: Int64Array, bits: Int, cells: Int, text: Int) -> None:
+    """Write which bytes the seen strings go on with after ``text``: a set of 256 in ``scratch[bits : bits + 8]``."""
+    for w in range(8):
+        scratch[bits + w] = 0
     depth = _depth(pool, text)
     while pool[cells + 2] < 0 and _cell_flags(pool[cells + 2]) & CELL_OPEN == 0:
         seen = _cell_text(pool[cells + 2])
         if seen != TEXT_UNKNOWN and _depth(pool, seen) > depth:
             child = _ancestor(pool, seen, depth + 1)
-            if pool[child + 1] == text and pool[child + 2] == byte:
-                return True
+            if pool[child + 1] == text:
+                byte = np.int64(pool[child + 2])
+                scratch[bits + (byte >> 5)] |= np.int64(1) << (byte & 31)
         cells = np.int64(pool[cells + 3])
-    return False
 
 
 @kernel
@@ -264,6 +266,7 @@ def can_be_new(
     """
     section = scratch.shape[0] // SECTIONS
     work = 4 * section
+    bits = work + section - 8
     cells = np.int64(pool[node + 3])
     unknown = 1 if _is_seen(pool, cells, TEXT_UNKNOWN) == 1 else 0
     scratch[work] = (np.int64(state) << _TEXT_BITS) | _cell_text(pool[node + 2])
@@ -297,6 +300,7 @@ def can_be_new(
             return np.int64(1)
         if terminal_step(static, classes, state, _QUOTE) != 0 and _is_seen(pool, cells, text) != 1:
             free += 1
+        _find_followers(pool, scratch, bits, cells, text)
         for byte in range(256):
             if byte in (_QUOTE, _BACKSLASH) or byte < 0x20:
                 after = _after_u00(static, classes, state, byte)
@@ -304,7 +308,7 @@ def can_be_new(
                 after = terminal_step(static, classes, state, byte)
             if after == 0:
                 continue
-            if not _is_followed_by(pool, cells, text, byte):
+            if (scratch[bits + (byte >> 5)] >> (byte & 31)) & 1 == 0:
                 free += 1
                 if free > unknown:
                     return np.int64(1)

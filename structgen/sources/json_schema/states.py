@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from structgen.automata import json_text
-from structgen.automata.dfa import Dfa
 from structgen.parser_states import (
     BEGIN_KEY,
     BEGIN_TEXT,
@@ -49,6 +49,18 @@ from structgen.sources.json_schema.values import ARRAY, BOOLEAN, NULL, NUMBER, O
 _DONE: Key = ("done",)
 
 
+@dataclass(frozen=True, slots=True)
+class _FreeKeys:
+    """The names of an object whose members come in any order: required ones, and the others by their values."""
+
+    required: list[tuple[str, Conjunction]]
+    groups: list[tuple[tuple[str, ...], Conjunction]]
+
+    @property
+    def total(self) -> int:
+        return len(self.required) + sum(len(names) for names, _ in self.groups)
+
+
 # Distinct items whose numbers have larger exponents are refused: to exclude them, they would be written out.
 _LARGEST_EXPONENT = 5_000
 
@@ -62,8 +74,8 @@ def _is_comparable(value: Any) -> bool:
 
 
 class SchemaStates:
-    """A `structgen.parser_states.StateSource`. ``root`` is a conjunction that has a value. ``warnings``: what
-    a lenient compile left out, as (pointer, what).
+    """A `structgen.parser_states.StateSource`. ``root`` is a conjunction that has a value. ``warnings``: what a
+    lenient compile left out, as (pointer, what).
     """
 
     def __init__(
@@ -82,7 +94,7 @@ class SchemaStates:
         self._objects: list[ObjectLanguage] = []
         self._arrays: list[ArrayLanguage] = []
         self._numbers: dict[int, int] = {}
-        self._keys: dict[int, list[tuple[str, Dfa, Conjunction]]] = {}
+        self._free: dict[int, _FreeKeys] = {}
         self._scalars: dict[Conjunction, tuple[tuple[Automaton, ...], ...]] = {}
 
     @property
@@ -216,6 +228,11 @@ class SchemaStates:
 
     def _has_member(self, language: ObjectLanguage, place: Place) -> bool:
         """May a member come next?"""
+        if language.is_simple and self._options.any_order:
+            return (
+                bool(language.classes)
+                or place.count < self._free_keys(self._number(language, self._objects)).total
+            )
         while True:
             for _ in self._steps_here(language, place):
                 return True
@@ -249,15 +266,9 @@ class SchemaStates:
         language, alive = self._objects[number], self._emptiness.is_alive
         edges: list[Edge] = []
         remembered: list[Edge] = []
-        steps = self._steps_here(language, place)
         if language.is_simple and self._options.any_order:
-            edges = self._free_members(number, place, level)
-            steps = (
-                step
-                for key_class in language.classes
-                for step in language.class_steps(key_class, place, alive)
-            )
-        for step in steps:
+            return self._free_members(number, place, level)
+        for step in self._steps_here(language, place):
             if step.key_class is None:
                 target = ("colon", number, step.inner, step.after, level)
                 edges.append(Read(key_automaton(step.name, self._options), target))
@@ -271,24 +282,61 @@ class SchemaStates:
                 edges.append(Jump(("members", number, after, level)))
         return State((*edges, *remembered))
 
-    def _free_members(self, number: int, place: Place, level: int) -> list[Edge]:
-        """Every key that has not come yet, where nothing else matters: there may be thousands."""
-        seen = place.seen
-        return [
-            Read(key, ("colon", number, inner, place._replace(seen=seen | {name}), level))
-            for name, key, inner in self._free_keys(number)
-            if name not in seen
-        ]
+    def _free_members(self, number: int, place: Place, level: int) -> State:
+        """A key, where any order is allowed and nothing else matters than that the required ones come.
 
-    def _free_keys(self, number: int) -> list[tuple[str, Dfa, Conjunction]]:
-        known = self._keys.get(number)
+        Only these are told apart in ``place``. Others are remembered by their text, like names that are not
+        spoken of, all those of like values together: there may be thousands of them.
+        """
+        language, free = self._objects[number], self._free_keys(number)
+        count = place.count + 1
+        edges: list[Edge] = [
+            Read(
+                json_text.key(name),
+                ("colon", number, inner, place._replace(seen=place.seen | {name}, count=count), level),
+            )
+            for name, inner in free.required
+            if name not in place.seen
+        ]
+        after = place._replace(count=0 if language.classes else count)
+        edges += [Jump(("group", number, i, after, level)) for i in range(len(free.groups))]
+        edges += [
+            Jump(("key", number, language.classes.index(step.key_class), step.inner, after, level))
+            for key_class in language.classes
+            for step in language.class_steps(key_class, place, self._emptiness.is_alive)
+            if step.key_class is not None
+        ]
+        return State(edges)
+
+    def _group(self, number: int, group: int, after: Place, level: int) -> State:
+        """A key of those with like values begins."""
+        return State((Jump(("key_of_group", number, group, after, level)),), BEGIN_KEY)
+
+    def _key_of_group(self, number: int, group: int, after: Place, level: int) -> State:
+        names, inner = self._free_keys(number).groups[group]
+        return State((Read(self._keys_automaton(names), ("key_read", number, inner, after, level)),))
+
+    def _keys_automaton(self, names: tuple[str, ...]) -> Automaton:
+        return json_text.strings(names)
+
+    def _free_keys(self, number: int) -> _FreeKeys:
+        known = self._free.get(number)
         if known is None:
             language = self._objects[number]
-            known = self._keys[number] = [
-                (name, json_text.key(name), inner)
-                for name in (*language.ordered, *language.listed)
-                if (inner := language.inner(name)) is not None and self._emptiness.is_alive(inner)
-            ]
+            required = set(language.facts.required)
+            groups: dict[Conjunction, list[str]] = {}
+            needed = []
+            for name in (*language.ordered, *language.listed):
+                inner = language.inner(name)
+                if inner is None or not self._emptiness.is_alive(inner):
+                    continue
+                if name in required:
+                    needed.append((name, inner))
+                else:
+                    groups.setdefault(inner, []).append(name)
+            known = self._free[number] = _FreeKeys(
+                needed, [(tuple(sorted(names)), inner) for inner, names in groups.items()]
+            )
         return known
 
     def _key(self, number: int, key_class: int, inner: Conjunction, after: Place, level: int) -> State:
