@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -258,7 +259,7 @@ class CompiledGrammar:
         )
 
 
-def _written_options(options: Mapping[str, object]) -> dict[str, object]:
+def _written_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Options as JSON has them."""
     written = dict(options)
     registry = written.get("registry")

@@ -67,6 +67,7 @@ class GrowingTables:
         self._bases: list[int] = []
         self._origins: list[tuple[bytes, bool]] = []
         self._n_edges = 0
+        self._heap_base = 0
         self._n_table = 1
         self._n_blocks = 0
         self._next_counted = _FIRST_COUNTED

@@ -31,7 +31,7 @@ class Spot(NamedTuple):
     ``repeated``: two of them are equal.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs of a spot
     counts: tuple[int, ...]
     pending: frozenset[int]
     seen: frozenset[Hashable] = frozenset()

@@ -132,7 +132,9 @@ def _values_of(facts: Facts) -> tuple[object, ...]:
 
 
 def _with_values(facts: Facts, values: tuple[object, ...]) -> Facts:
-    if isinstance(facts, (StringFacts, NumberFacts)):
+    if isinstance(facts, StringFacts):
+        return replace(facts, values=tuple(value for value in values if isinstance(value, str)))
+    if isinstance(facts, NumberFacts):
         return replace(facts, values=values)
     return LiteralFacts(values)
 

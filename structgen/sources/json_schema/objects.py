@@ -57,7 +57,7 @@ class Place(NamedTuple):
 
     at: int
     seen: frozenset[str]
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count, which nobody needs of a place
     pending: frozenset[int]
 
 
@@ -129,9 +129,10 @@ class ObjectLanguage:
         """What the member of a name has to satisfy; None when there can be none of that name."""
         if name in self._inner:
             return self._inner[name]
-        found: Conjunction | None = ()
+        together: Conjunction = ()
         for table in self.facts.tables:
-            found = conjoin(found, _of_table(table, name))
+            together = conjoin(together, _of_table(table, name))
+        found: Conjunction | None = together
         if self.facts.keys and not self._forms.string_holds(self.facts.keys, name):
             found = _NEVER
         if self._spelled is not None and self._spelled(key_automaton(name, self._options)) is None:

@@ -51,7 +51,7 @@ _DONE: Key = ("done",)
 
 @dataclass(frozen=True, slots=True)
 class _FreeKeys:
-    """The names of an object whose members come in any order: required ones, and the others by their values."""
+    """The names of an object whose members come in any order: required ones; the others by their values."""
 
     required: list[tuple[str, Conjunction]]
     groups: list[tuple[tuple[str, ...], Conjunction]]
@@ -74,8 +74,8 @@ def _is_comparable(value: Any) -> bool:
 
 
 class SchemaStates:
-    """A `structgen.parser_states.StateSource`. ``root`` is a conjunction that has a value. ``warnings``: what a
-    lenient compile left out, as (pointer, what).
+    """A `structgen.parser_states.StateSource`. ``root`` is a conjunction that has a value. ``warnings``: what
+    a lenient compile left out, as (pointer, what).
     """
 
     def __init__(
