@@ -7,7 +7,7 @@ order in which they are met.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -61,6 +61,22 @@ class _FreeKeys:
         return len(self.required) + sum(len(names) for names, _ in self.groups)
 
 
+def _content(node: Node) -> Hashable:
+    """Equal for subschemas that plainly say the same: a few keywords with plain values."""
+    schema = node.schema
+    if not isinstance(schema, dict) or node.schema_of_either is not None or "$ref" in schema:
+        return node
+    if not all(value is None or isinstance(value, (str, int, float)) for value in schema.values()):
+        return node
+    items = tuple(sorted(
+            (keyword, type(value).__name__, value)
+            for keyword, value in schema.items()
+            if keyword not in _ANNOTATIONS
+        ))
+    return items, node.draft, node.negated
+
+
+_ANNOTATIONS = frozenset(("title", "description", "$comment", "default", "deprecated", "readOnly", "writeOnly"))
 # Distinct items whose numbers have larger exponents are refused: to exclude them, they would be written out.
 _LARGEST_EXPONENT = 5_000
 
@@ -324,7 +340,7 @@ class SchemaStates:
         if known is None:
             language = self._objects[number]
             required = set(language.facts.required)
-            groups: dict[Conjunction, list[str]] = {}
+            groups: dict[Hashable, tuple[list[str], Conjunction]] = {}
             needed = []
             for name in (*language.ordered, *language.listed):
                 inner = language.inner(name)
@@ -333,9 +349,9 @@ class SchemaStates:
                 if name in required:
                     needed.append((name, inner))
                 else:
-                    groups.setdefault(inner, []).append(name)
+                    groups.setdefault(tuple(map(_content, inner)), ([], inner))[0].append(name)
             known = self._free[number] = _FreeKeys(
-                needed, [(tuple(sorted(names)), inner) for inner, names in groups.items()]
+                needed, [(tuple(sorted(names)), inner) for names, inner in groups.values()]
             )
         return known
 
