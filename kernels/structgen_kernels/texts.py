@@ -7,7 +7,8 @@ remembered of a configuration hold for them as for the rest.
 Strings are compared decoded: an escape is replaced by its code point in UTF-8 as soon as it is complete. An
 unfinished one is a `TAG_PARTIAL`, whose code says where in it we are:
 
-    1: \\   2..5: \\u and 0..3 hex digits   6, 7: a high surrogate, and \\   8..11: \\u and 0..3 digits of a low one
+    1: \\   2..5: \\u and 0..3 hex digits   6, 7: a high surrogate, and \\
+    8..11: \\u and 0..3 digits of a low one
 """
 
 from __future__ import annotations
@@ -144,9 +145,7 @@ def append_decoded(pool: Int32Array, interned: Int32Array, text: Int, byte: Int)
     value = (value << 4) | _hex_value(byte)
     if place < 11:
         return partial_text(pool, interned, before, (value << 4) | (place + 1))
-    return _with_code_point(
-        pool, interned, before, 0x10000 + ((value >> 16) << 10) + (value & 0x3FF)
-    )
+    return _with_code_point(pool, interned, before, 0x10000 + ((value >> 16) << 10) + (value & 0x3FF))
 
 
 @kernel
@@ -303,7 +302,7 @@ def can_be_new(
             free += 1
         _find_followers(pool, scratch, bits, cells, text)
         for byte in range(256):
-            if byte == _QUOTE or byte == _BACKSLASH or byte < 0x20:
+            if byte in (_QUOTE, _BACKSLASH) or byte < 0x20:
                 after = _after_u00(static, classes, state, byte)
             else:
                 after = terminal_step(static, classes, state, byte)

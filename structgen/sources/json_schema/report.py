@@ -28,12 +28,10 @@ is missing beside it. ``not reached``: nothing refers to the subschema."""
 
 ANNOTATIONS = frozenset(
     ["title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$comment"]
-    + ["contentEncoding", "contentMediaType", "contentSchema"]
-)
+) | {"contentEncoding", "contentMediaType", "contentSchema"}
 _STRUCTURE = frozenset(
     ["$schema", "$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$vocabulary"]
-    + ["$defs", "definitions"]
-)
+) | {"$defs", "definitions"}
 _NEEDS = {"then": "if", "else": "if", "minContains": "contains", "maxContains": "contains"}
 _NAMES = {
     Draft.DRAFT4: "draft 4",

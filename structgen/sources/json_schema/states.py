@@ -164,8 +164,7 @@ class SchemaStates:
                 yield Read(parts[0], ("part", conjunction, number, 1, target))
         form = self._forms.of(conjunction)
         if form.has_children and any(
-            self._emptiness.facts_are_alive(facts)
-            for facts in (*form.by_type[ARRAY], *form.by_type[OBJECT])
+            self._emptiness.facts_are_alive(facts) for facts in (*form.by_type[ARRAY], *form.by_type[OBJECT])
         ):
             yield Call(("container", conjunction, level), target)
 
@@ -246,7 +245,10 @@ class SchemaStates:
     def _has_member(self, language: ObjectLanguage, place: Place) -> bool:
         """May a member come next?"""
         if language.is_simple and self._options.any_order:
-            return bool(language.classes) or place.count < self._free_keys(self._number(language, self._objects)).total
+            return (
+                bool(language.classes)
+                or place.count < self._free_keys(self._number(language, self._objects)).total
+            )
         while True:
             for _ in self._steps_here(language, place):
                 return True
@@ -288,9 +290,7 @@ class SchemaStates:
                 edges.append(Read(key_automaton(step.name, self._options), target))
             else:
                 place_of_class = language.classes.index(step.key_class)
-                remembered.append(
-                    Jump(("key", number, place_of_class, step.inner, step.after, level))
-                )
+                remembered.append(Jump(("key", number, place_of_class, step.inner, step.after, level)))
         if not self._options.any_order and place.at < len(language.ordered):
             name = language.ordered[place.at]
             after = language.skipped(place)
@@ -375,9 +375,7 @@ class SchemaStates:
 
     def _member(self, number: int, inner: Conjunction, after: Place, level: int) -> State:
         """The value of a member."""
-        return State(
-            list(self._written(inner, self._inside(level), ("after_member", number, after, level)))
-        )
+        return State(list(self._written(inner, self._inside(level), ("after_member", number, after, level))))
 
     def _after_member(self, number: int, place: Place, level: int) -> State:
         language, marks = self._objects[number], self._marks(level)
