@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from structgen.cli.expectation import describe_next
+from structgen.expectation import describe_next
 from structgen.cli.failures import NO_MATCH, UsageError
 from structgen.cli.grammar_options import (
     ArtifactOption,
