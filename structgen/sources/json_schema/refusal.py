@@ -322,6 +322,7 @@ class _Inquiry:
                 more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
                 rules = self._requiring(missing) or self._with_keyword(outer, "const")
                 result.add(rules or self._with_keyword(outer, "enum"), f"missing: {shown}{more}")
+                self._is_vague = not result.rules
             elif count < facts.min_members:
                 rules = self._with_keyword(outer, "minProperties", lambda given: given > count)
                 result.add(rules, f"{count:,} of {facts.min_members:,} members")
@@ -409,6 +410,7 @@ class _Inquiry:
             elif facts.contains:
                 rules = self._with_keyword(outer, "contains")
                 result.add(rules, "not enough items are as 'contains' asks")
+                self._is_vague = not result.rules
             else:
                 self._is_vague = True
                 result.add((), "the array must have another item")
