@@ -12,8 +12,8 @@ import pytest
 from json_schemas import orders
 from json_texts import accepts, compiled
 
+from structgen.compiled import CompiledGrammar
 from structgen.errors import CompileLimitError, UnsatisfiableSchemaError, UnsupportedSchemaError
-from structgen.grammar import Grammar
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 MASKBENCH = DATA / "maskbench"
@@ -71,7 +71,7 @@ def test_official_suite(draft: str) -> None:
             schema = group["schema"]
             if isinstance(schema, dict):
                 schema = {"$schema": DIALECTS[draft], **schema}
-            grammar: Grammar | None
+            grammar: CompiledGrammar | None
             try:
                 grammar = compiled(schema)
             except UnsupportedSchemaError:

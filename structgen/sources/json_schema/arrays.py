@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from itertools import product
 from typing import Any, NamedTuple
@@ -282,28 +283,33 @@ class ArrayLanguage:
             return True
         if self.kept_apart == BY_TEXT:
             return self._most is None or facts.min_items <= self._most
-        needed: list[Conjunction] = []
+        needed: Counter[Conjunction] = Counter()
         for count, wanted in zip(spot.counts, facts.contains, strict=True):
-            needed += [conjoin(facts.rest, wanted.inner)] * (wanted.least - count)
-        needed += [
-            facts.item(i) for i in range(spot.index + len(needed), min(facts.min_items, _MOST_LISTED))
-        ]
-        options: list[Sequence[Hashable]] = []
-        for inner in needed:
-            values = self._finite.values(inner, len(needed) + len(spot.seen) + 1)
+            needed[conjoin(facts.rest, wanted.inner)] += max(wanted.least - count, 0)
+        first = spot.index + needed.total()
+        for i in range(first, min(facts.min_items, len(facts.prefix))):
+            needed[facts.item(i)] += 1
+        needed[facts.rest] += max(facts.min_items - max(first, len(facts.prefix)), 0)
+        options: list[tuple[int, Sequence[Hashable]]] = []
+        for inner, number in needed.items():
+            values = self._finite.values(inner, needed.total() + len(spot.seen)) if number else None
             if values is not None:
-                options.append([key for key in map(equality_key, values) if key not in spot.seen])
-        if len({frozenset(keys) for keys in options}) <= 1:
-            return not options or len(options) <= len(set(options[0]))
-        if len(options) > _MOST_MATCHED:
-            raise CompileLimitError(
-                "max_matched", _MOST_MATCHED, len(options), facts.unique[0], fixed=True
-            )
+                options.append((number, [key for key in map(equality_key, values) if key not in spot.seen]))
+        if any(number > len(keys) for number, keys in options):
+            return False
+        total = sum(number for number, _ in options)
+        if len(options) <= 1:
+            return True
+        if total > _MOST_MATCHED:
+            raise CompileLimitError("max_matched", _MOST_MATCHED, total, facts.unique[0], fixed=True)
+        places = [keys for number, keys in options for _ in range(number)]
         taken: dict[Hashable, int] = {}
-        return all(_assigned(i, options, taken, set()) for i in range(len(options)))
+        return all(_assigned(i, places, taken, set()) for i in range(total))
 
 
-def _assigned(i: int, options: list[Sequence[Hashable]], taken: dict[Hashable, int], tried: set[Hashable]) -> bool:
+def _assigned(
+    i: int, options: Sequence[Sequence[Hashable]], taken: dict[Hashable, int], tried: set[Hashable]
+) -> bool:
     for key in options[i]:
         if key not in tried:
             tried.add(key)

@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-from structgen.errors import InvalidSchemaError
+from structgen.errors import CompileLimitError, InvalidSchemaError
 from structgen.sources.json_schema.document import Document, Node, is_true
 from structgen.sources.json_schema.facts import (
     ANYTHING,
@@ -84,6 +84,8 @@ _OBJECT = frozenset(
     ]
 )
 _TYPE_ALONE = frozenset(("type",))
+MAX_LENGTH = 50_000_000
+"""Lengths are counted in state numbers, of which there are two thousand million."""
 OWN = _NUMERIC | _STRING | _ARRAY | _OBJECT | {"type", "enum", "const"}
 """Keywords that this module gives a meaning."""
 
@@ -303,6 +305,11 @@ class Assertions:
         if name is not None and (longest := format_max_length(name)) is not None:
             maximum = longest if maximum is None else min(maximum, longest)
         minimum = int(schema.get("minLength", 0))
+        for keyword in ("minLength", "maxLength"):
+            if schema.get(keyword, 0) > MAX_LENGTH:
+                raise CompileLimitError(
+                    "max_length", MAX_LENGTH, int(schema[keyword]), node.at(keyword), fixed=True
+                )
         if maximum is not None and minimum > maximum:
             return None
         return StringFacts(minimum, maximum, patterns, (), () if name is None else (name,))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 from structgen.automata import json_text
@@ -46,6 +47,18 @@ from structgen.sources.json_schema.values import ARRAY, BOOLEAN, NULL, NUMBER, O
 _DONE: Key = ("done",)
 
 
+# Distinct items whose numbers have larger exponents are refused: to exclude them, they would be written out.
+_LARGEST_EXPONENT = 5_000
+
+
+def _is_comparable(value: Any) -> bool:
+    if isinstance(value, Decimal):
+        return abs(value.adjusted()) <= _LARGEST_EXPONENT
+    if isinstance(value, list):
+        return all(map(_is_comparable, value))
+    return not isinstance(value, dict) or all(map(_is_comparable, value.values()))
+
+
 class SchemaStates:
     """A `structgen.parser_states.StateSource`. ``root`` is a conjunction that has a value.
 
@@ -68,6 +81,7 @@ class SchemaStates:
         self._objects: list[ObjectLanguage] = []
         self._arrays: list[ArrayLanguage] = []
         self._numbers: dict[int, int] = {}
+        self._keys: dict[int, list[tuple[str, Dfa, Conjunction]]] = {}
         self._scalars: dict[Conjunction, tuple[tuple[Automaton, ...], ...]] = {}
 
     @property
@@ -90,7 +104,10 @@ class SchemaStates:
         if not isinstance(key, tuple):
             return None
         _, number, spot, level = key
-        after = self._arrays[number].after_value(spot, json.loads(text), self._emptiness.is_alive)
+        value = json.loads(text, parse_float=Decimal)
+        if not _is_comparable(value):
+            return None
+        after = self._arrays[number].after_value(spot, value, self._emptiness.is_alive)
         return None if after is None else ("after_item", number, after, level)
 
     # -- for messages --------------------------------------------------------------------------------
@@ -262,10 +279,14 @@ class SchemaStates:
 
     def _members(self, number: int, place: Place, level: int) -> State:
         """A key."""
-        language = self._objects[number]
+        language, alive = self._objects[number], self._emptiness.is_alive
         edges: list[Edge] = []
         remembered: list[Edge] = []
-        for step in self._steps_here(language, place):
+        steps = self._steps_here(language, place)
+        if language.is_simple and self._options.any_order:
+            edges = self._free_members(number, place, level)
+            steps = (step for key_class in language.classes for step in language.class_steps(key_class, place, alive))
+        for step in steps:
             if step.key_class is None:
                 target = ("colon", number, step.inner, step.after, level)
                 edges.append(Read(key_automaton(step.name, self._options), target))
@@ -277,9 +298,29 @@ class SchemaStates:
         if not self._options.any_order and place.at < len(language.ordered):
             name = language.ordered[place.at]
             after = language.skipped(place)
-            if name not in language.facts.required and language.can_finish(after, self._emptiness.is_alive):
+            if name not in language.facts.required and language.can_finish(after, alive):
                 edges.append(Jump(("members", number, after, level)))
         return State((*edges, *remembered))
+
+    def _free_members(self, number: int, place: Place, level: int) -> list[Edge]:
+        """Every key that has not come yet, where nothing else matters: there may be thousands."""
+        seen = place.seen
+        return [
+            Read(key, ("colon", number, inner, place._replace(seen=seen | {name}), level))
+            for name, key, inner in self._free_keys(number)
+            if name not in seen
+        ]
+
+    def _free_keys(self, number: int) -> list[tuple[str, Dfa, Conjunction]]:
+        known = self._keys.get(number)
+        if known is None:
+            language = self._objects[number]
+            known = self._keys[number] = [
+                (name, json_text.key(name), inner)
+                for name in (*language.ordered, *language.listed)
+                if (inner := language.inner(name)) is not None and self._emptiness.is_alive(inner)
+            ]
+        return known
 
     def _key(self, number: int, key_class: int, inner: Conjunction, after: Place, level: int) -> State:
         """Another key begins: its text is remembered."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -20,7 +21,7 @@ def type_of(value: Any) -> int:
         return NULL
     if isinstance(value, bool):
         return BOOLEAN
-    if isinstance(value, (int, float)):
+    if isinstance(value, (int, float, Decimal)):
         return NUMBER
     return OBJECT if isinstance(value, Mapping) else ARRAY
 
@@ -35,7 +36,24 @@ def equality_key(value: Any) -> Hashable:
         return frozenset((name, equality_key(inner)) for name, inner in value.items())
     if isinstance(value, (list, tuple)):
         return ("array", *(equality_key(item) for item in value))
-    return exact(value) if isinstance(value, (int, float, Fraction)) else repr(value)
+    return _decimal_key(value) if isinstance(value, (int, float, Fraction, Decimal)) else repr(value)
+
+
+def _decimal_key(value: int | float | Fraction | Decimal) -> Hashable:
+    """Sign, digits and exponent; a value of a large exponent is not written out."""
+    exponent = 0
+    if isinstance(value, Fraction):  # of a decimal text, so some power of ten makes it an integer
+        while value.denominator > 1:
+            value *= 10
+            exponent -= 1
+        value = value.numerator
+    decimal = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    sign, digits, last = decimal.as_tuple()
+    if not isinstance(last, int):  # an infinity or a NaN, which no text is
+        return repr(value)
+    text = "".join(map(str, digits))
+    kept = text.rstrip("0")
+    return ("number", sign, kept, exponent + last + len(text) - len(kept)) if kept else ("number", 0)
 
 
 def unique(values: Iterable[Any]) -> tuple[Any, ...]:
