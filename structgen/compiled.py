@@ -83,7 +83,7 @@ class CompiledGrammar:
         return Matcher(self)
 
     def explain(self, text: str | bytes) -> Explanation | None:
-        """Why a text does not match: where, what was allowed there, and which rules refused it. None: it matches.
+        """Why a text does not match: where, what was allowed there, which rules refused it. None: it matches.
 
         It is looked at byte by byte: whether tokens spell it so does not count.
         """

@@ -1,7 +1,8 @@
-"""Why a text does not match: where it leaves the grammar, what was allowed there, and which rule refused it."""
+"""Why a text does not match: where it leaves the grammar, what was allowed there, which rule refused it."""
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,11 +26,11 @@ _MOST_RULES = 8  # shown; the attributes have all
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why ``text`` does not match. ``str()`` of it is a message with the line and a caret.
+    """Why a text does not match. ``str()`` of it is a message with the line and a caret.
 
     ``offset``: the byte that cannot stand where it does, or the text's length where it is ``incomplete``: all
-    of it may stand there, and more must follow. ``line`` and ``column``: of that place, from 1, in code points.
-    ``allowed``: what may stand there, in words.
+    of it may stand there, and more must follow. ``position``: the character there, with line, column and the
+    text (bytes that are no UTF-8 replaced). ``allowed``: what may stand there, in words.
 
     Of a JSON Schema, further: ``instance_pointer``, the JSON Pointer of the value that is refused, or of the
     object or array whose key, comma or end is (None for other grammars); ``schema_pointers`` and
@@ -37,16 +38,24 @@ class Explanation:
     the subschema as a whole); ``reasons``: what these alone do not tell, in words.
     """
 
-    text: str
+    position: SourcePosition
     offset: int
-    line: int
-    column: int
     allowed: tuple[str, ...]
     incomplete: bool
     instance_pointer: str | None = None
     schema_pointers: tuple[str, ...] = ()
     keywords: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
+
+    @property
+    def line(self) -> int:
+        """From 1."""
+        return self.position.line
+
+    @property
+    def column(self) -> int:
+        """From 1, in code points."""
+        return self.position.column
 
     @property
     def rules(self) -> tuple[str, ...]:
@@ -62,8 +71,7 @@ class Explanation:
     @property
     def details(self) -> str:
         """The message without its first line."""
-        place = len(self.text.encode("utf-8", "surrogateescape")[: self.offset].decode("utf-8", "replace"))
-        lines = [f"at {SourcePosition(self.text, min(place, len(self.text))).render()}"]
+        lines = [f"at {self.position.render()}"]
         if self.instance_pointer is not None:
             rules = list(self.rules[:_MOST_RULES])
             if len(self.rules) > _MOST_RULES:
@@ -90,18 +98,17 @@ def explain(grammar: CompiledGrammar, data: bytes) -> Explanation | None:
 
 
 def _explained(grammar: CompiledGrammar, data: bytes, offset: int, matcher: Matcher) -> Explanation:
-    shown = data.decode("utf-8", "surrogateescape")
-    place = SourcePosition(shown, min(len(data[:offset].decode("utf-8", "ignore")), len(shown)))
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a character begun before is where it is
+    place = len(decoder.decode(data[:offset]))
+    position = SourcePosition(data.decode("utf-8", "replace"), place)
     allowed = tuple(describe_next(matcher))
     incomplete = offset == len(data)
     if grammar.source.kind != "json_schema":
-        return Explanation(shown, offset, place.line, place.column, allowed, incomplete)
+        return Explanation(position, offset, allowed, incomplete)
     why = _refusal(grammar, data, offset, matcher)
     return Explanation(
-        shown,
+        position,
         offset,
-        place.line,
-        place.column,
         allowed,
         incomplete,
         why.pointer,

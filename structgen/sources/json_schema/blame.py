@@ -218,9 +218,7 @@ class Blame:
                 found.append(Rule(node.pointer, keyword))
                 # what refuses the options that are of this type at all
                 deeper = [inner for inner in deeper if forms.of((inner,)).by_type[place]][:_MOST_OPTIONS]
-            inner_rules = [
-                rule for inner in deeper for rule in self._of_node(inner, place, refuses, above)
-            ]
+            inner_rules = [rule for inner in deeper for rule in self._of_node(inner, place, refuses, above)]
             found += inner_rules
             if not inner_rules and keyword not in ("anyOf", "oneOf"):
                 found.append(Rule(node.pointer, keyword))

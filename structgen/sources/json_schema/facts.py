@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from structgen.sources.json_schema.document import Node
-from structgen.sources.json_schema.numbers import NumberFacts
-from structgen.sources.json_schema.strings import Pattern, StringFacts
+from structgen.sources.json_schema.numbers import NumberFacts as NumberFacts
+from structgen.sources.json_schema.strings import Pattern as Pattern
+from structgen.sources.json_schema.strings import StringFacts as StringFacts
 from structgen.sources.json_schema.values import ARRAY, OBJECT
 
 Conjunction = tuple[Node, ...]

@@ -143,7 +143,7 @@ class _Inquiry:
 
     def _objects(self, container: Container) -> list[tuple[ObjectLanguage, Place]]:
         """The ways to understand an open object, and where in each it stands."""
-        found = {}
+        found: dict[tuple[int, Place], None] = {}
         for key in self._keys_at(container.before):
             if not isinstance(key, tuple):
                 continue
@@ -231,7 +231,9 @@ class _Inquiry:
         """A key is refused, or a comma before one."""
         if self._byte not in (b'"', b",") and self._place.expected is Expected.KEY:
             if self._byte:
-                result.add((), "a key is expected here" if self._byte != b"}" else "another member must follow")
+                result.add(
+                    (), "a key is expected here" if self._byte != b"}" else "another member must follow"
+                )
             return
         name, is_whole = value_at(self._text, begin)
         if not is_whole or not isinstance(name, str):
@@ -285,7 +287,9 @@ class _Inquiry:
         if at < place.at:
             later = next((other for other in container.names if other in order[at:]), None)
             after = f"after {later!r}" if later is not None else "there"
-            result.add((), f"in the schema's order {name!r} cannot come {after}; any_order=True takes any order")
+            result.add(
+                (), f"in the schema's order {name!r} cannot come {after}; any_order=True takes any order"
+            )
             return
         left_out = [other for other in order[place.at : at] if other in facts.required]
         if left_out:

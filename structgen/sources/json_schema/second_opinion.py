@@ -48,7 +48,14 @@ def rules_by_jsonschema(document: Document, options: SchemaOptions, text: bytes,
             where = _pointer(error.absolute_path)
             *schema, keyword = error.absolute_schema_path or [""]
             found.setdefault(where, []).append(Rule(_pointer(schema), str(keyword)))
-    except (ValueError, RecursionError, OverflowError, re.error, Unresolvable, jsonschema.exceptions.UnknownType):
+    except (
+        ValueError,
+        RecursionError,
+        OverflowError,
+        re.error,
+        Unresolvable,
+        jsonschema.exceptions.UnknownType,
+    ):
         return []  # not all JSON, or nothing that the package can judge
     while pointer and pointer not in found:
         pointer = pointer.rpartition("/")[0]

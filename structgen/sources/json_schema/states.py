@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from structgen.automata import json_text
+from structgen.automata.dfa import Dfa
 from structgen.parser_states import (
     BEGIN_KEY,
     BEGIN_TEXT,
