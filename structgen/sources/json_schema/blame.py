@@ -42,7 +42,7 @@ _OF_TYPE = {
 
 
 class Rule(NamedTuple):
-    """A keyword of the subschema at ``pointer``; '' where it is the subschema as a whole, as with ``false``."""
+    """A keyword of the subschema at ``pointer``; '' where it is the subschema as a whole (``false``)."""
 
     pointer: str
     keyword: str
@@ -82,7 +82,7 @@ class Beginning:
         return bool(automaton.accepting[state]) if self.is_whole else state != 0
 
     def is_refused_by(self, facts: Facts, options: SchemaOptions) -> bool:
-        """Does one of the facts, taken alone, refuse it? Of arrays and objects only the bracket is looked at."""
+        """Does one of the facts, taken alone, refuse it? Of arrays and objects only the bracket counts."""
         if isinstance(facts, LiteralFacts):
             words = [json.dumps(value).encode() for value in facts.values]
             return not any(word.startswith(self.text) for word in words)
@@ -129,6 +129,7 @@ class Blame:
     def __init__(self, forms: NormalForms, options: SchemaOptions) -> None:
         self._forms = forms
         self._options = options
+        self.is_joint = False  # the keywords named so far are not each to blame, only all of them
 
     def of_value(self, conjunction: Conjunction, beginning: Beginning) -> list[Rule]:
         """What in the subschemas refuses the beginning of a value, each by itself."""
@@ -193,9 +194,7 @@ class Blame:
         if node in above or not refuses(forms.of((node,))):
             return []
         above |= {node}
-        if node.schema_of_either is not None or not isinstance(node.schema, Mapping):
-            return [rule_at(node)]
-        if node.negated:
+        if document.is_made(node) or node.negated or not isinstance(node.schema, Mapping):
             return [rule_at(node)]
         schema = known(node)
         if "$ref" in schema and node.draft <= Draft.DRAFT7:
@@ -222,7 +221,10 @@ class Blame:
             found += inner_rules
             if not inner_rules and keyword not in ("anyOf", "oneOf"):
                 found.append(Rule(node.pointer, keyword))
-        return found or self.together((node,), place) or [Rule(node.pointer, "")]
+        if not found:
+            self.is_joint = True
+            found = self.together((node,), place) or [Rule(node.pointer, "")]
+        return found
 
     def _own(
         self, node: Node, schema: Mapping[str, Any], refuses: Callable[[NormalForm], bool]
@@ -244,9 +246,11 @@ class Blame:
 
 
 _APPLYING = frozenset(
-    ["additionalProperties", "unevaluatedProperties", "items", "additionalItems", "unevaluatedItems"]
-    + ["propertyNames", "contains", "not", "enum", "const"]
-)
+    [
+        "additionalProperties", "unevaluatedProperties", "items", "additionalItems", "unevaluatedItems",
+        "propertyNames", "contains", "not", "enum", "const", "uniqueItems",
+    ]
+)  # fmt: skip
 
 
 def rule_at(node: Node) -> Rule:

@@ -49,7 +49,7 @@ class Refusal:
 
 
 def refusal(states: SchemaStates, text: bytes, offset: int, keys_at: KeysAt, next_bytes: bytes) -> Refusal:
-    """Why the byte at ``offset`` is refused, or the end of ``text`` there. ``next_bytes``: what may come there."""
+    """Why the byte at ``offset`` is refused, or the end of ``text``. ``next_bytes``: what may come there."""
     return _Inquiry(states, text, offset, keys_at, next_bytes).found()
 
 
@@ -190,8 +190,9 @@ class _Inquiry:
         if not result.rules:
             for conjunction in ways:
                 result.add(self._blame.together(conjunction, beginning.type))
-            if result.rules and not result.reasons:
-                result.add((), "these refuse it together")
+            self._blame.is_joint = bool(result.rules)
+        if self._blame.is_joint:
+            result.add((), "no keyword refuses it alone, but these do together")
         if not result.rules:
             self._spelling(beginning, result)
             self._counted_items(place, result)
@@ -217,7 +218,7 @@ class _Inquiry:
         twice = equal_items([*values, value])
         if twice is None:
             return
-        rules = self._with_keyword(place.containers[:-1], "uniqueItems", lambda given: bool(given))
+        rules = self._with_keyword(place.containers[:-1], "uniqueItems", bool)
         if rules:
             result.add(rules, f"item {twice[1]} equals item {twice[0]}")
 
@@ -275,9 +276,7 @@ class _Inquiry:
             return
         if facts.max_members is not None and len(container.names) >= facts.max_members:
             most = facts.max_members
-            rules = self._with_keyword(
-                self._place.containers[:-1], "maxProperties", lambda given: given <= most
-            )
+            rules = self._with_keyword(self._place.containers[:-1], "maxProperties", _at_most(most))
             result.add(rules, f"there are {most:,} members already")
             return
         if self._states.options.any_order:
@@ -328,7 +327,7 @@ class _Inquiry:
                 result.add(rules or self._with_keyword(outer, "enum"), f"missing: {shown}{more}")
                 self._is_vague = not result.rules
             elif count < facts.min_members:
-                rules = self._with_keyword(outer, "minProperties", lambda given: given > count)
+                rules = self._with_keyword(outer, "minProperties", _above(count))
                 result.add(rules, f"{count:,} of {facts.min_members:,} members")
             else:
                 self._dependent(language, container, result)
@@ -393,7 +392,7 @@ class _Inquiry:
             inner = facts.item(count)
             if facts.max_items is not None and count >= facts.max_items:
                 most = facts.max_items
-                rules = self._with_keyword(outer, "maxItems", lambda given: given <= most)
+                rules = self._with_keyword(outer, "maxItems", _at_most(most))
                 result.add(rules, f"there are {most:,} items already")
             elif not self._states.is_alive(inner):
                 dead = [node for node in inner if not self._states.is_alive((node,))] or inner
@@ -409,7 +408,7 @@ class _Inquiry:
         for language, _ in self._arrays(container):
             facts = language.facts
             if count < facts.min_items:
-                rules = self._with_keyword(outer, "minItems", lambda given: given > count)
+                rules = self._with_keyword(outer, "minItems", _above(count))
                 result.add(rules, f"{count:,} of {facts.min_items:,} items")
             elif facts.contains:
                 rules = self._with_keyword(outer, "contains")
@@ -437,3 +436,11 @@ class _Inquiry:
             result.add((), "a colon is expected here")
         elif any(byte in b" \t\r\n" for byte in self._next):
             result.add((), "white space is expected here, as the options ask")
+
+
+def _at_most(limit: int) -> Callable[[Any], bool]:
+    return lambda given: bool(given <= limit)
+
+
+def _above(limit: int) -> Callable[[Any], bool]:
+    return lambda given: bool(given > limit)
