@@ -17,7 +17,7 @@ import pytest
 
 from structgen import Compiler, Vocabulary
 from structgen.cli import main
-from structgen.cli.expectation import describe_next
+from structgen.expectation import describe_next
 from structgen.cli.generate import TerminalStreamer
 from structgen.cli.tokenizer_choice import byte_vocabulary
 

@@ -15,10 +15,11 @@ from typing import Any
 from structgen.sources.json_schema.assertions import conjunction_of
 from structgen.sources.json_schema.deadline import Deadline
 from structgen.sources.json_schema.document import Document
-from structgen.sources.json_schema.emptiness import Emptiness, Spelled
+from structgen.sources.json_schema.emptiness import Emptiness
 from structgen.sources.json_schema.normal_form import NormalForms
 from structgen.sources.json_schema.options import SchemaOptions
 from structgen.sources.json_schema.reach import Reach
+from structgen.sources.json_schema.spelling import Spelled
 from structgen.sources.json_schema.states import SchemaStates
 
 __all__ = ["SchemaOptions", "SchemaStates", "json_schema_states"]

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from structgen.automata import json_text
+from structgen.automata.dfa import Dfa
 from structgen.parser_states import (
     BEGIN_KEY,
     BEGIN_TEXT,
@@ -27,7 +28,6 @@ from structgen.parser_states import (
     State,
 )
 from structgen.sources.json_schema.arrays import BY_TEXT, ArrayLanguage, Spot
-from structgen.sources.json_schema.document import Node
 from structgen.sources.json_schema.emptiness import Emptiness
 from structgen.sources.json_schema.facts import (
     ArrayFacts,
@@ -90,8 +90,9 @@ def _is_comparable(value: Any) -> bool:
 
 
 class SchemaStates:
-    """A `structgen.parser_states.StateSource`. ``root`` is a conjunction that has a value. ``warnings``: what a
-    lenient compile left out, as (pointer, what).
+    """A `structgen.parser_states.StateSource`. ``root`` is a conjunction that has a value.
+
+    ``warnings``: what a lenient compile left out, as (pointer, what).
     """
 
     def __init__(
@@ -139,12 +140,45 @@ class SchemaStates:
         after = self._arrays[number].after_value(spot, value, self._emptiness.is_alive)
         return None if after is None else ("after_item", number, after, level)
 
-    def described(self, key: Key) -> Iterator[Node]:
-        """The subschemas that speak at a state, for messages."""
-        if isinstance(key, tuple):
-            for part in key:
-                if isinstance(part, tuple) and part and all(isinstance(node, Node) for node in part):
-                    yield from part
+    # -- for messages --------------------------------------------------------------------------------
+
+    @property
+    def root(self) -> Conjunction:
+        return self._root
+
+    @property
+    def forms(self) -> NormalForms:
+        return self._forms
+
+    @property
+    def options(self) -> SchemaOptions:
+        return self._options
+
+    def is_alive(self, conjunction: Conjunction) -> bool:
+        """Has the conjunction a value that can be written?"""
+        return self._emptiness.is_alive(conjunction)
+
+    def object(self, number: int) -> ObjectLanguage:
+        """The language that a state's number names."""
+        return self._objects[number]
+
+    def array(self, number: int) -> ArrayLanguage:
+        return self._arrays[number]
+
+    def objects_of(self, conjunction: Conjunction) -> list[ObjectLanguage]:
+        """The languages of the objects that a conjunction allows."""
+        return [
+            self._emptiness.object_language(facts)
+            for facts in self._forms.of(conjunction).by_type[OBJECT]
+            if isinstance(facts, ObjectFacts) and self._emptiness.facts_are_alive(facts)
+        ]
+
+    def arrays_of(self, conjunction: Conjunction) -> list[ArrayLanguage]:
+        return [
+            self._emptiness.array_language(facts)
+            for facts in self._forms.of(conjunction).by_type[ARRAY]
+            if isinstance(facts, ArrayFacts) and self._emptiness.facts_are_alive(facts)
+        ]
 
     # -- values --------------------------------------------------------------------------------------
 
