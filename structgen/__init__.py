@@ -14,29 +14,35 @@ if TYPE_CHECKING:
     from structgen.generation import generate
     from structgen.hf import LogitsProcessor
     from structgen.matcher import Matcher
+    from structgen.sampling import Budget, SampleResult, sample
     from structgen.vocabulary import Vocabulary
 
 __version__ = "0.1.0"
 
 # name -> module; modules are loaded at the first use of a name, so that `import structgen` stays light
 _EXPORTS = {
+    "Budget": "structgen.sampling",
     "CompiledGrammar": "structgen.compiled",
     "Compiler": "structgen.compiler",
     "LogitsProcessor": "structgen.hf",
     "Matcher": "structgen.matcher",
+    "SampleResult": "structgen.sampling",
     "StructgenError": "structgen.errors",
     "Vocabulary": "structgen.vocabulary",
     "allocate_bitmask": "structgen.bitmask",
     "apply_bitmask_": "structgen.apply",
     "fill_bitmasks": "structgen.bitmask",
     "generate": "structgen.generation",
+    "sample": "structgen.sampling",
 }
 
 __all__ = [
+    "Budget",
     "CompiledGrammar",
     "Compiler",
     "LogitsProcessor",
     "Matcher",
+    "SampleResult",
     "StructgenError",
     "Vocabulary",
     "__version__",
@@ -44,6 +50,7 @@ __all__ = [
     "apply_bitmask_",
     "fill_bitmasks",
     "generate",
+    "sample",
 ]
 
 

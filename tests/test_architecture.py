@@ -36,6 +36,7 @@ LAYERS = [
     ["warmup"],
     ["compiler"],
     ["apply"],
+    ["sampling"],
     ["hf"],
     ["generation"],
     ["model"],
@@ -87,10 +88,12 @@ def test_importing_is_light():
 
 def test_public_names():
     assert sorted(structgen.__all__) == [
+        "Budget",
         "CompiledGrammar",
         "Compiler",
         "LogitsProcessor",
         "Matcher",
+        "SampleResult",
         "StructgenError",
         "Vocabulary",
         "__version__",
@@ -98,6 +101,7 @@ def test_public_names():
         "apply_bitmask_",
         "fill_bitmasks",
         "generate",
+        "sample",
     ]
     for name in structgen.__all__:
         assert getattr(structgen, name) is not None
