@@ -7,6 +7,7 @@ from structgen.sampling.language_model import Forwards
 from structgen.sampling.prefix_trie import PrefixTrie, StateError
 from structgen.sampling.result import Budget, Diagnostics, Progress, SampleResult
 from structgen.sampling.sampler import sample
+from structgen.sampling.trie_file import load_trie, save_trie
 
 __all__ = [
     "Budget",
@@ -17,5 +18,7 @@ __all__ = [
     "Progress",
     "SampleResult",
     "StateError",
+    "load_trie",
     "sample",
+    "save_trie",
 ]

@@ -222,7 +222,7 @@ def _check_objects(critic: Any, generator: Any, budget: Any, state: Any, progres
     if not isinstance(budget, Budget):
         raise OptionError("budget", budget, "a structgen.Budget")
     if state is not None and not isinstance(state, PrefixTrie):
-        raise OptionError("state", state, "a PrefixTrie (structgen.sampling.PrefixTrie.load reads a saved one)")
+        raise OptionError("state", state, "a PrefixTrie (structgen.sampling.load_trie reads a saved one)")
 
 
 def _check_fit(method: str, rules: Constraint, critic: Any, cut: str) -> None:
