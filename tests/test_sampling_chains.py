@@ -15,10 +15,10 @@ from structgen.sampling.language_model import LanguageModel
 from structgen.sampling.mcmc import cut_probabilities, log_acceptance
 from structgen.sampling.particles import LocalProposal
 from structgen.sampling.prefix_trie import PrefixTrie
-from structgen.sampling.randomness import Randomness
+from structgen.sampling.randomness import Randomness, Scheme, ancestors
 from structgen.sampling.result import Budget
 from structgen.sampling.run import Run
-from structgen.sampling.smc import Scheme, ancestors, smc
+from structgen.sampling.smc import smc
 from structgen.sampling.target import Target
 
 
@@ -102,27 +102,25 @@ def uniforms_by_cell(weights: np.ndarray, scheme: Scheme) -> list[tuple[np.ndarr
 
 
 class EnumeratedRandomness(Randomness):
-    """All outcomes of a population: tokens by their probabilities, uniforms by the cells of the weights."""
+    """All outcomes of a population: tokens by their probabilities, ancestors by the cells of the uniforms."""
 
-    def __init__(self, branches: Branches, scheme: Scheme) -> None:
+    def __init__(self, branches: Branches) -> None:
         super().__init__()
         self.branches = branches
-        self.scheme = scheme
-        self.weights = np.ones(1)
 
     def tokens(self, logp, row_of):
         p = logp.exp().numpy()
         mass = p.sum(axis=1)
         return [self.branches.choose((p[row] / mass[row]).tolist()) for row in row_of], np.log(mass)
 
-    def uniforms(self, count):
-        cells = uniforms_by_cell(self.weights, self.scheme)
+    def resampled(self, weights, scheme):
+        cells = uniforms_by_cell(weights, scheme)
         chosen = self.branches.choose([volume for _, volume in cells])
-        return cells[chosen][0]
+        return ancestors(weights, cells[chosen][0], scheme).tolist()
 
 
 @pytest.mark.parametrize("scheme", ["stratified", "systematic"])
-def test_smc_by_enumeration(scheme: Scheme, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_smc_by_enumeration(scheme: Scheme) -> None:
     """All runs of two particles with resampling: E[Z] = Z, and E[mean of w 1{x}] = P(x) for every text."""
     made = make_toy("choice", ["a", "ab", "b", "ca"], 4, seed=2)
     model = LanguageModel(made.model, PROMPT, target_of(made))
@@ -130,8 +128,7 @@ def test_smc_by_enumeration(scheme: Scheme, monkeypatch: pytest.MonkeyPatch) -> 
     z = total = 0.0
     resampled = 0
     for branches in Branches.all():
-        randomness = EnumeratedRandomness(branches, scheme)
-        remember_weights(monkeypatch, randomness)
+        randomness = EnumeratedRandomness(branches)
         rules = GrammarConstraint(made.grammar)
         run = Run(model, rules, randomness, PrefixTrie(None), Budget(), 64)
         result = smc(
@@ -150,24 +147,6 @@ def test_smc_by_enumeration(scheme: Scheme, monkeypatch: pytest.MonkeyPatch) -> 
 
 def target_of(made: Toy) -> Target:
     return Target(made.grammar.vocabulary, made.max_new_tokens)
-
-
-def remember_weights(monkeypatch: pytest.MonkeyPatch, randomness: EnumeratedRandomness) -> None:
-    """Tell the enumerated uniforms which weights they are for, just before they are drawn."""
-    from structgen.sampling import smc as module
-
-    original = module.Resampler.resample
-
-    def resample(self, particles, group):
-        log_weights = np.array([each.log_weight for each in particles.all if each.group == group])
-        randomness.weights = module.normalised(log_weights)
-        original(self, particles, group)
-
-    if not getattr(module.Resampler.resample, "is_original", True):
-        monkeypatch.undo()
-        original = module.Resampler.resample
-    resample.is_original = False
-    monkeypatch.setattr(module.Resampler, "resample", resample)
 
 
 def test_local_by_enumeration() -> None:

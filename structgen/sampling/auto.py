@@ -8,7 +8,8 @@ from typing import Final
 from structgen.sampling.particles import Proposal
 from structgen.sampling.result import Budget, SampleResult
 from structgen.sampling.run import Run
-from structgen.sampling.smc import Scheme, smc
+from structgen.sampling.randomness import Scheme
+from structgen.sampling.smc import smc
 from structgen.sampling.tries import Tries, collect
 
 PILOT_SHARE: Final = 0.25  # of the budget that the pilot may spend

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 Float64 = npt.NDArray[np.float64]
+Scheme = Literal["stratified", "systematic"]
 
 
 class Randomness:
@@ -39,6 +40,12 @@ class Randomness:
             return 0
         u = 1.0 - float(self.uniforms(1)[0])  # in (0, 1]
         return int(min(math.log(u) / math.log(p_continue), 2.0**53)) if p_continue < 1 else 2**53
+
+    def resampled(self, weights: Float64, scheme: Scheme) -> list[int]:
+        """As many indices of ``weights`` float64 (N,), which sum to 1, by weight."""
+        u = self.uniforms(len(weights) if scheme == "stratified" else 1)
+        parents: list[int] = ancestors(weights, u, scheme).tolist()
+        return parents
 
     def tokens(self, logp: torch.Tensor, row_of: Sequence[int]) -> tuple[list[int], Float64]:
         """One token for each entry of ``row_of``, from its row of ``logp`` float64 (rows, width).
@@ -96,3 +103,18 @@ def index_at(cdf: npt.NDArray[Any], u: float) -> int:
     if x >= total:  # rounding
         return int(np.searchsorted(cdf, total, side="left"))
     return int(np.searchsorted(cdf, x, side="right"))
+
+
+def ancestors(weights: Float64, u: Float64, scheme: Scheme) -> npt.NDArray[np.int64]:
+    """Indices int64 (N,) of ``weights`` float64 (N,), which sum to 1: i comes N weights[i] times on average.
+
+    u: uniforms in [0, 1), one for each stratum ("stratified") or one in all ("systematic").
+    Source: Douc, Cappé, Moulines 2005, section 2.
+    """
+    count = len(weights)
+    shifts = u if scheme == "stratified" else np.repeat(u[:1], count)
+    cdf = np.cumsum(weights)
+    places = (np.arange(count) + shifts) / count * cdf[-1]
+    found = np.searchsorted(cdf, places, side="right")
+    last = int(np.flatnonzero(weights)[-1])
+    return np.minimum(found, last).astype(np.int64)

@@ -20,10 +20,10 @@ from structgen.sampling.mask import TokenMask
 from structgen.sampling.mcmc import Cut, mcmc, restart_with_weights
 from structgen.sampling.particles import AwrsProposal, Critic, LocalProposal, Proposal
 from structgen.sampling.prefix_trie import PrefixTrie
-from structgen.sampling.randomness import Randomness
+from structgen.sampling.randomness import Randomness, Scheme
 from structgen.sampling.result import Budget, ProgressCallback, SampleResult
 from structgen.sampling.run import Run
-from structgen.sampling.smc import Scheme, independent, smc
+from structgen.sampling.smc import independent, smc
 from structgen.sampling.target import LengthRule, Target, is_count
 from structgen.sampling.tries import by_trying
 from structgen.tokenizers import eos_ids_of

@@ -8,15 +8,12 @@ one particle nothing is resampled, and the law is that of `local`.
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from structgen.sampling.mask import TokenMask
 from structgen.sampling.particles import Critic, Particle, Particles, Proposal
-from structgen.sampling.prefix_trie import Float64
-from structgen.sampling.randomness import Randomness
+from structgen.sampling.randomness import Randomness, Scheme
 from structgen.sampling.result import (
     SampleResult,
     distortion,
@@ -26,24 +23,6 @@ from structgen.sampling.result import (
     normalised,
 )
 from structgen.sampling.run import Draw, Run, result_of
-
-Scheme = Literal["stratified", "systematic"]
-
-
-def ancestors(weights: Float64, u: Float64, scheme: Scheme) -> npt.NDArray[np.int64]:
-    """Indices int64 (N,) of ``weights`` float64 (N,), which sum to 1: i comes N weights[i] times on average.
-
-    u: uniforms in [0, 1), one for each stratum ("stratified") or one in all ("systematic").
-    Source: Douc, Cappé, Moulines 2005, section 2.
-    """
-    count = len(weights)
-    shifts = u if scheme == "stratified" else np.repeat(u[:1], count)
-    cdf = np.cumsum(weights)
-    places = (np.arange(count) + shifts) / count * cdf[-1]
-    found = np.searchsorted(cdf, places, side="right")
-    last = int(np.flatnonzero(weights)[-1])
-    return np.minimum(found, last).astype(np.int64)
-
 
 class Resampler:
     """Resamples a group of particles when its effective sample size is under ``threshold`` of its number."""
@@ -62,8 +41,7 @@ class Resampler:
         # half a particle's worth of room for rounding: equal weights have an ESS of N (1 - 1e-16)
         if effective_sample_size(log_weights) >= self._threshold * len(mine) * (1 - 1e-9):
             return
-        u = self._randomness.uniforms(len(mine) if self._scheme == "stratified" else 1)
-        parents = ancestors(normalised(log_weights), u, self._scheme)
+        parents = self._randomness.resampled(normalised(log_weights), self._scheme)
         particles.replace_group(group, [mine[i] for i in parents], log_mean(log_weights, len(mine)))
         self.resamplings += 1
 
