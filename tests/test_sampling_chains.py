@@ -55,7 +55,12 @@ def test_the_transition_matrix_keeps_the_target(tiny_support: Toy, cut: str) -> 
                 if chosen > 0 and y[:at] == x[:at] and len(y) >= at:
                     proposed = chosen * math.exp(sum(steps[y][2][at:]))
                     log_accept = log_acceptance(
-                        tuple(steps[x][0]), tuple(steps[x][1]), tuple(steps[y][0]), tuple(steps[y][1]), at, cut
+                        tuple(steps[x][0]),
+                        tuple(steps[x][1]),
+                        tuple(steps[y][0]),
+                        tuple(steps[y][1]),
+                        at,
+                        cut,
                     )
                     k[i, j] += proposed * math.exp(log_accept)
         k[i, i] += 1 - k[i].sum()
@@ -132,7 +137,13 @@ def test_smc_by_enumeration(scheme: Scheme) -> None:
         rules = GrammarConstraint(made.grammar)
         run = Run(model, rules, randomness, PrefixTrie(None), Budget(), 64)
         result = smc(
-            run, LocalProposal(randomness), n=None, particles=2, ess_threshold=0.95, scheme=scheme, critic=None
+            run,
+            LocalProposal(randomness),
+            n=None,
+            particles=2,
+            ess_threshold=0.95,
+            scheme=scheme,
+            critic=None,
         )
         total += branches.probability
         z += branches.probability * math.exp(result.log_z)
@@ -152,7 +163,6 @@ def target_of(made: Toy) -> Target:
 def test_local_by_enumeration() -> None:
     made = make_toy("choice", ["a", "ab", "b", "cab"], 5, seed=6)
     total = sum(
-        math.exp(sum(local) + sum(allowed))
-        for allowed, _, local in (steps_of(made, w) for w in made.target)
+        math.exp(sum(local) + sum(allowed)) for allowed, _, local in (steps_of(made, w) for w in made.target)
     )
     assert total == pytest.approx(made.z, rel=1e-12)

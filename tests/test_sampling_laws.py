@@ -37,13 +37,18 @@ def toy(name: str) -> Toy:
 
 def run(made: Toy, method: str, n: int | None, seed: int = 0, **options: Any) -> SampleResult:
     generator = torch.Generator().manual_seed(seed)
-    return sample(**{**made.arguments(), "batch_size": 256, **options}, method=method, n=n, generator=generator)
+    return sample(
+        **{**made.arguments(), "batch_size": 256, **options}, method=method, n=n, generator=generator
+    )
 
 
 def has_the_law(sequences: Any, target: dict[tuple[int, ...], float]) -> bool:
     mean, deviation = expected_tv(target, len(sequences))
     counts = counts_of(sequences)
-    return abs(tv_distance(counts, target) - mean) <= 4 * deviation and abs(pooled_chi_square(counts, target)) <= 4
+    return (
+        abs(tv_distance(counts, target) - mean) <= 4 * deviation
+        and abs(pooled_chi_square(counts, target)) <= 4
+    )
 
 
 @pytest.mark.parametrize("name", GRAMMARS)
@@ -92,7 +97,9 @@ def test_the_weights_are_exact(name: str) -> None:
     """By enumeration: the probability to draw w times its weight is P(w), and these add up to Z."""
     made = toy(name)
     result = run(made, "local", 4_000)
-    seen = dict(zip(result.sequences, zip(result.logp_proposal, result.log_weights, strict=True), strict=True))
+    seen = dict(
+        zip(result.sequences, zip(result.logp_proposal, result.log_weights, strict=True), strict=True)
+    )
     for w, (log_q, log_weight) in seen.items():
         assert math.exp(log_q + log_weight) == pytest.approx(made.target[w] * made.z, rel=1e-9)
 
@@ -137,7 +144,9 @@ def test_smc_draws(resampling: str) -> None:
     local = tv_distance(counts_of(run(made, "local", 1_000).sequences), made.target)
     assert tv <= local / 4
     assert abs(result.log_z - math.log(made.z)) <= 4 * result.log_z_stderr
-    population = run(made, "smc", None, particles=4_000, batch_size=4_000, resampling=resampling, ess_threshold=0.02)
+    population = run(
+        made, "smc", None, particles=4_000, batch_size=4_000, resampling=resampling, ess_threshold=0.02
+    )
     assert not has_the_law(population.sequences, made.target)  # dropped weights: the negative control
     weighted = tv_distance(counts_of(population.sequences, population.weights), made.target)
     assert weighted <= 0.06

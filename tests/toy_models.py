@@ -162,7 +162,9 @@ def counts_of(sequences: Any, weights: Any = None) -> dict[tuple[int, ...], floa
     return counts
 
 
-def expected_tv(target: dict[tuple[int, ...], float], n: int, seed: int = 0, runs: int = 200) -> tuple[float, float]:
+def expected_tv(
+    target: dict[tuple[int, ...], float], n: int, seed: int = 0, runs: int = 200
+) -> tuple[float, float]:
     """Mean and standard deviation of the TV distance that n independent exact draws have."""
     p = np.array(list(target.values()))
     counts = np.random.default_rng(seed).multinomial(n, p / p.sum(), size=runs)

@@ -22,6 +22,7 @@ from structgen.cli.failures import (
 )
 from structgen.cli.generate import generate
 from structgen.cli.info import grammars, info
+from structgen.cli.sample import sample
 from structgen.errors import StructgenError
 
 app = typer.Typer(
@@ -35,6 +36,7 @@ app = typer.Typer(
 app.command("compile")(compile_grammar)
 app.command("check")(check)
 app.command("generate")(generate)
+app.command("sample")(sample)
 app.command("info")(info)
 app.command("grammars")(grammars)
 app.command("demo")(demo)
@@ -62,7 +64,7 @@ def structgen(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
 )
 def bench(context: typer.Context) -> None:
-    """Measure structgen and its peers: maskbench, apply, cold, plot (each with --help)."""
+    """Measure structgen and its peers: maskbench, apply, cold, sampling, plot (each with --help)."""
     try:
         from structgen_bench.cli import app as benchmarks
     except ImportError as error:

@@ -6,9 +6,9 @@ import math
 from typing import Final
 
 from structgen.sampling.particles import Proposal
+from structgen.sampling.randomness import Scheme
 from structgen.sampling.result import Budget, SampleResult
 from structgen.sampling.run import Run
-from structgen.sampling.randomness import Scheme
 from structgen.sampling.smc import smc
 from structgen.sampling.tries import Tries, collect
 
@@ -45,7 +45,7 @@ def auto(
             if pilot.tries and run.is_spent():
                 break
             pilot.round(_ENOUGH)
-            run.report("auto: pilot", pilot.accepted, _ENOUGH, pilot.tries)
+            run.report("auto: pilot", min(pilot.accepted, _ENOUGH), _ENOUGH, pilot.tries)
             spent = run.model.forwards.physical
             if pilot.accepted >= _ENOUGH:
                 feasible = spent + n * spent / pilot.accepted <= forwards

@@ -60,7 +60,7 @@ class Row:
 
 
 class RowPool:
-    """A pool over a `Row`, which it leaves as it is. A draw costs O(log V) as long as half the mass is left."""
+    """A pool over a `Row`, which it leaves as it is. A draw costs O(log V) while half the mass is left."""
 
     __slots__ = ("_cdf", "_out", "_out_mass", "_randomness", "_removed", "_row", "_total")
 

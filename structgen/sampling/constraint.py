@@ -119,7 +119,7 @@ class CheckedState:
 
 
 class CheckedGrammar:
-    """A compiled grammar that is asked about single tokens, as if its masks were too dear; asks are counted."""
+    """A compiled grammar that is asked about single tokens, as if masks were too dear; asks are counted."""
 
     is_exact = False
 

@@ -38,9 +38,7 @@ class _Row:
 class GuidedScores:
     """Rewrites scores step by step, and learns from what `generate` draws."""
 
-    def __init__(
-        self, grammars: Sequence[CompiledGrammar], method: GuidedMethod, temperature: float
-    ) -> None:
+    def __init__(self, grammars: Sequence[CompiledGrammar], method: GuidedMethod, temperature: float) -> None:
         self._constraints = [GrammarConstraint(grammar) for grammar in grammars]
         self._method = method
         # the length is generate's: a text that it cuts off is rejected, and nothing is learned from that
@@ -79,13 +77,11 @@ class GuidedScores:
             known = [node.is_visited for node in nodes]  # before any of them is visited: rows share nodes
             for row, node, was_known, allowed in zip(going, nodes, known, masked, strict=True):
                 self._visit(self._rows[row].trie, node, allowed)
-                out[row] = (
-                    _by_bounds(node, allowed) if was_known or self._method == "asap" else logp[row]
-                )
+                out[row] = _by_bounds(node, allowed) if was_known or self._method == "asap" else logp[row]
         return (self._target.temperature * out).to(scores.dtype)
 
     def accepted(self, ids: npt.NDArray[np.int64]) -> list[bool]:
-        """Which rows of the call's final ids int64 (rows, length) are complete, valid texts. Ends the call."""
+        """Which rows of the call's final ids int64 (rows, length) are complete, valid texts; ends it."""
         if self._ids is not None and ids.shape[1] > self._ids.shape[1]:
             self._follow(ids[:, : self._ids.shape[1] + 1])
         if len(ids) != len(self._rows):
@@ -116,8 +112,8 @@ class GuidedScores:
         self.reset()
         self._ids = ids
         self._rows = []
-        for row, prompt in enumerate(ids):
-            which = row * len(self._constraints) // len(ids)
+        for place, prompt in enumerate(ids):
+            which = place * len(self._constraints) // len(ids)
             key = (which, hashlib.blake2b(prompt.tobytes(), digest_size=16).digest())
             if key not in self._tries:
                 self._tries[key] = PrefixTrie(self._constraints[which].start())
@@ -152,9 +148,7 @@ class GuidedScores:
         p = masked.exp()
         top = torch.topk(p, min(ROW_LENGTH, len(p)))
         kept = top.values > 0
-        trie.visit(
-            node, top.indices[kept].cpu().numpy(), top.values[kept].cpu().numpy(), float(p.sum()), 0.0
-        )
+        trie.visit(node, top.indices[kept].cpu().numpy(), top.values[kept].cpu().numpy(), float(p.sum()), 0.0)
         if int((p > 0).sum()) == int(kept.sum()):
             node.rest = 0.0
 

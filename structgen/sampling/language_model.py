@@ -140,7 +140,7 @@ class LanguageModel:
     def run(
         self, ids: torch.Tensor, layers: list[tuple[torch.Tensor, torch.Tensor]]
     ) -> tuple[torch.Tensor, list[tuple[torch.Tensor, torch.Tensor]]]:
-        """One call of the model: the logits after the last of ``ids`` (rows, length), and all keys and values.
+        """One call of the model: the logits after the last of ``ids`` (rows, length), all keys and values.
 
         ``layers``: what came before ``ids``; where the model keeps no cache that can be shared, ``ids`` are
         the whole rows.
@@ -148,7 +148,7 @@ class LanguageModel:
         options: dict[str, Any] = {"logits_to_keep": 1} if self._last_only else {}
         with torch.no_grad():
             if self.keeps_cache:
-                cache = transformers.DynamicCache(layers or None)
+                cache: Any = transformers.DynamicCache(layers or None)
                 output = self.model(input_ids=ids, past_key_values=cache, use_cache=True, **options)
                 after = [(layer.keys, layer.values) for layer in cache.layers]
             else:
@@ -216,7 +216,7 @@ class Rows:
         return model.target.log_probabilities(logits), Rows(model, prefixes, after)
 
     def keep(self) -> list[KeptRow | None]:
-        """Set aside the keys and values of each row's last token, for `advance` of later rows to join with."""
+        """Set aside the keys and values of each row's last token, for later rows to join with."""
         if not self._layers or len({layer.shape for pair in self._layers for layer in pair}) != 1:
             return [None] * len(self.prefixes)
         # clone: a view of the last position would hold on to all of them

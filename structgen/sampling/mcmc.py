@@ -45,7 +45,8 @@ def cut_probabilities(entropies: tuple[float, ...], cut: Cut) -> Float64:
     """c(i | x) float64 (steps,). "priority": in proportion to the entropy at the step."""
     count = len(entropies)
     if cut == "restart":
-        return np.eye(1, count)[0]
+        first: Float64 = np.eye(1, count)[0]
+        return first
     weights = np.array(entropies) if cut == "priority" else np.ones(count)
     weights = np.maximum(weights, 0.0)
     if weights.sum() <= 0:

@@ -89,9 +89,7 @@ class AwrsProposal:
         tokens, log_weights = [], np.full(len(row_of), -math.inf)
         for place, row in enumerate(row_of):
             token, weight = (
-                awrs.weighted_token(
-                    rows[row], self._checker(states[row]), self._randomness, self._variant
-                )
+                awrs.weighted_token(rows[row], self._checker(states[row]), self._randomness, self._variant)
                 if row in rows
                 else (None, 0.0)
             )
@@ -103,9 +101,7 @@ class AwrsProposal:
     def _checker(self, state: State) -> Callable[[int], bool]:
         def is_valid(token: int) -> bool:
             return (
-                state.is_complete()
-                if token == self._stop
-                else self._mask.extended(state, token) is not None
+                state.is_complete() if token == self._stop else self._mask.extended(state, token) is not None
             )
 
         return is_valid
@@ -184,9 +180,7 @@ class Particles:
         """Put copies of ``parents``, all of the same weight, in the place of a group's particles."""
         places = [place for place, particle in enumerate(self.all) if particle.group == group]
         for place, parent in zip(places, parents, strict=True):
-            self.all[place] = replace(
-                parent, log_weight=log_weight, log_allowed=list(parent.log_allowed)
-            )
+            self.all[place] = replace(parent, log_weight=log_weight, log_allowed=list(parent.log_allowed))
 
     def _extend(
         self,

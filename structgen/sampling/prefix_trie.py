@@ -148,8 +148,10 @@ class PrefixTrie:
                 raise StateError(what, identity[what][:12], expected[:12])
         self.identity |= identity
 
-    def visit(self, node: Node, ids: npt.NDArray[np.int64], p: Float64, allowed: float, entropy: float) -> None:
-        """Give a node its row. ids, p (k,): the likeliest tokens that may follow; ``allowed``: mass of all."""
+    def visit(
+        self, node: Node, ids: npt.NDArray[np.int64], p: Float64, allowed: float, entropy: float
+    ) -> None:
+        """Give a node its row. ids, p (k,): the likeliest that may follow; ``allowed``: mass of all."""
         node.ids = ids.astype(np.int32)
         node.p = p.astype(np.float64)
         node.mass = node.p.copy()
@@ -226,8 +228,8 @@ class PrefixTrie:
             if theirs.ids is None:
                 mine.bound = min(mine.bound, theirs.bound)
             for token, child in theirs.children.items():
-                p = theirs.probability(token)
-                pairs.append((self.child(mine, token, p, child.state), child))
+                probability = theirs.probability(token)
+                pairs.append((self.child(mine, token, probability, child.state), child))
         self.update(changed)
 
     def _forget(self) -> None:

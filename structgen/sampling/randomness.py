@@ -91,9 +91,7 @@ class Randomness:
             if len(allowed):
                 after = allowed[allowed >= tokens[place]]
                 tokens[place] = int(after[0] if len(after) else allowed[-1])
-        return [
-            token if log_mass[row] > -math.inf else -1 for token, row in zip(tokens, row_of, strict=True)
-        ]
+        return [token if log_mass[row] > -math.inf else -1 for token, row in zip(tokens, row_of, strict=True)]
 
 
 def index_at(cdf: npt.NDArray[Any], u: float) -> int:
@@ -117,4 +115,5 @@ def ancestors(weights: Float64, u: Float64, scheme: Scheme) -> npt.NDArray[np.in
     places = (np.arange(count) + shifts) / count * cdf[-1]
     found = np.searchsorted(cdf, places, side="right")
     last = int(np.flatnonzero(weights)[-1])
-    return np.minimum(found, last).astype(np.int64)
+    parents: npt.NDArray[np.int64] = np.minimum(found, last).astype(np.int64)
+    return parents

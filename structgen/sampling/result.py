@@ -18,7 +18,7 @@ from structgen.sampling.target import LengthRule, is_count
 Float64 = npt.NDArray[np.float64]
 
 # exact-iid           the texts are independent draws from the target; all weights are equal
-# weighted-unbiased   each text with its weight: E[weight f(text)] = Z E_target[f]; without the weights, biased
+# weighted-unbiased   each text with its weight: E[weight f(text)] = Z E_target[f]; biased without
 # asymptotic          the law of the texts goes to the target with the number of draws (asap) or steps (mcmc)
 # biased              the texts follow another law than the target; what log_weights holds corrects it
 Guarantee = Literal["biased", "asymptotic", "weighted-unbiased", "exact-iid"]
@@ -126,7 +126,7 @@ class SampleResult:
         return normalised(self.log_weights)
 
     def resample(self, count: int, generator: torch.Generator | None = None) -> list[str]:
-        """``count`` texts by weight, with replacement: draws of equal weight (sampling-importance-resampling)."""
+        """``count`` texts by weight, with replacement: of equal weight (importance resampling)."""
         if not is_count(count):
             raise OptionError("count", count, "a positive int")
         weights = self.weights
@@ -141,7 +141,8 @@ def normalised(log_weights: Float64) -> Float64:
     if not len(log_weights) or not np.isfinite(best := log_weights.max()):
         return np.zeros(len(log_weights))
     weights: Float64 = np.exp(log_weights - best)
-    return weights / weights.sum()
+    weights /= weights.sum()
+    return weights
 
 
 def log_mean(log_values: Float64, count: int) -> float:

@@ -107,9 +107,7 @@ def sample(
     trie.prompt_cache = language_model.cache
     if method == "awrs" and isinstance(rules, GrammarConstraint):
         rules = CheckedGrammar(rules)
-    run = Run(
-        language_model, rules, Randomness(generator), trie, budget, batch_size, progress, rules.checks
-    )
+    run = Run(language_model, rules, Randomness(generator), trie, budget, batch_size, progress, rules.checks)
     mask = TokenMask(target)
     proposal: Proposal = (
         LocalProposal(run.randomness)
@@ -139,10 +137,8 @@ def sample(
             )
 
 
-def identity_of(
-    model: Any, prompt: Sequence[int], constraint: Constraint, target: Target
-) -> dict[str, str]:
-    """What a prefix trie belongs to, by parts: digests of the model, the prompt, the constraint, the target."""
+def identity_of(model: Any, prompt: Sequence[int], constraint: Constraint, target: Target) -> dict[str, str]:
+    """What a prefix trie belongs to: digests of the model, the prompt, the constraint, the target."""
     return {
         "model": model_digest(model),
         "prompt": hashlib.blake2b(repr(list(prompt)).encode(), digest_size=16).hexdigest(),
@@ -152,7 +148,7 @@ def identity_of(
 
 
 def model_digest(model: Any) -> str:
-    """Hash of a model's parameters and buffers: names, shapes, and up to 256 values of each, evenly spaced."""
+    """Hash of a model's parameters and buffers: names, shapes, about 256 values of each."""
     content = hashlib.blake2b(digest_size=16)
     for name, tensor in sorted(model.state_dict().items()):
         flat = tensor.detach().reshape(-1)
@@ -162,7 +158,9 @@ def model_digest(model: Any) -> str:
     config = getattr(model, "config", None)
     if config is not None and hasattr(config, "to_dict"):
         # where it was loaded from, by which version and in which attention kernel: not the model's content
-        told = {key: value for key, value in config.to_dict().items() if not key.startswith(("_", "transformers"))}
+        told = {
+            key: value for key, value in config.to_dict().items() if not key.startswith(("_", "transformers"))
+        }
         content.update(json.dumps(told, sort_keys=True, default=str).encode())
     return content.hexdigest()
 
@@ -202,10 +200,14 @@ def _check_options(
         if value not in allowed:
             raise OptionError(name, value, f"one of {', '.join(allowed)}")
     counts = {"particles": particles, "mcmc_steps": mcmc_steps, "batch_size": batch_size}
-    for name, value in (counts if n is None else {"n": n, **counts}).items():
-        if not is_count(value):
-            raise OptionError(name, value, "a positive int")
-    if isinstance(ess_threshold, bool) or not isinstance(ess_threshold, int | float) or not 0 <= ess_threshold <= 1:
+    for name, number in (counts if n is None else {"n": n, **counts}).items():
+        if not is_count(number):
+            raise OptionError(name, number, "a positive int")
+    if (
+        isinstance(ess_threshold, bool)
+        or not isinstance(ess_threshold, int | float)
+        or not 0 <= ess_threshold <= 1
+    ):
         raise OptionError("ess_threshold", ess_threshold, "a number from 0 (never resample) to 1")
 
 
@@ -217,7 +219,9 @@ def _check_objects(critic: Any, generator: Any, budget: Any, state: Any, progres
     for name, (value, expected) in functions.items():
         if value is not None and not isinstance(value, Callable):  # type: ignore[arg-type]  # an ABC
             raise OptionError(name, value, expected)
-    if generator is not None and (not isinstance(generator, torch.Generator) or generator.device.type != "cpu"):
+    if generator is not None and (
+        not isinstance(generator, torch.Generator) or generator.device.type != "cpu"
+    ):
         raise OptionError("generator", generator, "a torch.Generator of the CPU, for any device of the model")
     if not isinstance(budget, Budget):
         raise OptionError("budget", budget, "a structgen.Budget")
@@ -237,8 +241,8 @@ def _check_fit(method: str, rules: Constraint, critic: Any, cut: str) -> None:
         raise OptionError(
             "method",
             method,
-            "awrs, smc, cars, rejection, mcmc or auto with a predicate: this one needs the mask of all tokens, "
-            "which would ask the predicate about each of them",
+            "awrs, smc, cars, rejection, mcmc or auto with a predicate: this one needs the mask of all "
+            "tokens, which would ask the predicate about each of them",
         )
     if not rules.is_exact and method == "mcmc" and cut != "restart":
         raise OptionError(

@@ -24,6 +24,7 @@ from structgen.sampling.result import (
 )
 from structgen.sampling.run import Draw, Run, result_of
 
+
 class Resampler:
     """Resamples a group of particles when its effective sample size is under ``threshold`` of its number."""
 
@@ -139,9 +140,7 @@ def smc(
         draws = []
         for group, each, log_mass in zip(groups, weights, log_zs.tolist(), strict=True):
             if log_mass > -math.inf:
-                draws.append(
-                    draw_of_particle(group[run.randomness.index(normalised(each))], log_mass)
-                )
+                draws.append(draw_of_particle(group[run.randomness.index(normalised(each))], log_mass))
     for draw in draws:
         draw.log_proposal = math.nan  # resampling makes it the law of the whole population
     return result_of(

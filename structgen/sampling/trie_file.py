@@ -74,7 +74,9 @@ def load_trie(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> 
     count = len(arrays["parent"])
     sizes = {len(arrays[name]) for name in ("token", "bound", "visited", "rest", "allowed", "entropy")}
     parent, begin = arrays["parent"], arrays["begin"]
-    ordered = count > 0 and parent[0] == -1 and bool(np.all((parent[1:] >= 0) & (parent[1:] < np.arange(1, count))))
+    ordered = (
+        count > 0 and parent[0] == -1 and bool(np.all((parent[1:] >= 0) & (parent[1:] < np.arange(1, count))))
+    )
     sound = (
         ordered
         and sizes == {count}

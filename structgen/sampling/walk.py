@@ -33,7 +33,7 @@ class Walk:
     """One try, from ``begin`` tokens on. ``nodes``: those passed, the first one included.
 
     ending: None while it goes on; "stop", "cut" (by the length, which counts), or "rejected".
-    logp: of the model, float, of all tokens drawn and the stop; log_proposal: of the law they were drawn from;
+    logp: of the model, float, of all tokens drawn and the stop; log_proposal: of the law of the draws;
     log_allowed: sum of log Z_t, the mass that the mask left at each step.
     """
 
@@ -220,7 +220,9 @@ class Walker:
             self._draw_visited(walk, policy)
             return
         weights = node.mass if policy in ("cars", "asap") else node.p
-        total = float(weights.sum()) + node.rest + (max(0.0, 1 - node.allowed) if policy == "rejection" else 0)
+        total = (
+            float(weights.sum()) + node.rest + (max(0.0, 1 - node.allowed) if policy == "rejection" else 0)
+        )
         log_p = float(masked[tokens[0]])
         self._step(walk, tokens[0], math.exp(log_p), log_p - math.log(total))
 
