@@ -10,6 +10,7 @@ import typer
 from structgen_bench.cold import cold
 from structgen_bench.maskbench import maskbench
 from structgen_bench.plot import plot
+from structgen_bench.sampling import sampling
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -19,6 +20,7 @@ app = typer.Typer(
 )
 app.command()(maskbench)
 app.command()(cold)
+app.command()(sampling)
 app.command()(plot)
 
 
