@@ -1,7 +1,7 @@
 """structgen beside genlm-control: the same model, prompt, constraint and number of particles.
 
 genlm-control runs in an environment of its own (`genlm_probe.py`, by that environment's Python). Accuracy
-is the error of the estimate of Z over runs, against a reference of 20,000 weighted draws.
+is the error of the estimate of Z over runs, against a reference of 20 larger populations.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ class _Quoted:
 
     regex = '"[a-z ]{1,8}"'
     max_tokens = 14
+    reference = 500  # particles of each of 20 populations
 
     def check(self, prefix: str) -> bool:
         return re.fullmatch(r'("([a-z ]{0,8}|[a-z ]{1,8}"))?', prefix) is not None
@@ -40,6 +41,7 @@ class _Sentence:
 
     regex = r" [a-z ]{1,40}\."
     max_tokens = 50
+    reference = 40
 
     def check(self, prefix: str) -> bool:
         return re.fullmatch(r"( ([a-z ]{0,40}|[a-z ]{1,40}\.))?", prefix) is not None
@@ -77,7 +79,7 @@ def _case(
         "model": network, "tokenizer": tokenizer, "prompt": prompt, "max_new_tokens": rules.max_tokens,
     }  # fmt: skip
     reference = sample(
-        **common, constraint=grammar, method="smc", n=20, particles=1_000, batch_size=1_000,
+        **common, constraint=grammar, method="smc", n=20, particles=rules.reference, batch_size=1_000,
         generator=torch.Generator().manual_seed(99),
     )  # fmt: skip
     figures: dict[str, Any] = {

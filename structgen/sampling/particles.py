@@ -48,9 +48,12 @@ class Proposal(Protocol):
     """How a next token is drawn."""
 
     def propose(
-        self, logp: torch.Tensor, masked: torch.Tensor, states: Sequence[State], row_of: Sequence[int]
+        self, masked: torch.Tensor, states: Sequence[State], row_of: Sequence[int]
     ) -> tuple[list[int], Float64]:
-        """A token for each entry of ``row_of``, -1 for none, and the log of its weight float64 (n,)."""
+        """A token for each entry of ``row_of``, -1 for none, and the log of its weight float64 (n,).
+
+        masked: log P under the mask, float64 (rows, width).
+        """
 
 
 class LocalProposal:
@@ -60,7 +63,7 @@ class LocalProposal:
         self._randomness = randomness
 
     def propose(
-        self, logp: torch.Tensor, masked: torch.Tensor, states: Sequence[State], row_of: Sequence[int]
+        self, masked: torch.Tensor, states: Sequence[State], row_of: Sequence[int]
     ) -> tuple[list[int], Float64]:
         tokens, mass = self._randomness.tokens(masked, row_of)
         return tokens, mass[list(row_of)]
@@ -78,7 +81,7 @@ class AwrsProposal:
         self._variant = variant
 
     def propose(
-        self, logp: torch.Tensor, masked: torch.Tensor, states: Sequence[State], row_of: Sequence[int]
+        self, masked: torch.Tensor, states: Sequence[State], row_of: Sequence[int]
     ) -> tuple[list[int], Float64]:
         best = masked.amax(dim=1)
         alive = torch.isfinite(best)
@@ -143,10 +146,9 @@ class Particles:
         """One more token for each particle that has not ended."""
         going = self.going
         self._model.forwards.logical += len(going)
-        masked = self._logp.clone()
-        self._mask.apply_(masked, self._states, [self.depth] * len(self._states))
+        self._mask.apply_(self._logp, self._states, [self.depth] * len(self._states))
         row_of = [particle.row for particle in going]
-        tokens, log_weights = self._proposal.propose(self._logp, masked, self._states, row_of)
+        tokens, log_weights = self._proposal.propose(self._logp, self._states, row_of)
         chosen = self._logp[row_of, [max(token, 0) for token in tokens]].tolist()
         after: dict[tuple[int, int], State] = {}
         for particle, token, logp, log_weight in zip(

@@ -53,20 +53,14 @@ class Randomness:
         Rows need not be normalised; -inf is never drawn. Returns the tokens, -1 for a row without any mass,
         and log of each row's mass float64 (rows,).
         """
+        u = self.uniforms(len(row_of))
+        if logp.device.type == "cpu":
+            return _tokens_of_rows(logp.numpy(), row_of, u)
         best = logp.amax(dim=1, keepdim=True)
         alive = torch.isfinite(best[:, 0])
         cdf = torch.exp(logp - torch.where(alive[:, None], best, 0.0)).cumsum_(dim=1)
-        total = cdf[:, -1]
-        log_mass = (best[:, 0] + total.log()).cpu().numpy()
+        log_mass = (best[:, 0] + cdf[:, -1].log()).cpu().numpy()
         log_mass = np.where(alive.cpu().numpy(), log_mass, -math.inf)
-        u = self.uniforms(len(row_of))
-        if cdf.device.type == "cpu":
-            functions = cdf.numpy()
-            tokens = [
-                index_at(functions[row], value) if log_mass[row] > -math.inf else -1
-                for row, value in zip(row_of, u.tolist(), strict=True)
-            ]
-            return tokens, log_mass
         return self._tokens_on_device(logp, cdf, row_of, u, log_mass), log_mass
 
     def _tokens_on_device(
@@ -92,6 +86,26 @@ class Randomness:
                 after = allowed[allowed >= tokens[place]]
                 tokens[place] = int(after[0] if len(after) else allowed[-1])
         return [token if log_mass[row] > -math.inf else -1 for token, row in zip(tokens, row_of, strict=True)]
+
+
+def _tokens_of_rows(logp: Float64, row_of: Sequence[int], u: Float64) -> tuple[list[int], Float64]:
+    """`Randomness.tokens` for numpy rows. Only what has mass is looked at: after a mask that is little."""
+    tokens = [-1] * len(row_of)
+    log_mass = np.full(len(logp), -math.inf)
+    places: dict[int, list[int]] = {}
+    for place, row in enumerate(row_of):
+        places.setdefault(row, []).append(place)
+    for row, values in enumerate(logp):
+        ids = np.flatnonzero(values > -math.inf)
+        if not len(ids):
+            continue
+        allowed = values[ids]
+        best = float(allowed.max())
+        cdf = np.cumsum(np.exp(allowed - best))
+        log_mass[row] = best + math.log(float(cdf[-1]))
+        for place in places.get(row, ()):
+            tokens[place] = int(ids[index_at(cdf, float(u[place]))])
+    return tokens, log_mass
 
 
 def index_at(cdf: npt.NDArray[Any], u: float) -> int:
