@@ -18,7 +18,7 @@ import time
 async def main() -> None:
     import numpy as np
     import torch
-    from genlm.control import AWRS, BoolFSA, EOS, PromptedLLM, direct_token_sampler
+    from genlm.control import AWRS, EOS, BoolFSA, PromptedLLM, direct_token_sampler
 
     model, prompt, regex, particles, runs, max_tokens, method = sys.argv[1:]
     torch.set_num_threads(1)

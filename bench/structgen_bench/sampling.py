@@ -151,8 +151,12 @@ def distance_table(figures: dict[str, Any]) -> Table:
             "" if row["kl_estimate"] is None else f"{row['kl_estimate']:.2f}",
         )  # fmt: skip
     exact = figures["exact_draws"]
-    table.add_row("exact draws (expected)", "", "", f"{exact['tv']:.3f}", "", f"{exact['kl_plug_in']:.2f}", "")
-    table.add_row("rejection (expected)", f"{figures['rejection']['physical_expected']:.3g}", "", "", "", "", "")
+    table.add_row(
+        "exact draws (expected)", "", "", f"{exact['tv']:.3f}", "", f"{exact['kl_plug_in']:.2f}", ""
+    )
+    table.add_row(
+        "rejection (expected)", f"{figures['rejection']['physical_expected']:.3g}", "", "", "", "", ""
+    )
     return table
 
 
@@ -176,7 +180,9 @@ def draw(problems: list[dict[str, Any]], target: Path) -> None:
         matplotlib.use("Agg")
         from matplotlib import pyplot
     except ImportError as error:
-        raise BenchError("pictures need matplotlib, which is not installed", "pip install matplotlib") from error
+        raise BenchError(
+            "pictures need matplotlib, which is not installed", "pip install matplotlib"
+        ) from error
     columns = min(3, len(problems))
     rows = math.ceil(len(problems) / columns)
     figure, axes = pyplot.subplots(

@@ -227,7 +227,9 @@ class _StopAfter:
             raise KeyboardInterrupt
 
 
-def adapt(model: Any, tokenizer: Any, data: Path, *, steps: int, prompt_tokens: int, seed: int) -> list[float]:
+def adapt(
+    model: Any, tokenizer: Any, data: Path, *, steps: int, prompt_tokens: int, seed: int
+) -> list[float]:
     """Teach the embedded model what SyGuS solutions look like, so that Z is not absurdly small.
 
     From the worked examples in the prompts (their last question has no solution and is left out). Returns
@@ -240,7 +242,9 @@ def adapt(model: Any, tokenizer: Any, data: Path, *, steps: int, prompt_tokens: 
             (question, "(define-fun" + solution)
             for path in data.glob("*/*.txt")
             for question, solution in re.findall(
-                r"(\(synth-fun.*?Solution:\n)\(define-fun([^\n]*)", path.read_text(encoding="utf-8"), re.DOTALL
+                r"(\(synth-fun.*?Solution:\n)\(define-fun([^\n]*)",
+                path.read_text(encoding="utf-8"),
+                re.DOTALL,
             )
         }
     )

@@ -50,7 +50,9 @@ class _Sentence:
         return re.fullmatch(self.regex, text) is not None
 
 
-def compare(python: Path, default: tuple[Any, Any, Path], toy: Path | None, runs: int) -> list[dict[str, Any]]:
+def compare(
+    python: Path, default: tuple[Any, Any, Path], toy: Path | None, runs: int
+) -> list[dict[str, Any]]:
     """Both libraries on the embedded model, and on a model of four layers over 50,000 ids (its folder)."""
     from structgen.model import load
 
@@ -60,14 +62,19 @@ def compare(python: Path, default: tuple[Any, Any, Path], toy: Path | None, runs
     if toy is not None:
         network, tokenizer = load(toy)
         prompt = tokenizer("A sentence:")["input_ids"]
-        results.append(
-            _case("4 layers, 50k ids", network, tokenizer, toy, prompt, _Sentence(), python, runs)
-        )
+        results.append(_case("4 layers, 50k ids", network, tokenizer, toy, prompt, _Sentence(), python, runs))
     return results
 
 
 def _case(
-    name: str, network: Any, tokenizer: Any, folder: Path, prompt: list[int], rules: Any, python: Path, runs: int
+    name: str,
+    network: Any,
+    tokenizer: Any,
+    folder: Path,
+    prompt: list[int],
+    rules: Any,
+    python: Path,
+    runs: int,
 ) -> dict[str, Any]:
     import torch
 
@@ -94,7 +101,10 @@ def _case(
     from structgen.sampling import PredicateConstraint
 
     asked = PredicateConstraint(rules.check, grammar.vocabulary, accepts=rules.accepts)
-    for label, constraint in (("structgen smc, grammar", grammar), ("structgen smc, awrs on a predicate", asked)):
+    for label, constraint in (
+        ("structgen smc, grammar", grammar),
+        ("structgen smc, awrs on a predicate", asked),
+    ):
         runs_of_it = []
         for seed in range(runs + 1):
             begin = time.perf_counter()
