@@ -20,6 +20,7 @@ from typing import Any
 from structgen_bench.errors import BenchError
 
 REFERENCE_DRAWS = 4_000
+MEASURED_FROM = 1e-3  # of Z: below it plain rejection is not run to its end
 UNSEEN = (-1,)  # stands for all texts that the long run did not draw
 
 Target = dict[tuple[int, ...], float]
@@ -38,7 +39,7 @@ class Problem:
 class Setting:
     """A method with its options. ``skip``: draws at the beginning that only teach (asap)."""
 
-    method: str
+    method: Any  # of structgen.sample
     label: str
     options: dict[str, Any]
     skip: int = 0
@@ -141,14 +142,14 @@ def measure_problem(
     from structgen import sample
     from structgen.sampling import PrefixTrie
 
-    common = {
+    common: dict[str, Any] = {
         "model": model,
         "tokenizer": tokenizer,
         "constraint": compiler.gbnf(problem.grammar),
         "prompt": problem.prompt,
         "max_new_tokens": max_new_tokens,
     }
-    target, facts, reference = exact_target(common, seed)
+    target, facts, _ = exact_target(common, seed)
     rows = []
     for setting in SETTINGS:
         trie = PrefixTrie(None)
@@ -163,7 +164,7 @@ def measure_problem(
         diagnostics = result.diagnostics
         even = [1 / max(1, len(result))] * len(result)
         tv, kl = distances(shares(result, facts["log_z"], even), target)
-        row = {
+        row: dict[str, Any] = {
             "label": setting.label,
             "method": setting.method,
             "guarantee": result.guarantee,
@@ -182,7 +183,7 @@ def measure_problem(
             row["tv_weighted"] = distances(by_weight, target)[0]
         rows.append(row)
     floor = expected(target, n, seed)
-    by_label = {row["label"]: row for row in rows}
+    by_label: dict[str, dict[str, Any]] = {row["label"]: row for row in rows}
     rejection = rejection_cost(common, math.exp(facts["log_z"]), n, seed)
     cars = by_label["cars"]["physical"]
     return {
@@ -213,7 +214,11 @@ def rejection_cost(common: dict[str, Any], z: float, n: int, seed: int) -> dict[
         budget=Budget(forwards=10**9), progress=_StopAfter(2_000),
     ).diagnostics  # fmt: skip
     each = tried.forwards_logical / tried.tries
-    return {"passes_a_try": each, "tries_expected": n / z, "physical_expected": each * n / z}
+    cost = {"passes_a_try": each, "tries_expected": n / z, "physical_expected": each * n / z}
+    if z > MEASURED_FROM:
+        whole = sample(**common, method="rejection", n=n, generator=torch.Generator().manual_seed(seed))
+        cost["physical_measured"] = whole.diagnostics.forwards_logical
+    return cost
 
 
 class _StopAfter:

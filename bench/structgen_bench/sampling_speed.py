@@ -49,7 +49,7 @@ def awrs_checks(seed: int, tokens: int = 300) -> list[dict[str, Any]]:
 
                     begin = time.perf_counter()
                     row = awrs.Row(torch.exp(logp).numpy())
-                    awrs.weighted_token(row, is_valid, randomness, variant)  # type: ignore[arg-type]
+                    awrs.weighted_token(row, is_valid, randomness, variant)
                     times.append(time.perf_counter() - begin)
                     counts.append(asked)
                 rows.append(
@@ -108,7 +108,7 @@ def grammar_checker(compiler: Any, vocabulary: Any, seed: int, tokens: int = 200
         def is_valid(token: int) -> bool:
             nonlocal asked
             asked += 1
-            return matcher.fork().accept(token)
+            return bool(matcher.fork().accept(token))
 
         begin = time.perf_counter()
         awrs.weighted_token(awrs.Row(p), is_valid, randomness, "recursive")
@@ -137,13 +137,14 @@ def local_overhead(tokenizer: Any, compiler: Any, seed: int, rounds: int = 5) ->
 
     torch.manual_seed(seed)
     width = compiler.vocabulary.size
-    model = transformers.LlamaForCausalLM(
+    model: Any = transformers.LlamaForCausalLM(
         transformers.LlamaConfig(
             vocab_size=width, hidden_size=768, intermediate_size=2304, num_hidden_layers=14,
             num_attention_heads=12, max_position_embeddings=1024, tie_word_embeddings=True,
             eos_token_id=0, bos_token_id=0, pad_token_id=1,
         )
-    ).eval()  # fmt: skip
+    )  # fmt: skip
+    model.train(False)
     grammar = compiler.regex(r"(.|\n){200,400}")
     prompt = tokenizer("A text:\n")["input_ids"]
     tokens = 24
