@@ -27,7 +27,7 @@ class _Quoted:
 
     regex = '"[a-z ]{1,8}"'
     max_tokens = 14
-    reference = 2_000  # weighted draws
+    reference = 1_000  # weighted draws
 
     def check(self, prefix: str) -> bool:
         return re.fullmatch(r'("([a-z ]{0,8}|[a-z ]{1,8}"))?', prefix) is not None
