@@ -13,7 +13,6 @@ from decimal import Decimal
 from typing import Any
 
 from structgen.automata import json_text
-from structgen.automata.dfa import Dfa
 from structgen.parser_states import (
     BEGIN_KEY,
     BEGIN_TEXT,
@@ -68,15 +67,19 @@ def _content(node: Node) -> Hashable:
         return node
     if not all(value is None or isinstance(value, (str, int, float)) for value in schema.values()):
         return node
-    items = tuple(sorted(
+    items = tuple(
+        sorted(
             (keyword, type(value).__name__, value)
             for keyword, value in schema.items()
             if keyword not in _ANNOTATIONS
-        ))
+        )
+    )
     return items, node.draft, node.negated
 
 
-_ANNOTATIONS = frozenset(("title", "description", "$comment", "default", "deprecated", "readOnly", "writeOnly"))
+_ANNOTATIONS = frozenset(
+    ("title", "description", "$comment", "default", "deprecated", "readOnly", "writeOnly")
+)
 # Distinct items whose numbers have larger exponents are refused: to exclude them, they would be written out.
 _LARGEST_EXPONENT = 5_000
 
