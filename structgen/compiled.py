@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,9 @@ from structgen.schema_tables import AHEAD, SavedTables, as_tables, schema_tables
 from structgen.tables import Int32Array, Tables, layout_digest
 from structgen.tensor_file import read_tensors, write_tensors
 from structgen.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from structgen.explanation import Explanation
 
 _KIND = "compiled-grammar"
 MAX_SAVED_ENTRIES = 4096  # 16 kB each at 131k ids
@@ -78,6 +81,19 @@ class CompiledGrammar:
     def matcher(self) -> Matcher:
         """A new matcher at the beginning of a text."""
         return Matcher(self)
+
+    def explain(self, text: str | bytes) -> Explanation | None:
+        """Why a text does not match: where, what was allowed there, which rules refused it. None: it matches.
+
+        It is looked at byte by byte: whether tokens spell it so does not count.
+        """
+        from structgen.explanation import explain
+
+        return explain(self, text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text)
+
+    @property
+    def store(self) -> MaskStore:
+        return self._store
 
     @property
     def n_terminal_states(self) -> int:

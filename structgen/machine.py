@@ -100,6 +100,14 @@ class Machine:
                     following[byte] = self._run(self._advance, config, data) > 0
         return following
 
+    def parser_states(self, config: int) -> list[int]:
+        """The parser states that follow the terminals being read, each once, for messages."""
+        with self._lock:
+            count = int(self._pool[config + 1]) if config else 0
+            first = config + layout.CONFIG_HEAD
+            continuations = self._pool[first + 1 : first + 2 * count : 2]
+            return list(dict.fromkeys(self._pool[continuations + 1].tolist()))
+
     def forced(self, config: int, limit: int = 1 << 12) -> bytes:
         """The bytes that must follow, up to where there is a choice or the text may end."""
         out = np.zeros(limit, np.uint8)

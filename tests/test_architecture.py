@@ -39,6 +39,7 @@ LAYERS = [
     ["warmup"],
     ["compiler"],
     ["apply"],
+    ["sampling"],
     ["hf"],
     ["generation"],
     ["model"],
@@ -90,10 +91,12 @@ def test_importing_is_light():
 
 def test_public_names():
     assert sorted(structgen.__all__) == [
+        "Budget",
         "CompiledGrammar",
         "Compiler",
         "LogitsProcessor",
         "Matcher",
+        "SampleResult",
         "StructgenError",
         "Vocabulary",
         "__version__",
@@ -102,6 +105,7 @@ def test_public_names():
         "fill_bitmasks",
         "generate",
         "parse_as",
+        "sample",
         "schema_of",
     ]
     for name in structgen.__all__:

@@ -10,6 +10,7 @@ import typer
 
 from structgen.cli.failures import UsageError
 from structgen.cli.grammar_options import (
+    AnyOrderOption,
     BuiltinOption,
     ChoiceOption,
     CompactOption,
@@ -44,6 +45,7 @@ def compile_grammar(
     dialect: DialectOption = "python",
     start: StartOption = "start",
     compact: CompactOption = False,
+    any_order: AnyOrderOption = False,
     force: Annotated[bool, typer.Option("--force", "-f", help="Overwrite the output file.")] = False,
 ) -> None:
     """Compile a grammar for a tokenizer, ahead of time, into one file.
@@ -61,6 +63,7 @@ def compile_grammar(
         dialect=dialect,
         start=start,
         compact=compact,
+        any_order=any_order,
     )
     if output.exists() and not force:
         raise UsageError(f"{output} exists", "give another --output, or --force to overwrite it")

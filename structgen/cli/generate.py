@@ -12,6 +12,7 @@ import typer
 
 from structgen.cli.failures import NO_MATCH, UsageError
 from structgen.cli.grammar_options import (
+    AnyOrderOption,
     ArtifactOption,
     BuiltinOption,
     ChoiceOption,
@@ -83,6 +84,7 @@ def generate(
     dialect: DialectOption = "python",
     start: StartOption = "start",
     compact: CompactOption = False,
+    any_order: AnyOrderOption = False,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Stop after so many tokens.")] = 256,
     temperature: Annotated[float, typer.Option(min=0.0, help="0 is the same as --greedy.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sampling.")] = 0,
@@ -104,6 +106,7 @@ def generate(
         dialect=dialect,
         start=start,
         compact=compact,
+        any_order=any_order,
     )
     given = _prompt(prompt, model, source)
     from rich.console import Console

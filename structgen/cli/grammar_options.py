@@ -73,6 +73,10 @@ CompactOption = Annotated[
     bool, typer.Option("--compact", help="--schema, --type: no white space between JSON tokens.")
 ]
 
+AnyOrderOption = Annotated[
+    bool, typer.Option("--any-order", help="--schema, --type: members in any order, not the schema's.")
+]
+
 
 @dataclass(frozen=True, slots=True)
 class GrammarSource:
@@ -110,6 +114,7 @@ def choose_grammar(
     dialect: str = "python",
     start: str = "start",
     compact: bool = False,
+    any_order: bool = False,
 ) -> GrammarSource:
     """The one grammar among the options. Raises `UsageError` for none or several, and what reading raises."""
     given = {
@@ -127,7 +132,9 @@ def choose_grammar(
         raise UsageError(
             f"two grammars: {' and '.join(named)}" if named else "no grammar", f"give one of {_WAYS}"
         )
-    json_options = {"whitespace": "compact"} if compact else {}
+    json_options: dict[str, Any] = {"whitespace": "compact"} if compact else {}
+    if any_order:
+        json_options["any_order"] = True
     if schema is not None:
         return GrammarSource("json_schema", read_json(schema), schema.name, json_options)
     if type_ is not None:

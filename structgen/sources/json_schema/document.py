@@ -165,6 +165,10 @@ class Document:
             known = self._made[place] = Node(schema, pointer, self._made_resource, (), negated)
         return known
 
+    def is_made(self, node: Node) -> bool:
+        """True for what `made` gave: its pointer is that of a keyword."""
+        return node.resource is self._made_resource
+
     def either(self, left: tuple[Node, ...], right: tuple[Node, ...], pointer: str) -> tuple[Node, ...]:
         """The disjunction of two conjunctions of at most one node each, as such a conjunction."""
         if not left or not right:

@@ -27,11 +27,17 @@ Status = Literal[
 is missing beside it. ``not reached``: nothing refers to the subschema."""
 
 ANNOTATIONS = frozenset(
-    ["title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$comment"]
-) | {"contentEncoding", "contentMediaType", "contentSchema"}
+    [
+        "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$comment",
+        "contentEncoding", "contentMediaType", "contentSchema",
+    ]
+)  # fmt: skip
 _STRUCTURE = frozenset(
-    ["$schema", "$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$vocabulary"]
-) | {"$defs", "definitions"}
+    [
+        "$schema", "$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$vocabulary",
+        "$defs", "definitions",
+    ]
+)  # fmt: skip
 _NEEDS = {"then": "if", "else": "if", "minContains": "contains", "maxContains": "contains"}
 _NAMES = {
     Draft.DRAFT4: "draft 4",

@@ -7,7 +7,7 @@ order in which they are met.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -27,7 +27,6 @@ from structgen.parser_states import (
     State,
 )
 from structgen.sources.json_schema.arrays import BY_TEXT, ArrayLanguage, Spot
-from structgen.sources.json_schema.document import Node
 from structgen.sources.json_schema.emptiness import Emptiness
 from structgen.sources.json_schema.facts import (
     ArrayFacts,
@@ -61,6 +60,26 @@ class _FreeKeys:
         return len(self.required) + sum(len(names) for names, _ in self.groups)
 
 
+def _content(node: Node) -> Hashable:
+    """Equal for subschemas that plainly say the same: a few keywords with plain values."""
+    schema = node.schema
+    if not isinstance(schema, dict) or node.schema_of_either is not None or "$ref" in schema:
+        return node
+    if not all(value is None or isinstance(value, (str, int, float)) for value in schema.values()):
+        return node
+    items = tuple(
+        sorted(
+            (keyword, type(value).__name__, value)
+            for keyword, value in schema.items()
+            if keyword not in _ANNOTATIONS
+        )
+    )
+    return items, node.draft, node.negated
+
+
+_ANNOTATIONS = frozenset(
+    ("title", "description", "$comment", "default", "deprecated", "readOnly", "writeOnly")
+)
 # Distinct items whose numbers have larger exponents are refused: to exclude them, they would be written out.
 _LARGEST_EXPONENT = 5_000
 
@@ -74,8 +93,9 @@ def _is_comparable(value: Any) -> bool:
 
 
 class SchemaStates:
-    """A `structgen.parser_states.StateSource`. ``root`` is a conjunction that has a value. ``warnings``: what
-    a lenient compile left out, as (pointer, what).
+    """A `structgen.parser_states.StateSource`. ``root`` is a conjunction that has a value.
+
+    ``warnings``: what a lenient compile left out, as (pointer, what).
     """
 
     def __init__(
@@ -123,12 +143,45 @@ class SchemaStates:
         after = self._arrays[number].after_value(spot, value, self._emptiness.is_alive)
         return None if after is None else ("after_item", number, after, level)
 
-    def described(self, key: Key) -> Iterator[Node]:
-        """The subschemas that speak at a state, for messages."""
-        if isinstance(key, tuple):
-            for part in key:
-                if isinstance(part, tuple) and part and all(isinstance(node, Node) for node in part):
-                    yield from part
+    # -- for messages --------------------------------------------------------------------------------
+
+    @property
+    def root(self) -> Conjunction:
+        return self._root
+
+    @property
+    def forms(self) -> NormalForms:
+        return self._forms
+
+    @property
+    def options(self) -> SchemaOptions:
+        return self._options
+
+    def is_alive(self, conjunction: Conjunction) -> bool:
+        """Has the conjunction a value that can be written?"""
+        return self._emptiness.is_alive(conjunction)
+
+    def object(self, number: int) -> ObjectLanguage:
+        """The language that a state's number names."""
+        return self._objects[number]
+
+    def array(self, number: int) -> ArrayLanguage:
+        return self._arrays[number]
+
+    def objects_of(self, conjunction: Conjunction) -> list[ObjectLanguage]:
+        """The languages of the objects that a conjunction allows."""
+        return [
+            self._emptiness.object_language(facts)
+            for facts in self._forms.of(conjunction).by_type[OBJECT]
+            if isinstance(facts, ObjectFacts) and self._emptiness.facts_are_alive(facts)
+        ]
+
+    def arrays_of(self, conjunction: Conjunction) -> list[ArrayLanguage]:
+        return [
+            self._emptiness.array_language(facts)
+            for facts in self._forms.of(conjunction).by_type[ARRAY]
+            if isinstance(facts, ArrayFacts) and self._emptiness.facts_are_alive(facts)
+        ]
 
     # -- values --------------------------------------------------------------------------------------
 
@@ -324,7 +377,7 @@ class SchemaStates:
         if known is None:
             language = self._objects[number]
             required = set(language.facts.required)
-            groups: dict[Conjunction, list[str]] = {}
+            groups: dict[Hashable, tuple[list[str], Conjunction]] = {}
             needed = []
             for name in (*language.ordered, *language.listed):
                 inner = language.inner(name)
@@ -333,9 +386,9 @@ class SchemaStates:
                 if name in required:
                     needed.append((name, inner))
                 else:
-                    groups.setdefault(inner, []).append(name)
+                    groups.setdefault(tuple(map(_content, inner)), ([], inner))[0].append(name)
             known = self._free[number] = _FreeKeys(
-                needed, [(tuple(sorted(names)), inner) for inner, names in groups.items()]
+                needed, [(tuple(sorted(names)), inner) for names, inner in groups.values()]
             )
         return known
 
