@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from structgen.errors import ArtifactError, CompileLimitError
+from structgen.errors import ArtifactError, CompileLimitError, UnsatisfiableSchemaError
 from structgen.growing import GrowingTables
 from structgen.rtn import MAX_PARSER_STATES
 from structgen.sources.json_schema import SchemaStates, json_schema_states
@@ -55,7 +55,13 @@ def schema_tables(
 
     restricted = None if alphabet.all() else spell
     chosen_options = dict(options) if timed else {**options, "max_seconds": float("inf")}
-    states = json_schema_states(schema, restricted, **chosen_options)
+    try:
+        states = json_schema_states(schema, restricted, **chosen_options)
+    except UnsatisfiableSchemaError as error:
+        if restricted is None:
+            raise
+        reason = f"{error.reason}, as far as the vocabulary's tokens can spell it"
+        raise UnsatisfiableSchemaError(error.pointer, reason) from None
     tables = GrowingTables(states, vocabulary.eos_token_ids, vocabulary.trie.max_depth, restricted)
     whole = vocabulary.is_byte_complete
     chosen = extent if whole else WHOLE

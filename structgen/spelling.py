@@ -20,9 +20,8 @@ from structgen_kernels.texts import below_cells
 from structgen.automata.build import literal, repeat, union
 from structgen.automata.dfa import START, Dfa
 from structgen.errors import CompileLimitError
-from structgen.growing import GrowingTables
 from structgen.rtn import END
-from structgen.tables import Tables
+from structgen.tables import StateTables
 from structgen.vocabulary import Vocabulary
 
 MAX_SPELLING_STATES = 512
@@ -44,7 +43,7 @@ class Spelling:
     ``pool`` arguments are the machine's records, see `structgen_kernels.layout`.
     """
 
-    def __init__(self, tables: Tables | GrowingTables, vocabulary: Vocabulary) -> None:
+    def __init__(self, tables: StateTables, vocabulary: Vocabulary) -> None:
         self._tables = tables
         self._texts = spellable_texts(vocabulary)
         self._wide = self._texts.transitions[:, self._texts.byte_class]
@@ -139,7 +138,7 @@ class Spelling:
         """Per parser state: from which T*-state to which the rest of its rule reads. A least fixpoint."""
         static = self._tables.static
         n = self._texts.n_states
-        n_states = self._tables.n_parser_states
+        n_states = int(static[layout.N_RTN])  # the end of the stack included
         begin = static[static[layout.RTN_BEGIN] :]
         count = static[static[layout.RTN_COUNT] :]
         edges = static[static[layout.RTN_EDGES] :]

@@ -132,10 +132,9 @@ def _values_of(facts: Facts) -> tuple[object, ...]:
 
 
 def _with_values(facts: Facts, values: tuple[object, ...]) -> Facts:
-    if isinstance(facts, StringFacts):
-        return replace(facts, values=tuple(value for value in values if isinstance(value, str)))
-    if isinstance(facts, NumberFacts):
-        return replace(facts, values=values)
+    if isinstance(facts, (StringFacts, NumberFacts)):
+        # one of the facts that had these values: they are of its type
+        return replace(facts, values=values)  # type: ignore[arg-type]
     return LiteralFacts(values)
 
 
