@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ BYTES = Vocabulary([*(bytes([byte]) for byte in range(256)), None], 256)
 _compiler: list[Compiler] = []
 
 # What brings a value to its end, the best first; and what most texts are made of.
-_ENDING = b'}]":,0123456789eulsrtabfn'
+_ENDING = b'"}]:,0123456789eulsrtabfn'
 _USUAL = frozenset(b'{}[]":,0123456789truefalsnb-.')
 _SOON = 40
 _LONGEST = 600
@@ -32,6 +34,19 @@ def accepts(grammar: CompiledGrammar, text: str | bytes) -> bool:
     """Whether the whole text is in the grammar's language."""
     matcher = grammar.matcher()
     return matcher.accept_bytes(text.encode() if isinstance(text, str) else text) and matcher.is_accepting
+
+
+def exact_value(text: bytes, *, plain: bool = False) -> Any:
+    """The value of a JSON text, integers as int however written; ``plain``: only without fraction."""
+
+    def number(literal: str) -> Any:
+        exponent = literal.lower().partition("e")[2]
+        if plain or len(exponent.lstrip("+-")) > 3:
+            return float(literal)
+        value = Fraction(literal)
+        return value.numerator if value.denominator == 1 else value
+
+    return json.loads(text, parse_float=number)
 
 
 def random_text(grammar: CompiledGrammar, rng: random.Random) -> bytes | None:

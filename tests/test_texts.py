@@ -14,6 +14,7 @@ from unittest import mock
 import numpy as np
 import pytest
 from naive_texts import ByKey, Distinct, Either, Kind, Listed, Strings, Words, viable
+from structgen_bench.tokenizers import load_tokenizer
 
 from structgen import growing
 from structgen.bitmask import allocate_bitmask
@@ -319,3 +320,36 @@ def test_rows(case: str, text: bytes, refused: list[str], taken: list[str], stor
     mask = {grammar.vocabulary.tokens[token] for token in allowed(matcher)}
     assert [text for text in refused if text.encode() in mask] == []
     assert [text for text in taken if text.encode() not in mask] == []
+
+
+@pytest.fixture(scope="module")
+def tekken() -> Compiler:
+    pytest.importorskip("mistral_common", reason="the tokenizer's data come with mistral-common")
+    tokens = load_tokenizer("tekken").vocabulary
+    return Compiler(Vocabulary(tokens.tokens, tokens.eos_ids))
+
+
+@pytest.mark.parametrize("case", ["any keys", "keys that run out", "few strings", "strings and integers"])
+def test_a_real_vocabulary(case: str, tekken: Compiler) -> None:
+    """131,072 tokens, of which some are tried at each step, those above all that end keys and items."""
+    schema, kind = CASES[case]
+    grammar = tekken.json_schema(schema, whitespace="compact", any_order=True)
+    vocabulary = tekken.vocabulary
+    rng = random.Random(case)
+    likely = [
+        t for t, data in enumerate(vocabulary.tokens) if data and set(data) <= set(b'{}[]":,\\/abtrue019')
+    ]
+    for _ in range(2 * WALKS):
+        matcher, text = grammar.matcher(), b""
+        for _ in range(12):
+            mask = allowed(matcher)
+            some = rng.sample(sorted(mask), min(30, len(mask)))
+            for token in {*rng.sample(range(vocabulary.size), 60), *rng.sample(likely, 60), *some}:
+                data = vocabulary.tokens[token]
+                assert matcher.fork().accept(token) == (token in mask), (text, data)
+                assert not data or (token in mask) == viable(kind, text + data)[0], (text, data)
+            pool = [t for t in likely if t in mask] or sorted(mask)
+            token = rng.choice(pool)
+            if not matcher.accept(token) or matcher.is_terminated:
+                break
+            text += vocabulary.tokens[token] or b""
