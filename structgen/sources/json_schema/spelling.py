@@ -42,6 +42,13 @@ def key_automaton(name: str, options: SchemaOptions) -> Dfa:
     return json_text.key(name)
 
 
+def keys_automaton(names: tuple[str, ...], options: SchemaOptions) -> Dfa:
+    """The spellings of any of these names, sorted and distinct, with their quotes."""
+    if options.escapes == "needed":
+        return json_text.words(tuple(f'"{json_text.encoded(name).decode()}"' for name in names))
+    return json_text.strings(names)
+
+
 def is_written(language: Parts, spelled: Spelled | None) -> bool:
     """True when the vocabulary has the bytes for some text of the language. ``spelled`` None: it has all."""
     if spelled is None:
