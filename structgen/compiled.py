@@ -167,7 +167,9 @@ class CompiledGrammar:
         if isinstance(tables, GrowingTables):
             # made anew: what was met in a text so far does not belong into a file
             source = self.source
-            tables = as_tables(schema_tables(source.text, source.options, self.vocabulary, AHEAD, timed=False))
+            tables = as_tables(
+                schema_tables(source.text, source.options, self.vocabulary, AHEAD, timed=False)
+            )
             ahead = CompiledGrammar(tables, self._store, source, warnings=self.warnings)
             ahead.save(path, progress=progress)
             return

@@ -92,7 +92,13 @@ class Machine:
     def following_bytes(self, config: int) -> npt.NDArray[np.bool_]:
         """bool (256,): the bytes that may come next."""
         words = self._pool[config + 4 : config + 12].view(np.uint8)
-        return np.unpackbits(words, bitorder="little").astype(np.bool_)
+        following = np.unpackbits(words, bitorder="little").astype(np.bool_)
+        if self._pool[config + layout.CONFIG_TRACKED]:  # a byte may leave only strings that were seen
+            for byte in np.flatnonzero(following).tolist():
+                data = np.frombuffer(bytes([byte]), np.uint8)  # read-only, as kernels are compiled for
+                with self._lock:
+                    following[byte] = self._run(self._advance, config, data) > 0
+        return following
 
     def parser_states(self, config: int) -> list[int]:
         """The parser states that follow the terminals being read, each once, for messages."""

@@ -27,8 +27,8 @@ class MaskStore:
 
     ``rows`` int32 (capacity, words): inside masks; ``entries`` int32: see `structgen_kernels.layout`. Both
     are replaced, never changed in what they already hold, when they grow; take them anew after `entry`.
-    ``trie`` int32 (nodes + 1, 4): (byte | depth << 8, end, first token, parent) per node. ``is_byte_complete``: see
-    `Vocabulary`.
+    ``trie`` int32 (nodes + 1, 4): (byte | depth << 8, end, first token, parent) per node.
+    ``is_byte_complete``: see `Vocabulary`.
     """
 
     def __init__(self, vocabulary: Vocabulary) -> None:

@@ -144,7 +144,10 @@ class Spelling:
         edges = static[static[layout.RTN_EDGES] :]
         final = static[static[layout.RTN_FINAL] :]
         identity = np.eye(n, dtype=np.bool_)
-        relations = [identity.copy() if final[s] == layout.ENDS else np.zeros((n, n), np.bool_) for s in range(n_states)]
+        relations = [
+            identity.copy() if final[s] == layout.ENDS else np.zeros((n, n), np.bool_)
+            for s in range(n_states)
+        ]
         callers: dict[int, set[int]] = {s: set() for s in range(n_states)}
         terminals: dict[int, _Relation] = {}
         for state in range(n_states):

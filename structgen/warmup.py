@@ -48,7 +48,7 @@ def _key() -> str:
 
 
 def _exercise() -> None:
-    """Compile and match with a grammar that comes through every kernel once."""
+    """Compile and match with grammars that come through every kernel once."""
     import numpy as np
 
     from structgen.automata import json_text
@@ -61,6 +61,7 @@ def _exercise() -> None:
     from structgen.mask_store import MaskStore
     from structgen.regex.syntax import ANYTHING, Chars
     from structgen.rtn import build_rtn
+    from structgen.schema_tables import AT_ONCE, schema_tables
     from structgen.symbols import symbol_grammar
     from structgen.tables import build_tables
     from structgen.vocabulary import Vocabulary
@@ -95,3 +96,15 @@ def _exercise() -> None:
         matcher.accept(token)
     matcher.forced_bytes()
     matcher.accept_bytes(np.zeros(0, np.uint8).tobytes())
+    # a grammar that grows, and texts that are remembered
+    grown = schema_tables(
+        {"additionalProperties": {"uniqueItems": True, "items": {"maxLength": 300}}}, {}, vocabulary, AT_ONCE
+    )
+    compiled = CompiledGrammar(grown, MaskStore(vocabulary), GrammarSource("json_schema", ""))
+    compiled.precompute()
+    vocabulary.tokenize_bytes(b"ab")
+    matcher = compiled.matcher()
+    for token in b'{"a":["b",1,{}],"\\u0062":["c","\\ud83d\\ude00"],"ab':
+        matcher.fill_bitmask(bitmask, 0)
+        matcher.accept(token)
+        matcher.forced_bytes()

@@ -148,7 +148,10 @@ def test_nothing_validates(schema: Any, pointer: str, words: str) -> None:
 
 
 OPTIONS: list[tuple[dict[str, object], str]] = [
-    ({"white_space": "compact"}, "one of the known options: any_order, escapes, format, indent, lenient, max_alternatives"),
+    (
+        {"white_space": "compact"},
+        "one of the known options: any_order, escapes, format, indent, lenient, max_alternatives",
+    ),
     ({"whitespace": "none"}, "'flexible' or 'compact'"),
     ({"whitespace": None}, "'flexible' or 'compact'"),
     ({"max_whitespace": 0}, "an integer from 1 to 1024"),
@@ -209,6 +212,8 @@ def cyclic() -> dict[str, Any]:
 
 WORDS = "^(?:\\S+\\s+){0,29}\\S+$"
 WIDE = [{"anyOf": [{"type": "object", "required": [f"{i}_{j}"]} for j in range(6)]} for i in range(12)]
+
+
 def line(length: int) -> dict[str, Any]:
     """Each has to hold the next one."""
     definitions: dict[str, Any] = {str(length): S}
@@ -234,7 +239,11 @@ LIMITS: list[tuple[Any, str, dict[str, object]]] = [
     ({"pattern": "^(a|b)*a(a|b){20}$"}, "max_states", {"max_states": 1000}),
     ({"pattern": WORDS, "minLength": 300}, "max_states", {"max_states": 10_000}),
     ({"maxLength": 10**9}, "max_counted_states", {}),
-    ({"patternProperties": {f"^[^{c}]*{c}": {"maximum": i} for i, c in enumerate("abcdefgh")}}, "max_alternatives", {"max_alternatives": 50}),
+    (
+        {"patternProperties": {f"^[^{c}]*{c}": {"maximum": i} for i, c in enumerate("abcdefgh")}},
+        "max_alternatives",
+        {"max_alternatives": 50},
+    ),
 ]
 
 

@@ -1,4 +1,4 @@
-"""``escapes="needed"``: strings and names in one spelling, that of ``json.dumps`` without ``ensure_ascii``."""
+"""``escapes="needed"``: strings and names in one spelling, as ``json.dumps`` without ``ensure_ascii``."""
 
 from __future__ import annotations
 

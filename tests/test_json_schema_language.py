@@ -490,9 +490,7 @@ def test_language(name: str) -> None:
 )
 def test_many_items(least: int, most: int | None) -> None:
     schema = {"type": "array", "items": {"enum": [0]}, "minItems": least}
-    grammar = compiled(
-        schema if most is None else {**schema, "maxItems": most}, whitespace="compact"
-    )
+    grammar = compiled(schema if most is None else {**schema, "maxItems": most}, whitespace="compact")
     for count in {0, 1, least - 1, least, least + 1, 600, 1024, (most or 0) - 1, most or 0, (most or 0) + 1}:
         accepted = accepts(grammar, "[" + ",".join("0" * count) + "]") if count >= 0 else False
         assert accepted == (count >= 0 and least <= count and (most is None or count <= most)), count

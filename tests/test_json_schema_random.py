@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from json_schemas import URIS, SchemaMaker, orders, random_values
-from jsonschema.validators import Draft202012Validator, validator_for
 from json_texts import accepts, compiled, random_text
+from jsonschema.validators import Draft202012Validator, validator_for
 
 from structgen.errors import CompileLimitError, InvalidSchemaError, UnsatisfiableSchemaError
 

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,13 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from naive_json import accepts, counted_ends, dfa_ends
+from naive_json import counted_ends, dfa_ends
+from naive_texts import spellings
 from structgen_kernels import json_strings
 
 from structgen.automata import json_text
 from structgen.automata.build import compile_regex, difference
 from structgen.automata.dfa import CountedDfa, Dfa
-from structgen.grammar import Grammar, Terminal
 from structgen.regex.syntax import Literal, Union
 
 TEXT = st.text('ab"\\/\n\x00\x1fé€😀\U0010fffft', max_size=6)
@@ -88,31 +87,6 @@ def test_kernel_in_another_mode(variable: str, tmp_path: Path, monkeypatch: pyte
     command.append(str(tmp_path / "recorded.npz"))
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert (done.returncode, done.stdout) == (0, "agreed\n"), done.stderr[-3000:]
-
-
-def spellings(char: str) -> list[str]:
-    """Every way to write a code point in a JSON string, from RFC 8259."""
-    units = char.encode("utf-16-be")
-    escapes = [f"{units[i] << 8 | units[i + 1]:04x}" for i in range(0, len(units), 2)]
-    ways = [""]
-    for code in escapes:
-        cases = [{digit, digit.upper()} for digit in code]
-        ways = [way + "\\u" + "".join(digits) for way in ways for digits in product(*cases)]
-    short = {
-        '"': '\\"',
-        "\\": "\\\\",
-        "/": "\\/",
-        "\b": "\\b",
-        "\f": "\\f",
-        "\n": "\\n",
-        "\r": "\\r",
-        "\t": "\\t",
-    }
-    if char in short:
-        ways.append(short[char])
-    if char >= " " and char not in '"\\':
-        ways.append(char)
-    return ways
 
 
 @pytest.mark.parametrize("char", list('aA09"\\/\b\f\n\r\t\x00\x1f\x7f\x80é߿ࠀ€\ud7ff\ue000￿𐀀😀\U0010ffff'))
@@ -216,8 +190,3 @@ def test_the_same_content_is_the_same_object() -> None:
     assert json_text.string() is json_text.string()
     assert json_text.key("name") is json_text.key("name")
     assert json_text.padded(",", 64, 64) is json_text.padded(",", 64, 64)
-
-
-def test_the_recogniser_itself() -> None:
-    grammar = Grammar({"start": Terminal(json_text.string(), "string")}, "start", "json_schema")
-    assert accepts(grammar, '"a"') and not accepts(grammar, '"a" ') and not accepts(grammar, "")

@@ -120,7 +120,7 @@ def _cross_at(
     node: Int,
     n_found: Int,
 ) -> Int:
-    """Collect ``node``, if tokens end there, and what ``config``, which has read its byte, reaches below it."""
+    """Collect ``node``, if tokens end there, and what ``config``, which has read its byte, reaches below."""
     pool[POOL_WALKED] += 1
     section = scratch.shape[0] // SECTIONS
     if n_found + 2 >= section:
@@ -243,9 +243,7 @@ def _cross_tracked(
                 continue
             found = after
             if after > 0:
-                found = _cross_at(
-                    static, classes, pool, interned, steps, scratch, trie, after, node, n_found
-                )
+                found = _cross_at(static, classes, pool, interned, steps, scratch, trie, after, node, n_found)
             if found == NEED_EXACT:
                 exact = _after_text(pool, interned, scratch, trie, k, node)
                 if exact < 0:
@@ -280,8 +278,8 @@ def _find_cuts(
 ) -> Int:
     """Where in the trie a string turns out to be one that was seen, or leaves only such: none of that may be.
 
-    Writes (first node, end) from ``scratch[cuts]`` on, and -1. Returns the place behind it, or a status. Walks
-    only where the text goes on like that of a string that was seen.
+    Writes (first node, end) from ``scratch[cuts]`` on, and -1. Returns the place behind it, or a status.
+    Walks only where the text goes on like that of a string that was seen.
     """
     n = np.int64(cuts)
     end = scratch.shape[0]
@@ -297,9 +295,7 @@ def _find_cuts(
                 after = terminal_step(static, classes, at, byte)
                 if after != 0:
                     ends = np.int64(terminal_flags(static, after) & ACCEPTS)
-                    next_k = tracked_step(
-                        static, classes, pool, interned, scratch, before, byte, after, ends
-                    )
+                    next_k = tracked_step(static, classes, pool, interned, scratch, before, byte, after, ends)
                     if next_k < 0:
                         return next_k
                     if next_k > 0 and ends != 0:

@@ -55,7 +55,7 @@ def _remembering(static: Int32Array, pool: Int32Array, interned: Int32Array, sta
     """Where a state that begins or ends a text goes on: a continuation; 0: nowhere; or a status."""
     action = static[static[RTN_FINAL] + state]
     target = np.int64(static[static[RTN_EDGES] + 2 * static[static[RTN_BEGIN] + state] + 1])
-    if action == BEGIN_KEY or action == BEGIN_TEXT:
+    if action in (BEGIN_KEY, BEGIN_TEXT):
         node = begun(pool, interned, node, np.int64(action == BEGIN_TEXT))
     elif action == END_KEY:
         node = key_ended(pool, interned, node)
@@ -81,8 +81,8 @@ def closure(static: Int32Array, pool: Int32Array, interned: Int32Array, scratch:
     """The threads that can begin in continuation ``k``, and whether the text may end there.
 
     Follows calls (push), ends of rules (pop), and texts that begin or end, to the terminals. Left recursion
-    was compiled away, so this ends. Returns the id of the closure record, kept in ``k``, or a status. Uses the second and
-    third section of ``scratch``.
+    was compiled away, so this ends. Returns the id of the closure record, kept in ``k``, or a status. Uses
+    the second and third section of ``scratch``.
     """
     if pool[k + 3] != 0:
         return np.int64(pool[k + 3])
@@ -414,16 +414,26 @@ def forced(
     n = 0
     while n < out.shape[0] and pool[config + 2] == 0:
         only = -1
+        tracked = pool[config + CONFIG_TRACKED] != 0  # then not every byte that the terminals have is taken
         for w in range(8):
             word = np.uint32(pool[config + 4 + w])
-            if word == 0:
-                continue
-            if word & (word - np.uint32(1)) != 0 or only >= 0:
+            if word != 0 and not tracked and (word & (word - np.uint32(1)) != 0 or only >= 0):
                 return np.int64(n)
             bit = 0
-            while (word >> np.uint32(bit)) & np.uint32(1) == 0:
+            while word != 0:
+                if word & np.uint32(1):
+                    byte = w * 32 + bit
+                    if tracked:
+                        after = step(static, classes, pool, interned, steps, scratch, config, byte)
+                        if after < 0:
+                            return after
+                        if after > 0 and only >= 0:
+                            return np.int64(n)
+                        only = byte if after > 0 else only
+                    else:
+                        only = byte
+                word >>= np.uint32(1)
                 bit += 1
-            only = w * 32 + bit
         if only < 0:
             return np.int64(n)
         config = step(static, classes, pool, interned, steps, scratch, config, only)

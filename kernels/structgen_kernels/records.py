@@ -6,6 +6,8 @@ import numpy as np
 
 from structgen_kernels.jit import Int, Int32Array, kernel
 from structgen_kernels.layout import (
+    CELL,
+    CELL_OPEN,
     CONFIG_HEAD,
     CONTINUATION_SIZE,
     NEED_INTERNED,
@@ -15,8 +17,6 @@ from structgen_kernels.layout import (
     TAG_CONFIG,
     TAG_CONTINUATION,
     TAG_ENTRY,
-    CELL,
-    CELL_OPEN,
     TAG_NODE,
     TAG_PARTIAL,
     TAG_RESOLVED,
@@ -38,7 +38,7 @@ def content_hash(pool: Int32Array, record: Int) -> np.uint64:
     """Hash of what makes an interned record unique."""
     tag = pool[record]
     h = _mix(np.uint64(0x243F6A8885A308D3), tag)
-    if tag == TAG_CONTINUATION or tag == TAG_TEXT or tag == TAG_PARTIAL or tag == TAG_RESOLVED:
+    if tag in (TAG_CONTINUATION, TAG_TEXT, TAG_PARTIAL, TAG_RESOLVED):
         return _mix(_mix(h, pool[record + 1]), pool[record + 2])
     if tag == TAG_ENTRY:
         return _mix(h, pool[record + 1])
@@ -61,7 +61,7 @@ def same_content(pool: Int32Array, a: Int, b: Int) -> bool:
         return False
     if tag == TAG_ENTRY:
         return True
-    if tag == TAG_CONTINUATION or tag == TAG_TEXT or tag == TAG_PARTIAL or tag == TAG_RESOLVED:
+    if tag in (TAG_CONTINUATION, TAG_TEXT, TAG_PARTIAL, TAG_RESOLVED):
         return bool(pool[a + 2] == pool[b + 2])
     begin = 2
     if tag == TAG_CONFIG:

@@ -7,7 +7,8 @@ remembered of a configuration hold for them as for the rest.
 Strings are compared decoded: an escape is replaced by its code point in UTF-8 as soon as it is complete. An
 unfinished one is a `TAG_PARTIAL`, whose code says where in it we are:
 
-    1: \\   2..5: \\u and 0..3 hex digits   6, 7: a high surrogate, and \\   8..11: \\u and 0..3 digits of a low one
+    1: \\   2..5: \\u and 0..3 hex digits   6, 7: a high surrogate, and \\
+    8..11: \\u and 0..3 digits of a low one
 """
 
 from __future__ import annotations
@@ -144,9 +145,7 @@ def append_decoded(pool: Int32Array, interned: Int32Array, text: Int, byte: Int)
     value = (value << 4) | _hex_value(byte)
     if place < 11:
         return partial_text(pool, interned, before, (value << 4) | (place + 1))
-    return _with_code_point(
-        pool, interned, before, 0x10000 + ((value >> 16) << 10) + (value & 0x3FF)
-    )
+    return _with_code_point(pool, interned, before, 0x10000 + ((value >> 16) << 10) + (value & 0x3FF))
 
 
 @kernel
@@ -222,17 +221,19 @@ def _is_new(pool: Int32Array, cells: Int, text: Int) -> bool:
 
 
 @kernel
-def _is_followed_by(pool: Int32Array, cells: Int, text: Int, byte: Int) -> bool:
-    """True when a seen string goes on with ``byte`` after ``text``."""
+def _find_followers(pool: Int32Array, scratch: Int64Array, bits: Int, cells: Int, text: Int) -> None:
+    """Write which bytes the seen strings go on with after ``text``: a set of 256 in ``scratch[bits : bits + 8]``."""
+    for w in range(8):
+        scratch[bits + w] = 0
     depth = _depth(pool, text)
     while pool[cells + 2] < 0 and _cell_flags(pool[cells + 2]) & CELL_OPEN == 0:
         seen = _cell_text(pool[cells + 2])
         if seen != TEXT_UNKNOWN and _depth(pool, seen) > depth:
             child = _ancestor(pool, seen, depth + 1)
-            if pool[child + 1] == text and pool[child + 2] == byte:
-                return True
+            if pool[child + 1] == text:
+                byte = np.int64(pool[child + 2])
+                scratch[bits + (byte >> 5)] |= np.int64(1) << (byte & 31)
         cells = np.int64(pool[cells + 3])
-    return False
 
 
 @kernel
@@ -265,6 +266,7 @@ def can_be_new(
     """
     section = scratch.shape[0] // SECTIONS
     work = 4 * section
+    bits = work + section - 8
     cells = np.int64(pool[node + 3])
     unknown = 1 if _is_seen(pool, cells, TEXT_UNKNOWN) == 1 else 0
     scratch[work] = (np.int64(state) << _TEXT_BITS) | _cell_text(pool[node + 2])
@@ -298,14 +300,15 @@ def can_be_new(
             return np.int64(1)
         if terminal_step(static, classes, state, _QUOTE) != 0 and _is_seen(pool, cells, text) != 1:
             free += 1
+        _find_followers(pool, scratch, bits, cells, text)
         for byte in range(256):
-            if byte == _QUOTE or byte == _BACKSLASH or byte < 0x20:
+            if byte in (_QUOTE, _BACKSLASH) or byte < 0x20:
                 after = _after_u00(static, classes, state, byte)
             else:
                 after = terminal_step(static, classes, state, byte)
             if after == 0:
                 continue
-            if not _is_followed_by(pool, cells, text, byte):
+            if (scratch[bits + (byte >> 5)] >> (byte & 31)) & 1 == 0:
                 free += 1
                 if free > unknown:
                     return np.int64(1)

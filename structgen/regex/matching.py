@@ -31,9 +31,7 @@ def _ends(node: Regex, text: str, starts: set[int]) -> set[int]:
     if isinstance(node, Intersection):
         return {end for i in starts for end in _ends(node.left, text, {i}) & _ends(node.right, text, {i})}
     if isinstance(node, Complement):
-        return {
-            end for i in starts for end in {*range(i, len(text) + 1)} - _ends(node.item, text, {i})
-        }
+        return {end for i in starts for end in {*range(i, len(text) + 1)} - _ends(node.item, text, {i})}
     return {end for option in node.options for end in _ends(option, text, starts)}
 
 

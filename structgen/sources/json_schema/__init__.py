@@ -1,9 +1,10 @@
 """JSON Schema to parser states, exactly: what cannot be enforced is refused, by name and place.
 
 The data's way: `Document` (the schema parsed and checked, its references resolved), `Assertions` (one
-subschema's keywords as facts for each JSON type, and their negations), `NormalForms` (with what else applies to
-the same value: alternatives of merged facts), `ObjectLanguage` and `ArrayLanguage` (what may come next, member
-by member), `Emptiness` (what has no value at all), `SchemaStates` (parser states, made when first entered).
+subschema's keywords as facts for each JSON type, and their negations), `NormalForms` (with what else applies
+to the same value: alternatives of merged facts), `ObjectLanguage` and `ArrayLanguage` (what may come next,
+member by member), `Emptiness` (what has no value at all), `SchemaStates` (parser states, made when first
+entered).
 """
 
 from __future__ import annotations

@@ -233,7 +233,9 @@ class ArrayLanguage:
                 return self._are_distinct(spot, alive)
             self._forms.deadline.check(self._pointer())
             if len(seen) > _MOST_SEARCHED:
-                raise CompileLimitError("max_searched", _MOST_SEARCHED, len(seen), self._pointer(), fixed=True)
+                raise CompileLimitError(
+                    "max_searched", _MOST_SEARCHED, len(seen), self._pointer(), fixed=True
+                )
             for inner, after in self._choices(current):
                 if after not in seen and alive(inner):
                     seen.add(after)
@@ -261,7 +263,9 @@ class ArrayLanguage:
 
     def _can_repeat(self, spot: Spot, alive: Alive) -> bool:
         facts = self.facts
-        end = len(facts.prefix) + 2 if facts.max_items is None else min(facts.max_items, len(facts.prefix) + 2)
+        end = (
+            len(facts.prefix) + 2 if facts.max_items is None else min(facts.max_items, len(facts.prefix) + 2)
+        )
         if spot.index >= len(facts.prefix):
             slots = 2 if facts.max_items is None else facts.max_items - spot.index
             items = [facts.rest] * min(slots, 2)

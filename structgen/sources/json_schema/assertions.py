@@ -282,7 +282,7 @@ class Assertions:
         witnesses += [
             NamedMember(name, self._constant(inner, pointer, negated=True)) for name, inner in value.items()
         ]
-        return (*witnesses, OtherMember((), table=MemberTable({name: () for name in value})))
+        return (*witnesses, OtherMember((), table=MemberTable(dict.fromkeys(value, ()))))
 
     # -- strings -------------------------------------------------------------------------------------
 
@@ -562,7 +562,9 @@ def _bounds(schema: Mapping[str, Any]) -> list[tuple[Fraction | int, bool, bool]
 def _numbers(schema: Mapping[str, Any]) -> Facts | None:
     facts: Facts | None = NumberFacts()
     for value, is_low, is_open in _bounds(schema):
-        bound = NumberFacts(low=value, low_open=is_open) if is_low else NumberFacts(high=value, high_open=is_open)
+        bound = (
+            NumberFacts(low=value, low_open=is_open) if is_low else NumberFacts(high=value, high_open=is_open)
+        )
         facts = None if facts is None else merge_facts(facts, bound)
     if facts is not None and "multipleOf" in schema:
         step = exact(schema["multipleOf"])
@@ -583,6 +585,8 @@ def _no_numbers(schema: Mapping[str, Any]) -> list[Facts]:
     if "multipleOf" in schema:
         step = exact(schema["multipleOf"])
         alternatives.append(
-            NumberFacts(not_integer=Integer.YES) if step == 1 else NumberFacts(non_multiples=(Fraction(step),))
+            NumberFacts(not_integer=Integer.YES)
+            if step == 1
+            else NumberFacts(non_multiples=(Fraction(step),))
         )
     return alternatives

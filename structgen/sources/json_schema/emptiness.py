@@ -117,9 +117,7 @@ class Emptiness:
         if conjunction[0].is_false:
             return False
         form = self._forms.of(conjunction)
-        return any(
-            self._has_value(facts, alive, final=False) for group in form.by_type for facts in group
-        )
+        return any(self._has_value(facts, alive, final=False) for group in form.by_type for facts in group)
 
     def _has_value(self, facts: Facts, alive: Callable[[Conjunction], bool], *, final: bool) -> bool:
         if isinstance(facts, LiteralFacts):

@@ -143,9 +143,7 @@ class Evaluation:
             elif keyword == "if":
                 factors.append(self._conditional(node))
             elif keyword in ("dependentSchemas", "dependencies"):
-                factors += [
-                    self._dependent(node, keyword, name) for name in forms.dependents(node, keyword)
-                ]
+                factors += [self._dependent(node, keyword, name) for name in forms.dependents(node, keyword)]
         cases: list[Case] = [(ANYTHING, _NOTHING_EVALUATED)]
         for factor in factors:
             cases = self._product(cases, factor, node)
@@ -250,7 +248,7 @@ class Evaluation:
 
 def _table(evaluated: Evaluated, others: Conjunction) -> MemberTable:
     return MemberTable(
-        {name: () for name in evaluated.names}, tuple((pattern, ()) for pattern in evaluated.patterns), others
+        dict.fromkeys(evaluated.names, ()), tuple((pattern, ()) for pattern in evaluated.patterns), others
     )
 
 

@@ -102,8 +102,8 @@ class NamedMember:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OtherMember:
-    """Some member satisfies ``inner``; whose name matches ``pattern``, or is among the others of ``table``, or
-    satisfies ``key``, where one of them is given.
+    """Some member satisfies ``inner``; whose name matches ``pattern``, or is among the others of ``table``,
+    or satisfies ``key``, where one of them is given.
     """
 
     inner: Conjunction

@@ -94,7 +94,7 @@ def simplified(alternatives: list[Facts], free: Facts) -> Alternatives:
         return tuple(alternatives)
     if free in alternatives:
         return (free,)
-    # facts without their values -> the place of their enumeration in `kept`, and the values of all that have them
+    # facts without their values -> the place of their enumeration in `kept`, and the values of all of them
     finite: dict[Facts, tuple[int, list[object]]] = {}
     kept: list[Facts] = []
     for facts in alternatives:

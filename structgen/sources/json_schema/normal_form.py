@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from structgen.errors import CompileLimitError, InvalidSchemaError
 from structgen.sources.json_schema.assertions import OWN, Assertions, false_at, known
 from structgen.sources.json_schema.deadline import Deadline
-from structgen.sources.json_schema.document import EITHER, Document, Node, is_true
+from structgen.sources.json_schema.document import Document, Node, is_true
 from structgen.sources.json_schema.evaluated import Evaluated, Evaluation
 from structgen.sources.json_schema.facts import (
     ANYTHING,
@@ -47,9 +47,7 @@ class NormalForms:
     ``max_seconds``).
     """
 
-    def __init__(
-        self, document: Document, options: SchemaOptions, deadline: Deadline | None = None
-    ) -> None:
+    def __init__(self, document: Document, options: SchemaOptions, deadline: Deadline | None = None) -> None:
         """``deadline``: None for one that begins now."""
         self.deadline = deadline or Deadline(options.max_seconds)
         self.document = document
@@ -243,9 +241,7 @@ class NormalForms:
 
     def dependents(self, node: Node, keyword: str) -> list[str]:
         """The names in ``dependentSchemas`` or ``dependencies`` that have a schema."""
-        return [
-            name for name, inner in known(node)[keyword].items() if not isinstance(inner, (list, tuple))
-        ]
+        return [name for name, inner in known(node)[keyword].items() if not isinstance(inner, (list, tuple))]
 
     def dependent(self, node: Node, keyword: str, name: str) -> NormalForm:
         """Either there is no member ``name``, or the schema that it brings holds."""

@@ -300,9 +300,7 @@ class ObjectLanguage:
         name = self.ordered[place.at]
         pending = place.pending
         if pending:
-            pending = frozenset(
-                c for c in pending if ("absent", name, ()) not in self._witnesses[c]
-            )
+            pending = frozenset(c for c in pending if ("absent", name, ()) not in self._witnesses[c])
         return Place(place.at + 1, place.seen, place.count, pending)
 
     def named_steps(self, name: str, place: Place, alive: Alive) -> Iterator[Step]:
@@ -393,7 +391,7 @@ class ObjectLanguage:
             return False
         if not place.pending and place.count + len(needed) >= facts.min_members:
             return True
-        present: dict[str, Conjunction] = {name: () for name in needed}
+        present: dict[str, Conjunction] = dict.fromkeys(needed, ())
         open_clauses = []
         for c in place.pending:
             options = [
@@ -406,9 +404,7 @@ class ObjectLanguage:
         open_clauses.sort(key=len)  # what has the fewest ways out fails first
         return self._choose(open_clauses, present, frozenset(), [], place, alive, [_MOST_SEARCHED])
 
-    def _can_be(
-        self, witness: _Witness, present: dict[str, Conjunction], place: Place, alive: Alive
-    ) -> bool:
+    def _can_be(self, witness: _Witness, present: dict[str, Conjunction], place: Place, alive: Alive) -> bool:
         """Is this witness possible, others apart?"""
         kind, which, extra = witness
         if isinstance(which, KeyClass):
@@ -464,7 +460,7 @@ class ObjectLanguage:
         return alive(both)
 
     def _is_implied(self, inner: Conjunction, extra: Conjunction, alive: Alive) -> bool:
-        """Does every value of ``inner`` satisfy ``extra``? Then it is a witness without being chosen as one."""
+        """Does every value of ``inner`` satisfy ``extra``? Then it is a witness without being chosen so."""
         if all(node in inner for node in extra):
             return True
         return len(extra) == 1 and not self._is_possible(

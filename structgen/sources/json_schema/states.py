@@ -7,7 +7,8 @@ order in which they are met.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -48,6 +49,34 @@ from structgen.sources.json_schema.values import ARRAY, BOOLEAN, NULL, NUMBER, O
 _DONE: Key = ("done",)
 
 
+@dataclass(frozen=True, slots=True)
+class _FreeKeys:
+    """The names of an object whose members come in any order: required ones, and the others by their values."""
+
+    required: list[tuple[str, Conjunction]]
+    groups: list[tuple[tuple[str, ...], Conjunction]]
+
+    @property
+    def total(self) -> int:
+        return len(self.required) + sum(len(names) for names, _ in self.groups)
+
+
+def _content(node: Node) -> Hashable:
+    """Equal for subschemas that plainly say the same: a few keywords with plain values."""
+    schema = node.schema
+    if not isinstance(schema, dict) or node.schema_of_either is not None or "$ref" in schema:
+        return node
+    if not all(value is None or isinstance(value, (str, int, float)) for value in schema.values()):
+        return node
+    items = tuple(sorted(
+            (keyword, type(value).__name__, value)
+            for keyword, value in schema.items()
+            if keyword not in _ANNOTATIONS
+        ))
+    return items, node.draft, node.negated
+
+
+_ANNOTATIONS = frozenset(("title", "description", "$comment", "default", "deprecated", "readOnly", "writeOnly"))
 # Distinct items whose numbers have larger exponents are refused: to exclude them, they would be written out.
 _LARGEST_EXPONENT = 5_000
 
@@ -82,7 +111,7 @@ class SchemaStates:
         self._objects: list[ObjectLanguage] = []
         self._arrays: list[ArrayLanguage] = []
         self._numbers: dict[int, int] = {}
-        self._keys: dict[int, list[tuple[str, Dfa, Conjunction]]] = {}
+        self._free: dict[int, _FreeKeys] = {}
         self._scalars: dict[Conjunction, tuple[tuple[Automaton, ...], ...]] = {}
 
     @property
@@ -169,8 +198,7 @@ class SchemaStates:
                 yield Read(parts[0], ("part", conjunction, number, 1, target))
         form = self._forms.of(conjunction)
         if form.has_children and any(
-            self._emptiness.facts_are_alive(facts)
-            for facts in (*form.by_type[ARRAY], *form.by_type[OBJECT])
+            self._emptiness.facts_are_alive(facts) for facts in (*form.by_type[ARRAY], *form.by_type[OBJECT])
         ):
             yield Call(("container", conjunction, level), target)
 
@@ -250,6 +278,11 @@ class SchemaStates:
 
     def _has_member(self, language: ObjectLanguage, place: Place) -> bool:
         """May a member come next?"""
+        if language.is_simple and self._options.any_order:
+            return (
+                bool(language.classes)
+                or place.count < self._free_keys(self._number(language, self._objects)).total
+            )
         while True:
             for _ in self._steps_here(language, place):
                 return True
@@ -283,19 +316,15 @@ class SchemaStates:
         language, alive = self._objects[number], self._emptiness.is_alive
         edges: list[Edge] = []
         remembered: list[Edge] = []
-        steps = self._steps_here(language, place)
         if language.is_simple and self._options.any_order:
-            edges = self._free_members(number, place, level)
-            steps = (step for key_class in language.classes for step in language.class_steps(key_class, place, alive))
-        for step in steps:
+            return self._free_members(number, place, level)
+        for step in self._steps_here(language, place):
             if step.key_class is None:
                 target = ("colon", number, step.inner, step.after, level)
                 edges.append(Read(key_automaton(step.name, self._options), target))
             else:
                 place_of_class = language.classes.index(step.key_class)
-                remembered.append(
-                    Jump(("key", number, place_of_class, step.inner, step.after, level))
-                )
+                remembered.append(Jump(("key", number, place_of_class, step.inner, step.after, level)))
         if not self._options.any_order and place.at < len(language.ordered):
             name = language.ordered[place.at]
             after = language.skipped(place)
@@ -303,24 +332,61 @@ class SchemaStates:
                 edges.append(Jump(("members", number, after, level)))
         return State((*edges, *remembered))
 
-    def _free_members(self, number: int, place: Place, level: int) -> list[Edge]:
-        """Every key that has not come yet, where nothing else matters: there may be thousands."""
-        seen = place.seen
-        return [
-            Read(key, ("colon", number, inner, place._replace(seen=seen | {name}), level))
-            for name, key, inner in self._free_keys(number)
-            if name not in seen
-        ]
+    def _free_members(self, number: int, place: Place, level: int) -> State:
+        """A key, where any order is allowed and nothing else matters than that the required ones come.
 
-    def _free_keys(self, number: int) -> list[tuple[str, Dfa, Conjunction]]:
-        known = self._keys.get(number)
+        Only these are told apart in ``place``. Others are remembered by their text, like names that are not
+        spoken of, all those of like values together: there may be thousands of them.
+        """
+        language, free = self._objects[number], self._free_keys(number)
+        count = place.count + 1
+        edges: list[Edge] = [
+            Read(
+                json_text.key(name),
+                ("colon", number, inner, place._replace(seen=place.seen | {name}, count=count), level),
+            )
+            for name, inner in free.required
+            if name not in place.seen
+        ]
+        after = place._replace(count=0 if language.classes else count)
+        edges += [Jump(("group", number, i, after, level)) for i in range(len(free.groups))]
+        edges += [
+            Jump(("key", number, language.classes.index(step.key_class), step.inner, after, level))
+            for key_class in language.classes
+            for step in language.class_steps(key_class, place, self._emptiness.is_alive)
+            if step.key_class is not None
+        ]
+        return State(edges)
+
+    def _group(self, number: int, group: int, after: Place, level: int) -> State:
+        """A key of those with like values begins."""
+        return State((Jump(("key_of_group", number, group, after, level)),), BEGIN_KEY)
+
+    def _key_of_group(self, number: int, group: int, after: Place, level: int) -> State:
+        names, inner = self._free_keys(number).groups[group]
+        return State((Read(self._keys_automaton(names), ("key_read", number, inner, after, level)),))
+
+    def _keys_automaton(self, names: tuple[str, ...]) -> Automaton:
+        return json_text.strings(names)
+
+    def _free_keys(self, number: int) -> _FreeKeys:
+        known = self._free.get(number)
         if known is None:
             language = self._objects[number]
-            known = self._keys[number] = [
-                (name, json_text.key(name), inner)
-                for name in (*language.ordered, *language.listed)
-                if (inner := language.inner(name)) is not None and self._emptiness.is_alive(inner)
-            ]
+            required = set(language.facts.required)
+            groups: dict[Hashable, tuple[list[str], Conjunction]] = {}
+            needed = []
+            for name in (*language.ordered, *language.listed):
+                inner = language.inner(name)
+                if inner is None or not self._emptiness.is_alive(inner):
+                    continue
+                if name in required:
+                    needed.append((name, inner))
+                else:
+                    groups.setdefault(tuple(map(_content, inner)), ([], inner))[0].append(name)
+            known = self._free[number] = _FreeKeys(
+                needed, [(tuple(sorted(names)), inner) for names, inner in groups.values()]
+            )
         return known
 
     def _key(self, number: int, key_class: int, inner: Conjunction, after: Place, level: int) -> State:
@@ -343,9 +409,7 @@ class SchemaStates:
 
     def _member(self, number: int, inner: Conjunction, after: Place, level: int) -> State:
         """The value of a member."""
-        return State(
-            list(self._written(inner, self._inside(level), ("after_member", number, after, level)))
-        )
+        return State(list(self._written(inner, self._inside(level), ("after_member", number, after, level))))
 
     def _after_member(self, number: int, place: Place, level: int) -> State:
         language, marks = self._objects[number], self._marks(level)

@@ -141,9 +141,8 @@ def string_language(facts: StringFacts, max_states: int, *, whole: bool = False)
         return _alone(json_text.strings(tuple(sorted(values))))
     if facts.is_plain:
         return _alone(json_text.sized_string(facts.min_length, facts.max_length))
-    if facts.excluded and (facts.min_length, facts.max_length) == (0, None):
-        if replace(facts, excluded=frozenset()).is_plain:
-            return _alone(json_text.string_except(facts.excluded))
+    if (facts.min_length, facts.max_length) == (0, None) and replace(facts, excluded=frozenset()).is_plain:
+        return _alone(json_text.string_except(facts.excluded))
     for pattern in (*facts.patterns, *facts.missed):
         pattern_regex(pattern)  # its errors name the place, which the cached automaton does not know
     try:

@@ -1,0 +1,60 @@
+"""The first run on a machine compiles every kernel, so that later ones compile none."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+SCRIPT = """
+import importlib, json, pkgutil
+import numba
+import structgen_kernels
+from structgen import warmup
+from structgen.bitmask import allocate_bitmask
+
+def compiled():
+    found = {}
+    for module in pkgutil.iter_modules(structgen_kernels.__path__):
+        if module.name == "apply_triton":
+            continue
+        for name, value in vars(importlib.import_module("structgen_kernels." + module.name)).items():
+            if isinstance(value, numba.core.registry.CPUDispatcher):
+                found[f"{value.py_func.__module__}.{name}"] = len(value.signatures)
+    return found
+
+warmup._exercise()
+before = compiled()
+
+from test_json_schema_language import CASES
+from structgen import Compiler, Vocabulary
+tokens = [bytes([byte]) for byte in range(256)] + [b'","', b'":', b'a"', b"true", None]
+vocabulary = Vocabulary(tokens, len(tokens) - 1)
+compiler = Compiler(vocabulary)
+bitmask = allocate_bitmask(1, vocabulary.size)
+def walk(grammar, text):
+    matcher = grammar.matcher()
+    for token in vocabulary.tokenize_bytes(text):
+        matcher.fill_bitmask(bitmask)
+        matcher.forced_bytes()
+        matcher.following_bytes()
+        if not matcher.accept(token):
+            break
+    return grammar
+for name, (schema, good, bad) in CASES.items():
+    grammar = compiler.json_schema(schema)
+    for text in (good + bad)[:4]:
+        walk(grammar, text.encode())
+walk(compiler.regex("(ab|[a-z]{2,9})+x"), b"ababx")
+walk(compiler.grammar("json"), b'{"a": [1, 2, "b"]}')
+walk(compiler.choice(["yes", "no"]), b"no")
+walk(compiler.json_schema(True), b'{"a":"' + b"abc" * 3000 + b'"}').precompute()
+after = compiled()
+print(json.dumps(sorted(name for name in after if after[name] > before.get(name, 0))))
+"""
+
+
+def test_nothing_is_compiled_at_the_first_use() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=600, check=False
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr[-2000:]
