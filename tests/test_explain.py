@@ -167,6 +167,14 @@ def test_options(compiler, options, text, reasons):
     assert list(found.reasons) == reasons
 
 
+def test_members_of_like_values_in_any_order(compiler):
+    schema = {"properties": {name: {"type": "integer"} for name in "abc"}, "required": ["c"]}
+    for name in "abc":
+        found = compiler.json_schema(schema, any_order=True).explain(f'{{"{name}":"x"}}')
+        assert found.schema_pointers == (f"/properties/{name}",)
+        assert found.keywords == ("type",)
+
+
 def test_what_matches(compiler):
     assert compiler.json_schema(PERSONS).explain(IN + "}]}") is None
     assert compiler.regex("a+").explain("aaa") is None

@@ -96,7 +96,7 @@ UNSUPPORTED: list[tuple[Any, str, str]] = [
     ({"$schema": "http://json-schema.org/draft-03/schema#"}, "/$schema", "$schema"),
     ({"$schema": "https://example.org/mine"}, "/$schema", "$schema"),
     ({"pattern": "(a)\\1"}, "/pattern", "pattern"),
-    ({"patternProperties": {"(a)\\1": S}}, "/patternProperties/(a)\\1", "pattern"),
+    ({"patternProperties": {"(a)\\1": S}}, "/patternProperties/(a)\\1", "patternProperties"),
     ({"items": {"not": {"pattern": "^(?=a)(b)\\1"}}}, "/items/not/pattern", "pattern"),
     ({"$defs": {"d": {"$ref": "x.json"}}, "properties": {"x": {"$ref": "#/$defs/d"}}}, "/$defs/d/$ref", "$ref"),
 ]  # fmt: skip

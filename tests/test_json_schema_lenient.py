@@ -81,7 +81,12 @@ CASES: dict[str, tuple[Any, list[tuple[str, str]], list[Any], list[Any]]] = {
         [{"aa": "x"}],
         [{}, {"aa": 1}, 1],
     ),
-    "names": ({"propertyNames": {"pattern": TWICE}}, [("/propertyNames/pattern", WHY_PATTERN)], [{"aa": 1}], []),
+    "names": (
+        {"propertyNames": {"pattern": TWICE}},
+        [("/propertyNames/pattern", WHY_PATTERN)],
+        [{"aa": 1}],
+        [],
+    ),
     "another document": (
         {"type": "integer", "allOf": [{"$ref": AWAY}]},
         [("/allOf/0/$ref", WHY_REFERENCE)],
@@ -150,7 +155,9 @@ def test_whatever_is_valid_matches(compiler):
     names = ["aa", "ab", "b"]
 
     def schema(depth: int) -> Any:
-        leaf = random.choice([{"pattern": TWICE}, {"type": "string"}, {"maxLength": 1}, True, {"const": "aa"}])
+        leaf = random.choice(
+            [{"pattern": TWICE}, {"type": "string"}, {"maxLength": 1}, True, {"const": "aa"}]
+        )
         if depth == 0 or random.random() < 0.2:
             return leaf
         inner = [schema(depth - 1) for _ in range(2)]
@@ -196,7 +203,11 @@ def dialect(**vocabularies: bool) -> dict[str, Any]:
 
 
 def test_keywords_of_other_vocabularies_are_ignored(compiler):
-    schema = {"$schema": "http://x/meta", "properties": {"a": {"minLength": 2, "type": "string"}}, "required": ["a"]}
+    schema = {
+        "$schema": "http://x/meta",
+        "properties": {"a": {"minLength": 2, "type": "string"}},
+        "required": ["a"],
+    }
     with pytest.raises(UnsupportedSchemaError, match="registry"):
         compiler.json_schema(schema)
     grammar = compiler.json_schema(schema, registry=dialect(core=True, applicator=True))

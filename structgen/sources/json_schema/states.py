@@ -42,7 +42,7 @@ from structgen.sources.json_schema.numbers import number_language
 from structgen.sources.json_schema.objects import KeyClass, ObjectLanguage, Place, Step
 from structgen.sources.json_schema.options import SchemaOptions
 from structgen.sources.json_schema.punctuation import Punctuation, punctuation
-from structgen.sources.json_schema.spelling import key_automaton, string_automata
+from structgen.sources.json_schema.spelling import key_automaton, keys_automaton, string_automata
 from structgen.sources.json_schema.strings import Automaton
 from structgen.sources.json_schema.values import ARRAY, BOOLEAN, NULL, NUMBER, OBJECT, STRING
 
@@ -342,7 +342,7 @@ class SchemaStates:
         count = place.count + 1
         edges: list[Edge] = [
             Read(
-                json_text.key(name),
+                key_automaton(name, self._options),
                 ("colon", number, inner, place._replace(seen=place.seen | {name}, count=count), level),
             )
             for name, inner in free.required
@@ -367,7 +367,7 @@ class SchemaStates:
         return State((Read(self._keys_automaton(names), ("key_read", number, inner, after, level)),))
 
     def _keys_automaton(self, names: tuple[str, ...]) -> Automaton:
-        return json_text.strings(names)
+        return keys_automaton(names, self._options)
 
     def _free_keys(self, number: int) -> _FreeKeys:
         known = self._free.get(number)
