@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from structgen.generation import generate
     from structgen.hf import LogitsProcessor
     from structgen.matcher import Matcher
+    from structgen.sampling import Budget, SampleResult, sample
     from structgen.sources.python_types import parse_as, schema_of
     from structgen.vocabulary import Vocabulary
 
@@ -21,10 +22,12 @@ __version__ = "0.1.0"
 
 # name -> module; modules are loaded at the first use of a name, so that `import structgen` stays light
 _EXPORTS = {
+    "Budget": "structgen.sampling",
     "CompiledGrammar": "structgen.compiled",
     "Compiler": "structgen.compiler",
     "LogitsProcessor": "structgen.hf",
     "Matcher": "structgen.matcher",
+    "SampleResult": "structgen.sampling",
     "StructgenError": "structgen.errors",
     "Vocabulary": "structgen.vocabulary",
     "allocate_bitmask": "structgen.bitmask",
@@ -32,14 +35,17 @@ _EXPORTS = {
     "fill_bitmasks": "structgen.bitmask",
     "generate": "structgen.generation",
     "parse_as": "structgen.sources.python_types",
+    "sample": "structgen.sampling",
     "schema_of": "structgen.sources.python_types",
 }
 
 __all__ = [
+    "Budget",
     "CompiledGrammar",
     "Compiler",
     "LogitsProcessor",
     "Matcher",
+    "SampleResult",
     "StructgenError",
     "Vocabulary",
     "__version__",
@@ -48,6 +54,7 @@ __all__ = [
     "fill_bitmasks",
     "generate",
     "parse_as",
+    "sample",
     "schema_of",
 ]
 

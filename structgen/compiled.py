@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from referencing import Registry
 from structgen_kernels import layout
 
 from structgen.errors import ArtifactError
@@ -279,7 +280,7 @@ def _written_options(options: Mapping[str, object]) -> dict[str, object]:
     """Options as JSON has them."""
     written = dict(options)
     registry = written.get("registry")
-    if registry is not None and not isinstance(registry, dict):
+    if isinstance(registry, (Mapping, Registry)):
         from structgen.sources.json_schema.remote import all_schemas
 
         written["registry"] = all_schemas(registry)

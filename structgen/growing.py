@@ -71,6 +71,7 @@ class GrowingTables:
         self._n_blocks = 0
         self._next_counted = _FIRST_COUNTED
         self._heap_used = 0
+        self._heap_base = 0
         self._room = {"rtn": 256, "edges": 512, "table": 512, "blocks": 2, "heap": 8192}
         self._header = np.zeros(layout.HEADER_SIZE, np.int32)
         self._eos = np.array(eos_token_ids, np.int32)

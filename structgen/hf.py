@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from structgen.bitmask import allocate_bitmask, fill_bitmasks
 from structgen.compiled import CompiledGrammar
 from structgen.errors import BitmaskError, GenerationError, OptionError
 from structgen.matcher import Matcher
+from structgen.sampling.guided_scores import GuidedMethod, GuidedScores
 
 _LOG_PROBABILITY_TOLERANCE = 1e-3  # float32 log_softmax over 131k columns sums to 1 within 1e-5
 
@@ -45,6 +46,14 @@ class LogitsProcessor(transformers.LogitsProcessor):
     pad_token_id: needed only where a stopping criterion other than EOS ends some rows before others:
         the id that `generate` then puts there, which the grammar would refuse.
 
+    method: what is drawn from. "local": the model's distribution, masked and renormalised at each step, which
+        is not the model's distribution over valid texts. "asap": comes closer to that with every call, from
+        what the calls before showed; always valid. "cars": exactly that from the first call on, but a call
+        may draw an invalid text: `accepted` says which rows to keep. Both are for ``do_sample=True`` without
+        beams and with ``top_k=0`` (transformers' default is 50), and remember each prompt by itself. See
+        `structgen.sample`, which shares the model's passes between tries.
+    temperature: that of the call of `generate`, for "asap" and "cars".
+
     Raises `OptionError` on wrong arguments here, and in a step: `GenerationError` when a row cannot go on
     (the grammar refuses a token that another processor forced, every allowed score is already minus
     infinity, scores are NaN, rows do not fit the grammars), so that no NaN is sampled from;
@@ -60,8 +69,16 @@ class LogitsProcessor(transformers.LogitsProcessor):
         *,
         prompt_length: int | None = None,
         pad_token_id: int | None = None,
+        method: Literal["local", "asap", "cars"] = "local",
+        temperature: float = 1.0,
     ) -> None:
         self._grammars = checked_grammars(grammars)
+        if method not in ("local", *get_args(GuidedMethod)):
+            raise OptionError("method", method, "one of local, asap, cars")
+        if method == "local":
+            self._guide: GuidedScores | None = None
+        else:
+            self._guide = GuidedScores(self._grammars, method, temperature)
         self._vocabulary = self._grammars[0].vocabulary
         self._eos = torch.tensor(self._vocabulary.eos_token_ids)
         if prompt_length is not None and (not isinstance(prompt_length, int) or prompt_length < 0):
@@ -75,12 +92,31 @@ class LogitsProcessor(transformers.LogitsProcessor):
     def reset(self) -> None:
         """Forget the call of `generate` that was under way: the next step begins a new one."""
         self._last = None
+        if self._guide is not None:
+            self._guide.reset()
+
+    def accepted(self, sequences: torch.Tensor) -> list[bool]:
+        """Of "asap" and "cars": which rows of what `generate` returned are complete, valid texts.
+
+        sequences: int (rows, length), of the last call. Kept rows of "cars" are independent exact draws from
+        the model's distribution over valid texts that end within the call's ``max_new_tokens``.
+        """
+        if self._guide is None:
+            raise OptionError("method", "local", "'asap' or 'cars': nothing else rejects rows")
+        return self._guide.accepted(np.ascontiguousarray(sequences.cpu().numpy(), np.int64))
+
+    @property
+    def bounds(self) -> list[float]:
+        """Of "asap" and "cars": for each prompt so far an upper bound on the model's mass on valid texts."""
+        return [] if self._guide is None else self._guide.bounds
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
         """Scores (rows, width) for the ids so far (rows, length); returns a new tensor."""
         last, self._last = self._last, None  # an error leaves nothing half done
         self._check_shapes(input_ids, scores)
         ids = np.ascontiguousarray(input_ids.cpu().numpy(), np.int64)
+        if self._guide is not None:
+            return self._guide.step(ids, scores)  # type: ignore[return-value]  # a FloatTensor, says its base
         step, refused = self._begin_or_continue(last, ids)
         masked: Any = scores.clone(memory_format=torch.contiguous_format)
         self._apply(masked, step.matchers)

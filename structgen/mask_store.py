@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from structgen_kernels import layout
 
-from structgen.tables import Int32Array, Tables
+from structgen.tables import Int32Array, StateTables
 from structgen.vocabulary import Vocabulary
 
 _FIRST_ROWS = 16
@@ -64,7 +64,7 @@ class MaskStore:
     def nbytes(self) -> int:
         return int(self.rows.nbytes + self.entries.nbytes + self.trie.nbytes + self.token_ids.nbytes)
 
-    def entry(self, tables: Tables, state: int) -> int:
+    def entry(self, tables: StateTables, state: int) -> int:
         """Offset in ``entries`` of a terminal state's entry, computed when it is new."""
         digest = self._digest(tables, state)
         with self._lock:
@@ -88,7 +88,7 @@ class MaskStore:
             row, crossing = self._content(offset)
             return digest, row, crossing
 
-    def _digest(self, tables: Tables, state: int) -> bytes:
+    def _digest(self, tables: StateTables, state: int) -> bytes:
         if state >= tables.n_terminal_states:
             return _digest_of_counted_state(tables, state)
         digest, local, is_head = tables.origin(state)
@@ -99,7 +99,7 @@ class MaskStore:
             known = self._by_origin[digest, local] = _digest_of_table_state(tables, state)
         return known
 
-    def _found(self, tables: Tables, state: int) -> tuple[Int32Array, Int32Array]:
+    def _found(self, tables: StateTables, state: int) -> tuple[Int32Array, Int32Array]:
         """(inside row, crossing nodes) of a terminal state, from a similar state's where there is one."""
         from structgen_kernels.store import base_of
 
@@ -113,7 +113,7 @@ class MaskStore:
             self._offsets[digest] = self._append(*self._walked(tables, base))
         return self._differing(tables, state, base, self._offsets[digest])
 
-    def _walked(self, tables: Tables, state: int) -> tuple[Int32Array, Int32Array]:
+    def _walked(self, tables: StateTables, state: int) -> tuple[Int32Array, Int32Array]:
         walk = self._walk_of(tables, state)
         crossing = np.zeros(_FIRST_CROSSING, np.int32)
         while True:
@@ -123,7 +123,7 @@ class MaskStore:
                 return row, crossing[:count]
             crossing = np.zeros(count, np.int32)
 
-    def _walk_of(self, tables: Tables, state: int) -> Callable[[Int32Array, Int32Array], int]:
+    def _walk_of(self, tables: StateTables, state: int) -> Callable[[Int32Array, Int32Array], int]:
         """The kernel that suits a state, to be called with a cleared row and room for crossing nodes."""
         from structgen_kernels.store import residual_table, walk_counted, walk_table, walk_terminal
         from structgen_kernels.store_bounded import walk_bounded
@@ -140,7 +140,9 @@ class MaskStore:
             return lambda row, crossing: walk_table(trie, token_ids, table, accepting, row, crossing)
         return lambda row, crossing: walk_terminal(static, classes, trie, token_ids, state, row, crossing)
 
-    def _differing(self, tables: Tables, state: int, base: int, offset: int) -> tuple[Int32Array, Int32Array]:
+    def _differing(
+        self, tables: StateTables, state: int, base: int, offset: int
+    ) -> tuple[Int32Array, Int32Array]:
         from structgen_kernels.store import walk_difference
 
         gained = lost = np.zeros(0, np.int32)
@@ -183,7 +185,7 @@ class MaskStore:
         return offset
 
 
-def _digest_of_table_state(tables: Tables, state: int) -> bytes:
+def _digest_of_table_state(tables: StateTables, state: int) -> bytes:
     """Of what may follow: the minimal automaton, written down in one way only.
 
     A large one is not written down: it is hardly ever met in another automaton.
@@ -198,7 +200,7 @@ def _digest_of_table_state(tables: Tables, state: int) -> bytes:
     return hashlib.blake2b(b"state %d" % local + digest, digest_size=16).digest()
 
 
-def _digest_of_counted_state(tables: Tables, state: int) -> bytes:
+def _digest_of_counted_state(tables: StateTables, state: int) -> bytes:
     """Of what may follow: the unit or content, where in it, how many more may and must come, the tail."""
     static = tables.static
     block = _block_of(tables, state)
@@ -223,13 +225,13 @@ def _digest_of_counted_state(tables: Tables, state: int) -> bytes:
     return content.digest()
 
 
-def _block_of(tables: Tables, state: int) -> Int32Array:
+def _block_of(tables: StateTables, state: int) -> Int32Array:
     from structgen_kernels.terminals import block_of
 
     return tables.static[block_of(tables.static, state) :][: layout.BLOCK_SIZE]
 
 
-def _tail_of(tables: Tables, block: Int32Array) -> bytes:
+def _tail_of(tables: StateTables, block: Int32Array) -> bytes:
     static = tables.static
     tail = [int(block[layout.BLOCK_TAIL_BYTE])]
     state = int(block[layout.BLOCK_TAIL_STATE])

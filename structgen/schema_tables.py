@@ -75,6 +75,8 @@ class SavedTables(Tables):
     """Tables read from a file, which `revived` makes grow again where text comes to a state without edges."""
 
     __slots__ = ("_made_anew", "_path")
+    _made_anew: Callable[[], GrowingTables]
+    _path: object
 
     def __init__(self, tables: Tables, path: object, made_anew: Callable[[], GrowingTables]) -> None:
         super().__init__(

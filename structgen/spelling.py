@@ -21,7 +21,7 @@ from structgen.automata.build import literal, repeat, union
 from structgen.automata.dfa import START, Dfa
 from structgen.errors import CompileLimitError
 from structgen.rtn import END
-from structgen.tables import Tables
+from structgen.tables import StateTables
 from structgen.vocabulary import Vocabulary
 
 MAX_SPELLING_STATES = 512
@@ -43,7 +43,7 @@ class Spelling:
     ``pool`` arguments are the machine's records, see `structgen_kernels.layout`.
     """
 
-    def __init__(self, tables: Tables, vocabulary: Vocabulary) -> None:
+    def __init__(self, tables: StateTables, vocabulary: Vocabulary) -> None:
         self._tables = tables
         self._texts = spellable_texts(vocabulary)
         self._wide = self._texts.transitions[:, self._texts.byte_class]

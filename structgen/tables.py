@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -66,6 +67,24 @@ class Tables:
         """Of a table state: its automaton's digest, its number there, and whether the automaton is a head."""
         place = int(np.searchsorted(self.bases, state, side="left")) - 1
         return self.digests[place].tobytes(), state - int(self.bases[place]), bool(self.heads[place])
+
+
+class StateTables(Protocol):
+    """What the mask store reads of `Tables`, and of `structgen.growing.GrowingTables`."""
+
+    @property
+    def static(self) -> Int32Array: ...
+
+    @property
+    def classes(self) -> npt.NDArray[np.uint8]: ...
+
+    @property
+    def n_terminal_states(self) -> int: ...
+
+    @property
+    def n_parser_states(self) -> int: ...
+
+    def origin(self, state: int) -> tuple[bytes, int, bool]: ...
 
 
 @lru_cache(maxsize=1)

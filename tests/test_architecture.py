@@ -41,6 +41,7 @@ LAYERS = [
     ["warmup"],
     ["compiler"],
     ["apply"],
+    ["sampling"],
     ["hf"],
     ["generation"],
     ["model"],
@@ -92,10 +93,12 @@ def test_importing_is_light():
 
 def test_public_names():
     assert sorted(structgen.__all__) == [
+        "Budget",
         "CompiledGrammar",
         "Compiler",
         "LogitsProcessor",
         "Matcher",
+        "SampleResult",
         "StructgenError",
         "Vocabulary",
         "__version__",
@@ -104,6 +107,7 @@ def test_public_names():
         "fill_bitmasks",
         "generate",
         "parse_as",
+        "sample",
         "schema_of",
     ]
     for name in structgen.__all__:

@@ -17,9 +17,9 @@ import pytest
 
 from structgen import Compiler, Vocabulary
 from structgen.cli import main
-from structgen.expectation import describe_next
 from structgen.cli.generate import TerminalStreamer
 from structgen.cli.tokenizer_choice import byte_vocabulary
+from structgen.expectation import describe_next
 
 PERSON = {
     "type": "object",

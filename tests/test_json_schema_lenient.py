@@ -1,4 +1,4 @@
-"""``lenient=True``: what cannot be enforced is left out and listed, and nothing else; without it, an error."""
+"""``lenient=True``: what cannot be enforced is left out and listed, nothing else; without it, an error."""
 
 from __future__ import annotations
 
@@ -69,7 +69,8 @@ CASES: dict[str, tuple[Any, list[tuple[str, str]], list[Any], list[Any]]] = {
             ("/patternProperties/^(a+)\\1$", WHY_NAMES),
             (
                 "/additionalProperties",
-                "additionalProperties is not enforced: a name may match what is left out of patternProperties",
+                "additionalProperties is not enforced: "
+                "a name may match what is left out of patternProperties",
             ),
         ],
         [{"aa": 1}, {}],

@@ -11,6 +11,7 @@ from structgen_bench.cold import cold
 from structgen_bench.fuzz import fuzz
 from structgen_bench.maskbench import maskbench
 from structgen_bench.plot import plot
+from structgen_bench.sampling import sampling
 from structgen_bench.suite import suite
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 app.command()(maskbench)
 app.command()(cold)
+app.command()(sampling)
 app.command()(plot)
 app.command()(suite)
 app.command()(fuzz)

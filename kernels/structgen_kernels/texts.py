@@ -222,7 +222,7 @@ def _is_new(pool: Int32Array, cells: Int, text: Int) -> bool:
 
 @kernel
 def _find_followers(pool: Int32Array, scratch: Int64Array, bits: Int, cells: Int, text: Int) -> None:
-    """Write which bytes the seen strings go on with after ``text``: a set of 256 in ``scratch[bits : bits + 8]``."""
+    """Which bytes seen strings go on with after ``text``: written as a set into ``scratch[bits : bits + 8]``."""
     for w in range(8):
         scratch[bits + w] = 0
     depth = _depth(pool, text)

@@ -23,6 +23,7 @@ from structgen.cli.failures import (
 from structgen.cli.generate import generate
 from structgen.cli.info import grammars, info
 from structgen.cli.report import report
+from structgen.cli.sample import sample
 from structgen.errors import StructgenError
 
 app = typer.Typer(
@@ -37,6 +38,7 @@ app.command("compile")(compile_grammar)
 app.command("check")(check)
 app.command("report")(report)
 app.command("generate")(generate)
+app.command("sample")(sample)
 app.command("info")(info)
 app.command("grammars")(grammars)
 app.command("demo")(demo)
@@ -64,7 +66,7 @@ def structgen(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
 )
 def bench(context: typer.Context) -> None:
-    """Measure and test structgen: maskbench, suite, fuzz, apply, cold, plot (each with --help)."""
+    """Measure and test structgen: maskbench, suite, fuzz, apply, cold, sampling, plot (each with --help)."""
     try:
         from structgen_bench.cli import app as benchmarks
     except ImportError as error:

@@ -30,6 +30,7 @@ from structgen.cli.grammar_options import (
 if TYPE_CHECKING:
     from structgen import CompiledGrammar
 
+
 def check(
     file: Annotated[Path | None, typer.Argument(help="The text; '-' reads from standard input.")] = None,
     text: Annotated[str | None, typer.Option("--text", "-t", help="The text itself.")] = None,

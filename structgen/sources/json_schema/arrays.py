@@ -26,12 +26,12 @@ FREELY, BY_TEXT, BY_VALUE = range(3)
 
 
 class Spot(NamedTuple):
-    """``index``: items so far, as far as that counts. ``counts``: of those that each `Contains` holds of.
+    """``size``: items so far, as far as that counts. ``counts``: of those that each `Contains` holds of.
     ``pending``: clauses without a witness. ``seen``: the items so far, as keys of equality, where they count;
     ``repeated``: two of them are equal.
     """
 
-    index: int
+    size: int
     counts: tuple[int, ...]
     pending: frozenset[int]
     seen: frozenset[Hashable] = frozenset()
@@ -114,12 +114,12 @@ class ArrayLanguage:
     def can_close(self, spot: Spot) -> bool:
         """May the array end here?"""
         facts = self.facts
-        if spot.index < facts.min_items or (facts.repeats and not spot.repeated):
+        if spot.size < facts.min_items or (facts.repeats and not spot.repeated):
             return False
         if any(count < wanted.least for count, wanted in zip(spot.counts, facts.contains, strict=True)):
             return False
         return all(
-            any(not isinstance(witness, ItemWitness) and spot.index < witness.length for witness in clause)
+            any(not isinstance(witness, ItemWitness) and spot.size < witness.length for witness in clause)
             for clause in (facts.clauses[c] for c in spot.pending)
         )
 
@@ -146,9 +146,9 @@ class ArrayLanguage:
     def _choices(self, spot: Spot) -> Iterator[tuple[Conjunction, Spot]]:
         facts = self.facts
         most = self.most_items
-        if most is not None and spot.index >= most:
+        if most is not None and spot.size >= most:
             return
-        base = facts.item(spot.index)
+        base = facts.item(spot.size)
         if facts.unique and self.remembers and spot.seen:
             base = conjoin(base, self._among(spot.seen, negated=True))
         # for each contains and clause, what the item may do for it: (what it satisfies, does it count)
@@ -169,8 +169,8 @@ class ArrayLanguage:
             for witness in facts.clauses[c]:
                 if (
                     isinstance(witness, ItemWitness)
-                    and spot.index >= witness.first
-                    and (witness.end is None or spot.index < witness.end)
+                    and spot.size >= witness.first
+                    and (witness.end is None or spot.size < witness.end)
                 ):
                     ways = [((), True)] if not witness.inner else [*ways, (witness.inner, True)]
                     if not witness.inner:
@@ -182,7 +182,7 @@ class ArrayLanguage:
         if number > _MOST_CHOICES:
             pointer = base[0].pointer if base else ""
             raise CompileLimitError("max_choices", _MOST_CHOICES, number, pointer, fixed=True)
-        index = spot.index + 1
+        index = spot.size + 1
         if most is None:
             index = min(index, self._last)
         for chosen in product(*factors):
@@ -256,8 +256,8 @@ class ArrayLanguage:
     def _has_items(self, spot: Spot, alive: Alive) -> bool:
         """Can there be as many items as there must be?"""
         facts = self.facts
-        needed = range(spot.index, min(facts.min_items, len(facts.prefix)))
-        if facts.min_items > max(len(facts.prefix), spot.index) and not alive(facts.rest):
+        needed = range(spot.size, min(facts.min_items, len(facts.prefix)))
+        if facts.min_items > max(len(facts.prefix), spot.size) and not alive(facts.rest):
             return False
         return all(alive(facts.prefix[i]) for i in needed)
 
@@ -266,11 +266,11 @@ class ArrayLanguage:
         end = (
             len(facts.prefix) + 2 if facts.max_items is None else min(facts.max_items, len(facts.prefix) + 2)
         )
-        if spot.index >= len(facts.prefix):
-            slots = 2 if facts.max_items is None else facts.max_items - spot.index
+        if spot.size >= len(facts.prefix):
+            slots = 2 if facts.max_items is None else facts.max_items - spot.size
             items = [facts.rest] * min(slots, 2)
         else:
-            items = [facts.item(i) for i in range(spot.index, end)]
+            items = [facts.item(i) for i in range(spot.size, end)]
         for i, inner in enumerate(items):
             if not alive(inner):
                 break
@@ -290,7 +290,7 @@ class ArrayLanguage:
         needed: Counter[Conjunction] = Counter()
         for count, wanted in zip(spot.counts, facts.contains, strict=True):
             needed[conjoin(facts.rest, wanted.inner)] += max(wanted.least - count, 0)
-        first = spot.index + needed.total()
+        first = spot.size + needed.total()
         for i in range(first, min(facts.min_items, len(facts.prefix))):
             needed[facts.item(i)] += 1
         needed[facts.rest] += max(facts.min_items - max(first, len(facts.prefix)), 0)

@@ -133,7 +133,8 @@ def _values_of(facts: Facts) -> tuple[object, ...]:
 
 def _with_values(facts: Facts, values: tuple[object, ...]) -> Facts:
     if isinstance(facts, (StringFacts, NumberFacts)):
-        return replace(facts, values=values)
+        # one of the facts that had these values: they are of its type
+        return replace(facts, values=values)  # type: ignore[arg-type]
     return LiteralFacts(values)
 
 

@@ -52,12 +52,12 @@ class KeyClass:
 
 class Place(NamedTuple):
     """``at``: how many of the names in order are behind (any order: 0). ``seen``: names behind, of those that
-    come in any order. ``count``: members, as far as that counts. ``pending``: clauses without a witness.
+    come in any order. ``size``: members, as far as that counts. ``pending``: clauses without a witness.
     """
 
     at: int
     seen: frozenset[str]
-    count: int
+    size: int
     pending: frozenset[int]
 
 
@@ -72,7 +72,6 @@ class Step(NamedTuple):
 
 _Witness = tuple[str, "str | KeyClass", Conjunction]
 """('absent', name, ()), ('name', name, inner) or ('class', class, inner)."""
-_NEVER = None  # instead of a conjunction: the name itself is not allowed
 
 
 class ObjectLanguage:
@@ -129,15 +128,14 @@ class ObjectLanguage:
         """What the member of a name has to satisfy; None when there can be none of that name."""
         if name in self._inner:
             return self._inner[name]
-        found: Conjunction | None = ()
+        allowed = not self.facts.keys or self._forms.string_holds(self.facts.keys, name)
+        if allowed and self._spelled is not None:  # the vocabulary may lack bytes for it
+            allowed = self._spelled(key_automaton(name, self._options)) is not None
+        found: Conjunction = ()
         for table in self.facts.tables:
             found = conjoin(found, _of_table(table, name))
-        if self.facts.keys and not self._forms.string_holds(self.facts.keys, name):
-            found = _NEVER
-        if self._spelled is not None and self._spelled(key_automaton(name, self._options)) is None:
-            found = _NEVER  # the vocabulary lacks bytes for it
-        self._inner[name] = found
-        return found
+        self._inner[name] = found if allowed else None
+        return self._inner[name]
 
     @property
     def listed(self) -> tuple[str, ...]:
@@ -278,7 +276,7 @@ class ObjectLanguage:
     def can_close(self, place: Place) -> bool:
         """May the object end here?"""
         facts = self.facts
-        if place.count < facts.min_members and self._counts:
+        if place.size < facts.min_members and self._counts:
             return False
         if any(self._is_ahead(name, place) for name in facts.required):
             return False
@@ -301,7 +299,7 @@ class ObjectLanguage:
         pending = place.pending
         if pending:
             pending = frozenset(c for c in pending if ("absent", name, ()) not in self._witnesses[c])
-        return Place(place.at + 1, place.seen, place.count, pending)
+        return Place(place.at + 1, place.seen, place.size, pending)
 
     def named_steps(self, name: str, place: Place, alive: Alive) -> Iterator[Step]:
         """The ways to write the member of a name next, after which the object can be finished."""
@@ -316,9 +314,9 @@ class ObjectLanguage:
     def _steps(
         self, name: str, key_class: KeyClass | None, inner: Conjunction, place: Place, alive: Alive
     ) -> Iterator[Step]:
-        count = self._counted(place.count + 1) if self._counts else 0
+        count = self._counted(place.size + 1) if self._counts else 0
         most = self.facts.max_members
-        if most is not None and place.count >= most:
+        if most is not None and place.size >= most:
             return
         if self._options.any_order or key_class is not None or name in self._listed:
             at = place.at if self._options.any_order else len(self.ordered)
@@ -387,9 +385,9 @@ class ObjectLanguage:
             if inner is None or not alive(inner):
                 return False
         most = facts.max_members
-        if most is not None and place.count + len(needed) > most:
+        if most is not None and place.size + len(needed) > most:
             return False
-        if not place.pending and place.count + len(needed) >= facts.min_members:
+        if not place.pending and place.size + len(needed) >= facts.min_members:
             return True
         present: dict[str, Conjunction] = dict.fromkeys(needed, ())
         open_clauses = []
@@ -477,7 +475,7 @@ class ObjectLanguage:
     ) -> bool:
         """Do the numbers allow these members, and enough more?"""
         facts = self.facts
-        count = place.count + len(present)
+        count = place.size + len(present)
         if facts.max_members is not None and count + len(others) > facts.max_members:
             if not others or count + 1 > facts.max_members:
                 return False

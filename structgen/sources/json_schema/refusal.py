@@ -129,8 +129,8 @@ class _Inquiry:
                 continue
             if container.is_object and key[0] == "member":
                 # plain objects may read members of like values together
-                language = self._states.object(key[1])
-                inner = language.inner(container.names[-1]) if language.is_simple else None
+                members = self._states.object(key[1])
+                inner = members.inner(container.names[-1]) if members.is_simple else None
                 found[key[2] if inner is None else inner] = None
             elif not container.is_object and key[0] == "items":
                 language = self._states.array(key[1])

@@ -7,13 +7,12 @@ order in which they are met.
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from structgen.automata import json_text
-from structgen.automata.dfa import Dfa
 from structgen.parser_states import (
     BEGIN_KEY,
     BEGIN_TEXT,
@@ -28,6 +27,7 @@ from structgen.parser_states import (
     State,
 )
 from structgen.sources.json_schema.arrays import BY_TEXT, ArrayLanguage, Spot
+from structgen.sources.json_schema.document import Node
 from structgen.sources.json_schema.emptiness import Emptiness
 from structgen.sources.json_schema.facts import (
     ArrayFacts,
@@ -51,7 +51,7 @@ _DONE: Key = ("done",)
 
 @dataclass(frozen=True, slots=True)
 class _FreeKeys:
-    """The names of an object whose members come in any order: required ones, and the others by their values."""
+    """Names of members that come in any order: required ones, and the others by what their values satisfy."""
 
     required: list[tuple[str, Conjunction]]
     groups: list[tuple[tuple[str, ...], Conjunction]]
@@ -61,22 +61,26 @@ class _FreeKeys:
         return len(self.required) + sum(len(names) for names, _ in self.groups)
 
 
-def _content(node: Node) -> Hashable:
+def _content(node: Node) -> Node | tuple[object, ...]:
     """Equal for subschemas that plainly say the same: a few keywords with plain values."""
     schema = node.schema
     if not isinstance(schema, dict) or node.schema_of_either is not None or "$ref" in schema:
         return node
     if not all(value is None or isinstance(value, (str, int, float)) for value in schema.values()):
         return node
-    items = tuple(sorted(
+    items = tuple(
+        sorted(
             (keyword, type(value).__name__, value)
             for keyword, value in schema.items()
             if keyword not in _ANNOTATIONS
-        ))
-    return items, node.draft, node.negated
+        )
+    )
+    return items, node.resource.dialect, node.negated
 
 
-_ANNOTATIONS = frozenset(("title", "description", "$comment", "default", "deprecated", "readOnly", "writeOnly"))
+_ANNOTATIONS = frozenset(
+    ("title", "description", "$comment", "default", "deprecated", "readOnly", "writeOnly")
+)
 # Distinct items whose numbers have larger exponents are refused: to exclude them, they would be written out.
 _LARGEST_EXPONENT = 5_000
 
@@ -281,7 +285,7 @@ class SchemaStates:
         if language.is_simple and self._options.any_order:
             return (
                 bool(language.classes)
-                or place.count < self._free_keys(self._number(language, self._objects)).total
+                or place.size < self._free_keys(self._number(language, self._objects)).total
             )
         while True:
             for _ in self._steps_here(language, place):
@@ -339,16 +343,16 @@ class SchemaStates:
         spoken of, all those of like values together: there may be thousands of them.
         """
         language, free = self._objects[number], self._free_keys(number)
-        count = place.count + 1
+        count = place.size + 1
         edges: list[Edge] = [
             Read(
                 key_automaton(name, self._options),
-                ("colon", number, inner, place._replace(seen=place.seen | {name}, count=count), level),
+                ("colon", number, inner, place._replace(seen=place.seen | {name}, size=count), level),
             )
             for name, inner in free.required
             if name not in place.seen
         ]
-        after = place._replace(count=0 if language.classes else count)
+        after = place._replace(size=0 if language.classes else count)
         edges += [Jump(("group", number, i, after, level)) for i in range(len(free.groups))]
         edges += [
             Jump(("key", number, language.classes.index(step.key_class), step.inner, after, level))
@@ -374,7 +378,7 @@ class SchemaStates:
         if known is None:
             language = self._objects[number]
             required = set(language.facts.required)
-            groups: dict[Hashable, tuple[list[str], Conjunction]] = {}
+            groups: dict[tuple[object, ...], tuple[list[str], Conjunction]] = {}
             needed = []
             for name in (*language.ordered, *language.listed):
                 inner = language.inner(name)

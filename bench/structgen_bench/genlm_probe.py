@@ -1,0 +1,59 @@
+"""genlm-control's side of the comparison, run by the Python of an environment that has it.
+
+    PYTHON genlm_probe.py MODEL PROMPT_IDS REGEX PARTICLES RUNS MAX_TOKENS METHOD
+
+Prints one line of JSON: for each run the estimate of log Z, the texts and their weights, tokens, seconds.
+It imports nothing of structgen, which that environment does not have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import sys
+import time
+
+
+async def main() -> None:
+    import numpy as np
+    import torch
+    from genlm.control import AWRS, EOS, BoolFSA, PromptedLLM, direct_token_sampler
+
+    model, prompt, regex, particles, runs, max_tokens, method = sys.argv[1:]
+    torch.set_num_threads(1)
+    llm = PromptedLLM.from_name(model, backend="hf", prompt_ids=json.loads(prompt))
+    fsa = BoolFSA.from_regex(regex).coerce(llm, f=b"".join)
+    results = []
+    for seed in range(int(runs) + 1):  # the first one warms up
+        random.seed(seed)
+        np.random.seed(seed)
+        torch.manual_seed(seed)
+        if method == "awrs":
+            sampler = AWRS(llm, fsa, seed=seed)
+        else:
+            sampler = direct_token_sampler(llm * fsa)
+        begin = time.perf_counter()
+        sequences = await sampler.smc(
+            n_particles=int(particles), ess_threshold=0.5, max_tokens=int(max_tokens)
+        )
+        seconds = time.perf_counter() - begin
+        if seed == 0:
+            continue
+        texts = [b"".join(bytes(t) for t in context if t is not EOS).decode(errors="replace")
+                 for context, _ in sequences]  # fmt: skip
+        results.append(
+            {
+                "log_z": float(sequences.log_ml),
+                "texts": texts,
+                "weights": [float(w) for w in sequences.normalized_weights],
+                "tokens": sum(len(context) for context, _ in sequences),
+                "steps": max(len(context) for context, _ in sequences),
+                "seconds": seconds,
+            }
+        )
+    print(json.dumps(results))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,271 @@
+"""Walks down a prefix trie: many tries at once, depth by depth, the model run only where it never was.
+
+All walks are at the same depth at the same time, so that the prefixes that have to be run are rows of one
+pass without padding, and two walks at one prefix are one row. A walk through visited nodes costs no pass.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import torch
+
+from structgen.sampling.constraint import Constraint, State
+from structgen.sampling.language_model import LanguageModel, Rows
+from structgen.sampling.mask import TokenMask, logp_of
+from structgen.sampling.prefix_trie import REST, ROW_LENGTH, ROW_REST, Float64, Node, PrefixTrie, StateError
+from structgen.sampling.randomness import Randomness
+
+# What is drawn from, at a visited node and at a new one:
+#   rejection   P, and P
+#   cars        P times the bounds, and P
+#   asap        P times the bounds, and P under the mask
+#   local       P under the mask, at both
+Policy = Literal["rejection", "cars", "asap", "local"]
+
+
+@dataclass(slots=True)
+class Walk:
+    """One try, from ``begin`` tokens on. ``nodes``: those passed, the first one included.
+
+    ending: None while it goes on; "stop", "cut" (by the length, which counts), or "rejected".
+    logp: of the model, float, of all tokens drawn and the stop; log_proposal: of the law of the draws;
+    log_allowed: sum of log Z_t, the mass that the mask left at each step.
+    """
+
+    nodes: list[Node]
+    begin: int
+    ending: Literal["stop", "cut", "rejected"] | None = None
+    logp: float = 0.0
+    log_proposal: float = 0.0
+    log_allowed: list[float] = field(default_factory=list)
+    entropies: list[float] = field(default_factory=list)
+    steps: list[float] = field(default_factory=list)  # log P of each token drawn, the stop included
+
+    @property
+    def is_valid(self) -> bool:
+        return self.ending in ("stop", "cut")
+
+    @property
+    def tokens(self) -> tuple[int, ...]:
+        """The text's tokens, the stop left out."""
+        return self.nodes[-1].tokens()
+
+
+class Walker:
+    """Draws walks over one trie with one model under one constraint."""
+
+    def __init__(
+        self, model: LanguageModel, constraint: Constraint, trie: PrefixTrie, randomness: Randomness
+    ) -> None:
+        self.model = model
+        self.constraint = constraint
+        self.trie = trie
+        self.randomness = randomness
+        self.target = model.target
+        self.mask = TokenMask(model.target)
+        if trie.root.state is None:
+            trie.root.state = constraint.start()
+
+    def walk(self, starts: Sequence[Node], policy: Policy) -> list[Walk]:
+        """One walk from each of ``starts`` to its end. The trie's bounds stay as they are meanwhile.
+
+        They have to: a walk is a draw from P given "not known to be invalid" only when all its steps are by
+        the bounds of one time. Call `PrefixTrie.update` afterwards, with the nodes of the walks.
+        """
+        walks = [Walk([node], node.depth) for node in starts]
+        going = [walk for walk in walks if not self._ends_by_length(walk)]
+        live: dict[int, int] = {}  # id of a node that was run in the last pass -> its row
+        rows: Rows | None = None
+        depth = min((walk.nodes[-1].depth for walk in going), default=0)
+        while going:
+            here = [walk for walk in going if walk.nodes[-1].depth == depth]
+            self.model.forwards.logical += len(here)
+            for walk in here:
+                self.trie.touch(walk.nodes[-1])
+            drawn = {id(walk): self._draw_visited(walk, policy) for walk in here}
+            waiting = [walk for walk in here if drawn[id(walk)] == REST]
+            if waiting:
+                live, rows = self._draw_with_rows(waiting, policy, live, rows)
+            else:
+                live, rows = {}, None
+            going = [walk for walk in going if walk.ending is None and not self._ends_by_length(walk)]
+            depth += 1
+            if going and not any(walk.nodes[-1].depth == depth for walk in going):
+                depth = min(walk.nodes[-1].depth for walk in going)
+        return walks
+
+    def state_of(self, node: Node) -> State:
+        """The constraint's state at a node, found again along the path where it was not kept."""
+        if node.state is not None:
+            return node.state
+        state = self.constraint.start() if self.trie.root.state is None else self.trie.root.state
+        for each in node.path():
+            if each.state is None:
+                each.state = self.mask.extended(state, each.token)
+                if each.state is None:
+                    raise StateError("constraint", "it refuses a prefix of the trie", "one that allows it")
+            state = each.state
+        return state
+
+    def _ends_by_length(self, walk: Walk) -> bool:
+        if walk.ending is None and self.target.is_cut_at(walk.nodes[-1].depth):
+            walk.ending = "cut"
+        return walk.ending is not None
+
+    # -- at a node that the model has run on ---------------------------------------------------------
+
+    def _draw_visited(self, walk: Walk, policy: Policy) -> int:
+        """Draw from a visited node's row and move on; `REST` where its whole row is needed."""
+        node = walk.nodes[-1]
+        if not node.is_visited:
+            return REST
+        weights = node.mass if policy in ("cars", "asap") else node.p
+        outcomes = [node.rest, max(0.0, 1 - node.allowed)] if policy == "rejection" else [node.rest]
+        all_weights = np.concatenate([weights, outcomes])
+        total = float(all_weights.sum())
+        if total <= 0:
+            walk.ending = "rejected"
+            return 0
+        place = self.randomness.index(all_weights)
+        if place == len(weights):
+            return REST
+        if place > len(weights):
+            walk.ending = "rejected"
+            return 0
+        token = int(node.ids[place]) if node.ids is not None else 0
+        p = float(node.p[place])
+        self._step(walk, token, p, math.log(float(weights[place]) / total))
+        return 0
+
+    # -- where the model has to run --------------------------------------------------------------------
+
+    def _draw_with_rows(
+        self, walks: Sequence[Walk], policy: Policy, live: dict[int, int], rows: Rows | None
+    ) -> tuple[dict[int, int], Rows | None]:
+        nodes: list[Node] = list({id(walk.nodes[-1]): walk.nodes[-1] for walk in walks}.values())
+        logp, order, after = self._run(nodes, live, rows)
+        place_of = {id(node): place for place, node in enumerate(order)}
+        masked = logp.clone()
+        self.mask.apply_(masked, [self.state_of(node) for node in order], [node.depth for node in order])
+        new = {id(node) for node in order if not node.is_visited}
+        self._visit([node for node in order if id(node) in new], masked, place_of)
+        fresh = [walk for walk in walks if id(walk.nodes[-1]) in new]
+        of_rest = [walk for walk in walks if id(walk.nodes[-1]) not in new]
+        if fresh:
+            source = logp if policy in ("rejection", "cars") else masked
+            row_of = [place_of[id(walk.nodes[-1])] for walk in fresh]
+            tokens, mass = self.randomness.tokens(source, row_of)
+            for walk, token, row in zip(fresh, tokens, row_of, strict=True):
+                if token < 0:
+                    walk.ending = "rejected"
+                    continue
+                log_p = logp_of(logp, row, token)
+                self._step(walk, token, math.exp(log_p), log_p - float(mass[row]), masked=masked, row=row)
+        for walk in of_rest:
+            self._draw_rest(walk, masked[place_of[id(walk.nodes[-1])]], policy)
+        return place_of, after
+
+    def _run(
+        self, nodes: list[Node], live: dict[int, int], rows: Rows | None
+    ) -> tuple[torch.Tensor, list[Node], Rows | None]:
+        """log P at ``nodes``, all of one depth, and the order of the rows."""
+        if nodes[0].parent is None:
+            return self.model.first_row(), nodes, self.model.begin()
+        if nodes[0].depth == 1:
+            live, rows = {id(self.trie.root): 0}, self.model.begin()
+        going_on = [node for node in nodes if id(node.parent) in live]
+        joining = [node for node in nodes if id(node.parent) not in live]
+        before = rows if rows is not None else self.model.begin()
+        logp, after = before.advance(
+            [live[id(node.parent)] for node in going_on],
+            [node.token for node in going_on],
+            [(node.tokens(), [each.kept for each in node.path()]) for node in joining],
+        )
+        order = going_on + joining
+        for node, kept in zip(order, after.keep(), strict=True):
+            node.kept = kept
+        return logp, order, after
+
+    def _visit(self, nodes: list[Node], masked: torch.Tensor, place_of: dict[int, int]) -> None:
+        if not nodes:
+            return
+        probabilities = masked[[place_of[id(node)] for node in nodes]].exp_()
+        allowed = probabilities.sum(dim=1)
+        entropies = (torch.special.entr(probabilities).sum(dim=1) / allowed + allowed.log()).cpu().numpy()
+        counts = (probabilities > 0).sum(dim=1).tolist()
+        top = torch.topk(probabilities, min(ROW_LENGTH, probabilities.shape[1]), dim=1)
+        ids, values, masses = top.indices.cpu().numpy(), top.values.cpu().numpy(), allowed.tolist()
+        for row, node in enumerate(nodes):
+            p: Float64 = values[row][values[row] > 0]
+            below = np.cumsum(p) >= (1 - ROW_REST) * masses[row]
+            length = min(len(p), int(np.argmax(below)) + 1) if below.any() else len(p)
+            self.trie.visit(node, ids[row][:length], p[:length], masses[row], float(entropies[row]))
+            if length == counts[row]:
+                node.rest = 0.0  # what the difference leaves is rounding
+
+    def _draw_rest(self, walk: Walk, masked: torch.Tensor, policy: Policy) -> None:
+        """A token that has no entry of its own in a visited node's row, from the whole row."""
+        node = walk.nodes[-1]
+        others = masked.clone()
+        if node.ids is not None:
+            others[node.ids.astype(np.int64)] = -math.inf
+        tokens, _ = self.randomness.tokens(others[None], [0])
+        if tokens[0] < 0:  # rounding had left a rest where there is none
+            node.rest = 0.0
+            self._draw_visited(walk, policy)
+            return
+        weights = node.mass if policy in ("cars", "asap") else node.p
+        total = (
+            float(weights.sum()) + node.rest + (max(0.0, 1 - node.allowed) if policy == "rejection" else 0)
+        )
+        log_p = float(masked[tokens[0]])
+        self._step(walk, tokens[0], math.exp(log_p), log_p - math.log(total))
+
+    # -- a step ------------------------------------------------------------------------------------------
+
+    def _step(
+        self,
+        walk: Walk,
+        token: int,
+        p: float,
+        log_proposal: float,
+        *,
+        masked: torch.Tensor | None = None,
+        row: int = 0,
+    ) -> None:
+        """Move on by ``token``, or reject. ``masked``: the row's mask, where the token was drawn without."""
+        node = walk.nodes[-1]
+        log_p = math.log(p) if p > 0 else -math.inf
+        walk.logp += log_p
+        walk.log_proposal += log_proposal
+        walk.steps.append(log_p)
+        walk.log_allowed.append(math.log(node.allowed) if node.allowed > 0 else -math.inf)
+        walk.entropies.append(node.entropy)
+        if masked is not None and not bool(torch.isfinite(masked[row, token])):
+            walk.ending = "rejected"
+            return
+        if token == self.target.stop:
+            walk.ending = "stop" if self._stop_is_valid(node, p) else "rejected"
+            return
+        child = node.children.get(token)
+        if child is None:
+            child = self.trie.child(node, token, p, None)
+            child.state = self.mask.extended(self.state_of(node), token)
+            if child.state is None:
+                child.bound = 0.0
+        if child.bound == 0.0 and not child.is_visited:
+            walk.ending = "rejected"
+        walk.nodes.append(child)
+
+    def _stop_is_valid(self, node: Node, p: float) -> bool:
+        if self.constraint.is_exact:
+            return True  # the mask said so
+        valid = self.state_of(node).is_complete()
+        if not valid:
+            self.trie.child(node, self.target.stop, p, None).bound = 0.0
+        return valid

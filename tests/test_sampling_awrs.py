@@ -1,0 +1,208 @@
+"""Adaptive weighted rejection: each estimator properly weighted, by enumeration of all random paths."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+
+import numpy as np
+import pytest
+import torch
+from toy_models import Branches, powerset
+
+from structgen.sampling import awrs
+from structgen.sampling.randomness import Randomness
+
+# P over at most 6 tokens: even, uneven, one that has most, one of no mass.
+DISTRIBUTIONS = {
+    "even": [0.25, 0.25, 0.25, 0.25],
+    "uneven": [0.05, 0.4, 0.15, 0.3, 0.1],
+    "peaked": [0.9, 0.04, 0.03, 0.02, 0.01],
+    "with nothing": [0.5, 0.0, 0.3, 0.2],
+    "six": [0.3, 0.25, 0.2, 0.1, 0.1, 0.05],
+    "sure": [1.0, 0.0],
+}
+_TAIL = 1e-11  # of a geometric count that is left out
+
+
+class EnumeratedPool:
+    """A pool whose draws are branches."""
+
+    def __init__(self, p: list[float], branches: Branches) -> None:
+        self._p = dict(enumerate(p))
+        self._branches = branches
+        self.removed = 0.0
+
+    def draw(self) -> tuple[int, float] | None:
+        left = {token: p for token, p in self._p.items() if p > 0}
+        if not left:
+            return None
+        total = math.fsum(left.values())
+        probabilities = [p / total for p in left.values()]
+        chosen = self._branches.choose(probabilities)
+        return list(left)[chosen], probabilities[chosen]
+
+    def remove(self, token: int) -> None:
+        self.removed += self._p.pop(token)
+
+
+class EnumeratedGeometric:
+    def __init__(self, branches: Branches) -> None:
+        self._branches = branches
+
+    def geometric(self, p_continue: float) -> int:
+        if p_continue <= 0 or p_continue >= 1:
+            return 0  # at 1 nothing is left: the pool says so next
+        longest = math.ceil(math.log(_TAIL) / math.log(p_continue))
+        return self._branches.choose([(1 - p_continue) * p_continue**k for k in range(longest)])
+
+
+def expectation(variant: str, p: list[float], valid: tuple[int, ...]) -> np.ndarray:
+    """E[w 1{x = a}] for each token a."""
+    expected = np.zeros(len(p))
+    for branches in Branches.all():
+        pool = EnumeratedPool(p, branches)
+        if variant == "two-round":
+            token, weight = awrs.two_round(pool, valid.__contains__)
+        elif variant == "recursive":
+            token, weight = awrs.recursive(pool, valid.__contains__)
+        else:
+            token, weight = awrs.geometric(pool, valid.__contains__, EnumeratedGeometric(branches))
+        if token is not None:
+            assert token in valid
+            expected[token] += branches.probability * weight
+    return expected
+
+
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+@pytest.mark.parametrize("variant", ["two-round", "recursive"])
+def test_properly_weighted(variant: str, name: str) -> None:
+    p = DISTRIBUTIONS[name]
+    for valid in powerset(range(len(p))):
+        wanted = np.where(np.isin(np.arange(len(p)), valid), p, 0.0)
+        assert np.abs(expectation(variant, p, valid) - wanted).max() <= 1e-9, valid
+
+
+@pytest.mark.parametrize(
+    ("p", "valid"),
+    [
+        ([0.9, 0.1], (1,)),
+        ([0.15, 0.85], (0, 1)),
+        ([0.5, 0.3, 0.2], (0,)),
+        ([0.5, 0.3, 0.2], (0, 2)),
+        ([0.5, 0.3, 0.2], (1,)),
+        ([0.4, 0.3, 0.2, 0.1], (0, 3)),
+        ([0.4, 0.3, 0.2, 0.1], (0, 1, 3)),
+        ([0.3, 0.25, 0.2, 0.1, 0.1, 0.05], (0, 1, 2, 4, 5)),
+        ([0.6, 0.4], ()),
+    ],
+)
+def test_geometric_is_properly_weighted(p: list[float], valid: tuple[int, ...]) -> None:
+    """Its phantom rejects are infinitely many; those beyond a mass of 1e-11 are left out."""
+    wanted = np.where(np.isin(np.arange(len(p)), valid), p, 0.0)
+    assert np.abs(expectation("geometric", p, valid) - wanted).max() <= 1e-9
+
+
+def test_the_test_finds_wrong_token_marginals() -> None:
+    """A weight of the right mean with the wrong tokens, which a test of sums alone would let pass."""
+
+    def wrong(pool: EnumeratedPool, is_valid) -> tuple[int | None, float]:
+        weight = 1.0
+        while True:
+            drawn = pool.draw()
+            if drawn is None:
+                return None, 0.0
+            token, q = drawn
+            pool.remove(token)
+            if is_valid(token):
+                break
+            weight *= 1 - q
+        another = pool.draw()  # the second of the two is returned where it is valid
+        if another is None or is_valid(another[0]):
+            return (token if another is None else another[0]), weight
+        return token, weight * q
+
+    p, valid = DISTRIBUTIONS["uneven"], (0, 1, 3)
+    expected = np.zeros(len(p))
+    for branches in Branches.all():
+        token, weight = wrong(EnumeratedPool(p, branches), valid.__contains__)
+        if token is not None:
+            expected[token] += branches.probability * weight
+    assert abs(expected.sum() - sum(p[a] for a in valid)) <= 1e-9
+    assert max(abs(expected[a] - p[a]) for a in valid) > 0.01
+
+
+@pytest.mark.parametrize("variant", ["auto", "two-round", "recursive", "geometric"])
+def test_the_pool_that_is_used_gives_the_same(variant: awrs.Variant) -> None:
+    p = np.array([0.02, 0.4, 0.1, 0.3, 0.15, 0.03])
+    valid = {0, 2, 4}
+    randomness = Randomness(torch.Generator().manual_seed(3))
+    row = awrs.Row(7.0 * p)  # it need not be normalised
+    n = 60_000
+    sums, squares = np.zeros(6), np.zeros(6)
+    for _ in range(n):
+        token, weight = awrs.weighted_token(row, valid.__contains__, randomness, variant)
+        assert token in valid
+        sums[token] += weight
+        squares[token] += weight**2
+    mean = sums / n
+    error = np.sqrt(np.maximum(squares / n - mean**2, 1e-12) / n)
+    wanted = np.where(np.isin(np.arange(6), list(valid)), p, 0.0)
+    assert (np.abs(mean - wanted) <= 4 * error).all()
+
+
+def test_draws_without_replacement() -> None:
+    """Every token once, in the order of Plackett and Luce, whatever was removed before."""
+    p = np.array([0.5, 0.3, 0.0, 0.15, 0.05])
+    row = awrs.Row(p)
+    randomness = Randomness(torch.Generator().manual_seed(0))
+    orders: dict[tuple[int, ...], int] = defaultdict(int)
+    n = 20_000
+    for _ in range(n):
+        pool = awrs.RowPool(row, randomness)
+        order = []
+        while (drawn := pool.draw()) is not None:
+            assert drawn[1] == pytest.approx(p[drawn[0]] / (1 - sum(p[t] for t in order)))
+            order.append(drawn[0])
+            pool.remove(drawn[0])
+        assert sorted(order) == [0, 1, 3, 4]
+        assert pool.removed == pytest.approx(1)
+        orders[tuple(order)] += 1
+    for order, count in orders.items():
+        probability, left = 1.0, 1.0
+        for token in order:
+            probability *= p[token] / left
+            left -= p[token]
+        assert abs(count - n * probability) <= 5 * math.sqrt(n * probability) + 1
+
+
+def test_nothing_valid() -> None:
+    row = awrs.Row(np.array([0.5, 0.5]))
+    for variant in ("two-round", "recursive", "geometric"):
+        assert awrs.weighted_token(row, lambda _: False, Randomness(), variant) == (None, 0.0)
+
+
+@pytest.mark.parametrize("variant", ["recursive", "geometric", "two-round"])
+def test_checks_do_not_grow_with_the_vocabulary(variant: awrs.Variant) -> None:
+    """At a fixed rejected mass, of a third; one token in three is invalid, all over the range of P."""
+    medians = {}
+    for size in (1_000, 32_000, 152_000):
+        generator = np.random.default_rng(size)
+        p = generator.exponential(size=size) ** 3
+        valid = np.arange(size) % 3 != 0
+        p[~valid] *= (p[valid].sum() / 2) / p[~valid].sum()
+        row = awrs.Row(p)
+        randomness = Randomness(torch.Generator().manual_seed(1))
+        counts = []
+        for _ in range(400):
+            checks = 0
+
+            def is_valid(token: int, valid=valid) -> bool:
+                nonlocal checks
+                checks += 1
+                return bool(valid[token])
+
+            awrs.weighted_token(row, is_valid, randomness, variant)
+            counts.append(checks)
+        medians[size] = float(np.median(counts))
+    assert len(set(medians.values())) == 1 and medians[1_000] <= 5, medians

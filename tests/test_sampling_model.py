@@ -1,0 +1,164 @@
+"""The model's side: keys and values that are shared, joined and reordered give what a recompute gives."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from conftest import TinyModel
+from toy_models import GRAMMARS, make_toy
+
+from structgen import sample
+from structgen.sampling.language_model import LanguageModel
+from structgen.sampling.randomness import Randomness, index_at
+from structgen.sampling.target import Target
+
+PROMPT = [3, 50, 70]
+
+
+def recomputed(tiny: TinyModel, prefixes: list[tuple[int, ...]], target: Target, model=None) -> torch.Tensor:
+    with torch.no_grad():
+        rows = [(model or tiny.model)(torch.tensor([[*PROMPT, *w]])).logits[:, -1] for w in prefixes]
+    return target.log_probabilities(torch.cat(rows))
+
+
+def test_reordered_rows_give_what_a_recompute_gives(tiny: TinyModel) -> None:
+    target = Target(tiny.vocabulary, 50)
+    model = LanguageModel(tiny.model, PROMPT, target)
+    rows = model.begin()
+    torch.testing.assert_close(model.first_row(), recomputed(tiny, [()], target), atol=1e-5, rtol=0)
+    generator = np.random.default_rng(0)
+    for _ in range(10):
+        count = len(rows.prefixes)
+        parents = sorted(generator.integers(0, count, size=6).tolist(), key=lambda _: generator.random())
+        tokens = generator.integers(0, 200, size=6).tolist()
+        before = rows.prefixes
+        logp, rows = rows.advance(parents, tokens)
+        assert rows.prefixes == [(*before[a], t) for a, t in zip(parents, tokens, strict=True)]
+        torch.testing.assert_close(logp, recomputed(tiny, rows.prefixes, target), atol=1e-4, rtol=0)
+    assert model.forwards.physical == 1 + 60 and model.forwards.calls == 11
+
+
+@pytest.mark.parametrize("dropped", [0, 2, 5])
+def test_rows_join_with_what_was_kept(tiny: TinyModel, dropped: int) -> None:
+    target = Target(tiny.vocabulary, 50)
+    model = LanguageModel(tiny.model, PROMPT, target)
+    rows, path, kept = model.begin(), [], []
+    for token in (10, 20, 30, 40, 60):
+        _, rows = rows.advance([0], [token])
+        path.append(token)
+        kept += rows.keep()
+    for row in kept[:dropped]:
+        row.block.data = None  # as when there was no room
+    other = model.begin()
+    for token in (5, 6, 7, 8, 9):
+        _, other = other.advance([0], [token])
+    before = model.forwards.physical
+    logp, after = other.advance([0, 0], [1, 2], [([*path, 77], [*kept, None])])
+    torch.testing.assert_close(logp, recomputed(tiny, after.prefixes, target), atol=1e-4, rtol=0)
+    # what is kept after the first gap is of no use: all of it is run again, and counted
+    assert model.forwards.physical - before == 3 + (5 if dropped else 0)
+
+
+def test_kept_keys_are_bounded(tiny: TinyModel) -> None:
+    model = LanguageModel(tiny.model, PROMPT, Target(tiny.vocabulary, 50))
+    room = model.cache.kept
+    rows, kept = model.begin(), []
+    for token in range(30):
+        _, rows = rows.advance([0], [token])
+        kept += rows.keep()
+        room.most_bytes = 10 * room.bytes if token == 0 else room.most_bytes
+        assert room.bytes <= room.most_bytes
+    assert [row.read() is not None for row in kept] == [False] * 20 + [True] * 10
+    del kept, rows
+    assert room.bytes == 0
+
+
+def test_a_model_whose_cache_cannot_be_shared_is_run_as_a_whole(tiny: TinyModel) -> None:
+    grammar = tiny.compiler.regex("[ab]{1,3}")
+    config = transformers.MambaConfig(
+        vocab_size=tiny.width, hidden_size=16, num_hidden_layers=1, state_size=4,
+        eos_token_id=list(tiny.eos), initializer_range=0.3,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    model = transformers.MambaForCausalLM(config).eval()
+    for method in ("local", "cars"):
+        result = sample(
+            model, tiny.tokenizer, grammar, PROMPT, method=method, n=3, max_new_tokens=6,
+            generator=torch.Generator().manual_seed(0),
+        )  # fmt: skip
+        assert len(result) == 3 or method == "local"
+        target = Target(tiny.vocabulary, 6)
+        for w, logp in zip(result.sequences, result.logp_model, strict=True):
+            rows = recomputed(tiny, [w[:end] for end in range(len(w) + 1)], target, model)
+            steps = [float(row[t]) for row, t in zip(rows, (*w, target.stop), strict=True)]
+            assert math.fsum(steps) == pytest.approx(logp, abs=1e-3)
+
+
+@pytest.mark.parametrize("method", ["local", "cars", "rejection", "asap", "smc", "awrs", "mcmc"])
+def test_log_probabilities_are_the_models(tiny: TinyModel, method: str) -> None:
+    """Whatever was shared, joined or walked: logp_model is what the model says of the whole text."""
+    grammar = tiny.compiler.gbnf('root ::= [a-z]+ ("1" | "yes") | [0-9]')
+    n = 8 if method != "smc" else None
+    result = sample(
+        tiny.model, tiny.tokenizer, grammar, PROMPT, method=method, n=n, max_new_tokens=7,
+        generator=torch.Generator().manual_seed(1), mcmc_steps=4, particles=8, temperature=1.3,
+    )  # fmt: skip
+    assert len(result)
+    target = Target(tiny.vocabulary, 7, temperature=1.3)
+    for w, logp in zip(result.sequences, result.logp_model, strict=True):
+        rows = recomputed(tiny, [w[:end] for end in range(len(w) + 1)], target)
+        expected = math.fsum(float(row[t]) for row, t in zip(rows, (*w, target.stop), strict=True))
+        assert logp == pytest.approx(expected, abs=1e-3)
+
+
+def test_nothing_is_run_twice() -> None:
+    """On a table that counts what it is asked: as many positions as there are prefixes, and the prompt."""
+    made = make_toy(*GRAMMARS["regex"])
+    made.model.positions_run = 0
+    result = sample(**made.arguments(), method="cars", n=200, generator=torch.Generator().manual_seed(0))
+    prefixes = {w[:end] for w in made.target for end in range(len(w) + 1)}
+    assert made.model.positions_run - 2 + 1 == result.diagnostics.forwards_physical <= len(prefixes) + 1
+    assert result.diagnostics.forwards_logical > 5 * result.diagnostics.forwards_physical
+
+
+def test_no_token_without_mass_is_drawn() -> None:
+    width = 131_072
+    logp = torch.full((2, width), -math.inf, dtype=torch.float64)
+    allowed = torch.arange(5, width, 997)
+    logp[0, allowed] = -60 * torch.rand(len(allowed), dtype=torch.float64)
+    randomness = Randomness(torch.Generator().manual_seed(0))
+    tokens, mass = randomness.tokens(logp, [0] * 3000 + [1])
+    assert set(tokens[:-1]) <= set(allowed.tolist())
+    assert tokens[-1] == -1 and mass[1] == -math.inf
+    assert float(mass[0]) == pytest.approx(float(torch.logsumexp(logp[0], 0)))
+    on_device = randomness._tokens_on_device(
+        logp, torch.exp(logp - logp[:1].amax()).cumsum(1), [0] * 500, randomness.uniforms(500), mass
+    )
+    assert set(on_device) <= set(allowed.tolist())
+    cdf = np.cumsum([0.0, 0.1, 0.0, 0.2, 0.0])
+    assert {index_at(cdf, u) for u in (0.0, 0.2, 0.34, 0.99, 1 - 2**-53, 1.0)} == {1, 3}
+
+
+@pytest.mark.parametrize(("top_k", "top_p"), [(3, None), (None, 0.8), (4, 0.7)])
+def test_top_k_and_top_p_are_part_of_the_target(tiny: TinyModel, top_k, top_p) -> None:
+    """As transformers' warpers do it to the model's own scores."""
+    scores = 3 * torch.randn(5, tiny.width, generator=torch.Generator().manual_seed(0))
+    target = Target(tiny.vocabulary, 5, temperature=0.7, top_k=top_k, top_p=top_p)
+    warpers = [transformers.TemperatureLogitsWarper(0.7)]
+    warpers += [transformers.TopKLogitsWarper(top_k)] if top_k else []
+    warpers += [transformers.TopPLogitsWarper(top_p)] if top_p else []
+    wanted = scores.double()
+    for warper in warpers:
+        wanted = warper(None, wanted)
+    wanted = torch.softmax(wanted, dim=1)
+    got = target.log_probabilities(scores).exp()
+    first, *others = tiny.eos if tiny.eos[0] < tiny.eos[1] else tiny.eos[::-1]
+    wanted[:, first] += wanted[:, others].sum(dim=1)
+    wanted[:, others] = 0
+    torch.testing.assert_close(got, wanted)
+    with pytest.raises(Exception, match="NaN or infinite"):
+        target.log_probabilities(torch.full((1, tiny.width), float("nan")))
