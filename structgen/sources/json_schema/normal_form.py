@@ -313,7 +313,7 @@ class NormalForms:
         return True
 
     def _is_quickly_empty(self, facts: Facts) -> bool:
-        """`_is_surely_empty` for merging, which comes back here: recursive schemas would do so without end."""
+        """`_is_surely_empty` for merging, which comes back here: recursive schemas would without end."""
         if self._n_merging == _DISJOINT_DEPTH:
             return False
         self._n_merging += 1
