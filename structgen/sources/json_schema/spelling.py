@@ -37,9 +37,7 @@ def string_automata(facts: StringFacts, options: SchemaOptions, *, whole: bool =
 
 def key_automaton(name: str, options: SchemaOptions) -> Dfa:
     """The spellings of one name, with its quotes."""
-    if options.escapes == "needed":
-        return json_text.words((f'"{json_text.encoded(name).decode()}"',))
-    return json_text.key(name)
+    return keys_automaton((name,), options) if options.escapes == "needed" else json_text.key(name)
 
 
 def keys_automaton(names: tuple[str, ...], options: SchemaOptions) -> Dfa:

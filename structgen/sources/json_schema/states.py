@@ -75,7 +75,7 @@ def _content(node: Node) -> Node | tuple[object, ...]:
             if keyword not in _ANNOTATIONS
         )
     )
-    return items, node.draft, node.negated
+    return items, node.resource.dialect, node.negated
 
 
 _ANNOTATIONS = frozenset(
@@ -344,7 +344,7 @@ class SchemaStates:
         count = place.size + 1
         edges: list[Edge] = [
             Read(
-                json_text.key(name),
+                key_automaton(name, self._options),
                 ("colon", number, inner, place._replace(seen=place.seen | {name}, size=count), level),
             )
             for name, inner in free.required
