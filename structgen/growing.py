@@ -36,6 +36,7 @@ _HEAP_COLUMNS = (
     layout.BLOCK_DISTANCE,
     layout.BLOCK_DIGEST,
 )
+_MOST_WORDS = 1 << 28  # 1 GiB: what one grammar's tables may grow to
 _FIRST_COUNTED = 1 << 26  # numbers below are table states
 
 
@@ -340,8 +341,8 @@ class GrowingTables:
             layout.BLOCKS: layout.BLOCK_SIZE * room["blocks"],
         }
         total = layout.HEADER_SIZE + sum(sizes.values()) + room["heap"]
-        if total > 2**31 - 1:
-            raise CompileLimitError("max_table_words", 2**31 - 1, total, fixed=True)
+        if total > _MOST_WORDS:
+            raise CompileLimitError("max_table_words", _MOST_WORDS, total, fixed=True)
         static = np.zeros(total, np.int32)
         static[: layout.HEADER_SIZE] = old[: layout.HEADER_SIZE] if old.size else self._header
         used = {

@@ -35,6 +35,8 @@ LAYERS = [
     ["machine"],
     ["bitmask"],
     ["matcher"],
+    ["expectation"],
+    ["explanation"],
     ["compiled"],
     ["warmup"],
     ["compiler"],
@@ -47,7 +49,12 @@ LAYERS = [
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # What is only imported for its type, upwards: a bitmask is filled by matchers.
-TYPE_ONLY = {("bitmask", "matcher"), ("matcher", "compiled")}
+TYPE_ONLY = {
+    ("bitmask", "matcher"),
+    ("matcher", "compiled"),
+    ("expectation", "matcher"),
+    ("explanation", "compiled"),
+}
 
 
 def imports_of(path: Path) -> set[str]:

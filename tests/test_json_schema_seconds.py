@@ -59,3 +59,13 @@ def test_a_saved_grammar_has_no_deadline_any_more(compiler, monkeypatch, tmp_pat
 def test_what_is_no_time(compiler, wrong):
     with pytest.raises(OptionError, match="max_seconds"):
         compiler.json_schema({}, max_seconds=wrong)
+
+
+def test_a_recursive_schema_whose_merging_asks_about_itself(compiler):
+    """Whether merged alternatives are plainly empty is asked while merging, and asking merges."""
+    needed = {"required": ["a"], "properties": {"a": {"required": ["b"]}}}
+    schema = {"dependencies": {"p": needed, "q": {}}, "properties": {"a": {"$ref": "#"}}}
+    matcher = compiler.json_schema(schema, any_order=True).matcher()
+    assert matcher.accept_bytes(b'{"p":1,"a":{"b":2}}')
+    assert matcher.is_accepting
+    assert not compiler.json_schema(schema, any_order=True).matcher().accept_bytes(b'{"p":1}')

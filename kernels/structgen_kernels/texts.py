@@ -237,15 +237,24 @@ def _find_followers(pool: Int32Array, scratch: Int64Array, bits: Int, cells: Int
 
 
 @kernel
-def _after_u00(static: Int32Array, classes: ByteArray, state: Int, c: Int) -> Int:
-    """The terminal state after the escape ``\\u00XX`` of a code point below 0x80; 0 when dead."""
+def _after_escape(static: Int32Array, classes: ByteArray, state: Int, c: Int) -> Int:
+    """The terminal state after an escape of a code point below 0x80; 0 when there is none."""
+    after = np.int64(state)
     low = c & 15
     low += 0x30 if low < 10 else 0x57
     for byte in (_BACKSLASH, 0x75, 0x30, 0x30, 0x30 + (c >> 4), low):
-        state = terminal_step(static, classes, state, byte)
-        if state == 0:
-            return np.int64(0)
-    return np.int64(state)
+        after = terminal_step(static, classes, after, byte)
+        if after == 0:
+            break
+    if after == 0:  # the canonical spelling has the short ones only
+        letter = c
+        for short in (0x62, 0x66, 0x6E, 0x72, 0x74):
+            if _short_escape(short) == c:
+                letter = short
+        after = terminal_step(static, classes, state, _BACKSLASH)
+        if after != 0:
+            after = terminal_step(static, classes, after, letter)
+    return np.int64(after)
 
 
 @kernel
@@ -303,7 +312,7 @@ def can_be_new(
         _find_followers(pool, scratch, bits, cells, text)
         for byte in range(256):
             if byte in (_QUOTE, _BACKSLASH) or byte < 0x20:
-                after = _after_u00(static, classes, state, byte)
+                after = _after_escape(static, classes, state, byte)
             else:
                 after = terminal_step(static, classes, state, byte)
             if after == 0:

@@ -152,7 +152,8 @@ class Emptiness:
             step = self._first_dead(conjunction)
             if step is None:
                 where = f" (the value at {path})" if path else ""
-                return UnsatisfiableSchemaError(pointer, f"no JSON value satisfies this{where}")
+                spelled = "" if self._spelled is None else " that the vocabulary's tokens can spell"
+                return UnsatisfiableSchemaError(pointer, f"no JSON value{spelled} satisfies this{where}")
             name, conjunction = step
             path = f"{path}/{escape(name)}"
         pointer = conjunction[-1].pointer if conjunction else pointer

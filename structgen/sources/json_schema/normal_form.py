@@ -54,12 +54,11 @@ class NormalForms:
         self.assertions = Assertions(document, assert_formats=options.format == "assert")
         self._evaluation = Evaluation(self)
         self._options = options
-        self.budget = Budget(
-            options.max_alternatives, lambda facts: self._is_surely_empty(facts, 1), self.deadline
-        )
+        self.budget = Budget(options.max_alternatives, self._is_quickly_empty, self.deadline)
         self._of_node: dict[Node, NormalForm] = {}
         self._open: dict[Node, Iterator[Node]] = {}  # being worked out, the outermost first
         self._floor = 0  # how many of them do not apply to the value that is looked at
+        self._n_merging = 0  # quick tests in quick tests
         self._merged_of: dict[Conjunction, NormalForm] = {(): ANYTHING}
 
     def of(self, conjunction: Conjunction) -> NormalForm:
@@ -310,6 +309,16 @@ class NormalForms:
                 if merged is not None and not self._is_surely_empty(merged, 0):
                     return False
         return True
+
+    def _is_quickly_empty(self, facts: Facts) -> bool:
+        """`_is_surely_empty` for merging, which comes back here: recursive schemas would without end."""
+        if self._n_merging == _DISJOINT_DEPTH:
+            return False
+        self._n_merging += 1
+        try:
+            return self._is_surely_empty(facts, 1)
+        finally:
+            self._n_merging -= 1
 
     def _is_surely_empty(self, facts: Facts, depth: int) -> bool:
         if isinstance(facts, LiteralFacts):

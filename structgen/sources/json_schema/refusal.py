@@ -128,7 +128,10 @@ class _Inquiry:
             if not isinstance(key, tuple):
                 continue
             if container.is_object and key[0] == "member":
-                found[key[2]] = None
+                # plain objects may read members of like values together
+                members = self._states.object(key[1])
+                inner = members.inner(container.names[-1]) if members.is_simple else None
+                found[key[2] if inner is None else inner] = None
             elif not container.is_object and key[0] == "items":
                 language = self._states.array(key[1])
                 steps = [inner for inner, _ in self._steps(language, key[2])]

@@ -37,9 +37,14 @@ def string_automata(facts: StringFacts, options: SchemaOptions, *, whole: bool =
 
 def key_automaton(name: str, options: SchemaOptions) -> Dfa:
     """The spellings of one name, with its quotes."""
+    return keys_automaton((name,), options) if options.escapes == "needed" else json_text.key(name)
+
+
+def keys_automaton(names: tuple[str, ...], options: SchemaOptions) -> Dfa:
+    """The spellings of any of these names, sorted and distinct, with their quotes."""
     if options.escapes == "needed":
-        return json_text.words((f'"{json_text.encoded(name).decode()}"',))
-    return json_text.key(name)
+        return json_text.words(tuple(f'"{json_text.encoded(name).decode()}"' for name in names))
+    return json_text.strings(names)
 
 
 def is_written(language: Parts, spelled: Spelled | None) -> bool:

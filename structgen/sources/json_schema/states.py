@@ -42,7 +42,7 @@ from structgen.sources.json_schema.numbers import number_language
 from structgen.sources.json_schema.objects import KeyClass, ObjectLanguage, Place, Step
 from structgen.sources.json_schema.options import SchemaOptions
 from structgen.sources.json_schema.punctuation import Punctuation, punctuation
-from structgen.sources.json_schema.spelling import key_automaton, string_automata
+from structgen.sources.json_schema.spelling import key_automaton, keys_automaton, string_automata
 from structgen.sources.json_schema.strings import Automaton
 from structgen.sources.json_schema.values import ARRAY, BOOLEAN, NULL, NUMBER, OBJECT, STRING
 
@@ -75,7 +75,7 @@ def _content(node: Node) -> Node | tuple[object, ...]:
             if keyword not in _ANNOTATIONS
         )
     )
-    return items, node.draft, node.negated
+    return items, node.resource.dialect, node.negated
 
 
 _ANNOTATIONS = frozenset(
@@ -283,10 +283,8 @@ class SchemaStates:
     def _has_member(self, language: ObjectLanguage, place: Place) -> bool:
         """May a member come next?"""
         if language.is_simple and self._options.any_order:
-            return (
-                bool(language.classes)
-                or place.size < self._free_keys(self._number(language, self._objects)).total
-            )
+            free = self._free_keys(self._number(language, self._objects))
+            return self._has_other_members(language) or place.size < free.total
         while True:
             for _ in self._steps_here(language, place):
                 return True
@@ -346,13 +344,13 @@ class SchemaStates:
         count = place.size + 1
         edges: list[Edge] = [
             Read(
-                json_text.key(name),
+                key_automaton(name, self._options),
                 ("colon", number, inner, place._replace(seen=place.seen | {name}, size=count), level),
             )
             for name, inner in free.required
             if name not in place.seen
         ]
-        after = place._replace(size=0 if language.classes else count)
+        after = place._replace(size=0 if self._has_other_members(language) else count)
         edges += [Jump(("group", number, i, after, level)) for i in range(len(free.groups))]
         edges += [
             Jump(("key", number, language.classes.index(step.key_class), step.inner, after, level))
@@ -368,10 +366,10 @@ class SchemaStates:
 
     def _key_of_group(self, number: int, group: int, after: Place, level: int) -> State:
         names, inner = self._free_keys(number).groups[group]
-        return State((Read(self._keys_automaton(names), ("key_read", number, inner, after, level)),))
+        return State((Read(keys_automaton(names, self._options), ("key_read", number, inner, after, level)),))
 
-    def _keys_automaton(self, names: tuple[str, ...]) -> Automaton:
-        return json_text.strings(names)
+    def _has_other_members(self, language: ObjectLanguage) -> bool:
+        return any(self._emptiness.is_alive(key_class.inner) for key_class in language.classes)
 
     def _free_keys(self, number: int) -> _FreeKeys:
         known = self._free.get(number)
