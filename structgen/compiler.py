@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from structgen.compiled import CompiledGrammar, GrammarSource
 from structgen.errors import (
+    CompileLimitError,
     OptionError,
     UnsatisfiableGrammarError,
     UnsatisfiableSchemaError,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 # What is a JSON Schema, or a mistake that the front end explains; all else is a Python type. None is no type
 # here: it is what a forgotten argument looks like.
+_MOST_VALUES = 10_000_000  # of a schema that is given as Python objects
 _JSON_VALUES = (Mapping, str, bool, int, float, list, tuple, bytes, type(None))
 
 
@@ -59,14 +61,14 @@ class Compiler:
         `UnsupportedSchemaError`, `UnsatisfiableSchemaError`, `CompileLimitError`, `OptionError`, and
         `PythonTypeError` for a type that has no exact schema.
         """
-        given = _as_schema(schema)
+        given, options = _as_schema(schema, options)
         text = given if isinstance(given, str) else _json_text(given)
         source = GrammarSource("json_schema", text, dict(options))
         return self._cached(source, lambda: self._compiled_schema(given, source))
 
     def validate(self, schema: Mapping[str, Any] | bool | str | Any, **options: Any) -> None:
         """Raises what `json_schema` would raise, and keeps nothing."""
-        given = _as_schema(schema)
+        given, options = _as_schema(schema, options)
         self._compiled_schema(given, GrammarSource("json_schema", "", dict(options)))
 
     def report(self, schema: Mapping[str, Any] | bool | str | Any, **options: Any) -> SchemaReport:
@@ -77,7 +79,8 @@ class Compiler:
         """
         from structgen.sources.json_schema.report import schema_report
 
-        return schema_report(_as_schema(schema), **options)
+        given, options = _as_schema(schema, options)
+        return schema_report(given, **options)
 
     def _compiled_schema(
         self, schema: Mapping[str, Any] | bool | str, source: GrammarSource
@@ -194,16 +197,35 @@ class Compiler:
         return compiled
 
 
-def _as_schema(given: Any) -> Any:
+def _as_schema(given: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """A schema, or that of a Python type: its integers are plain, as pydantic reads no others as int."""
     if isinstance(given, _JSON_VALUES):
-        return given
+        return given, options
     from structgen.sources.python_types import schema_of
 
-    return schema_of(given)
+    return schema_of(given), {"integers": "plain", **options}
+
+
+def _expanded_size(value: object, known: dict[int, int]) -> int:
+    """How many values there are when objects that Python shares are written out; what is too deep counts as 1."""
+    if not isinstance(value, (Mapping, list, tuple)):
+        return 1
+    size = known.get(id(value))
+    if size is None:
+        known[id(value)] = 1  # a cycle is found by others
+        inner = value.values() if isinstance(value, Mapping) else value
+        try:
+            size = 1 + sum([_expanded_size(part, known) for part in inner])
+        except RecursionError:
+            size = 1
+        known[id(value)] = size
+    return size
 
 
 def _json_text(schema: object) -> str:
     """The schema as JSON, or as `repr` where it is not JSON: the front end then says what is wrong."""
+    if _expanded_size(schema, {}) > _MOST_VALUES:
+        raise CompileLimitError("max_schema_values", _MOST_VALUES, _MOST_VALUES + 1, fixed=True)
     try:
         return json.dumps(schema)
     except (TypeError, ValueError, RecursionError):

@@ -137,7 +137,7 @@ def generate(
             raise OptionError("output_type", output_type, "not to be given beside 'grammar'")
         _check_model(model, tokenizer)
         python_type = PythonType(output_type)
-        grammar = _compiler_for(model, tokenizer).json_schema(python_type.schema)
+        grammar = _compiler_for(model, tokenizer).json_schema(python_type.schema, integers="plain")
     elif grammar is None:
         raise OptionError("grammar", None, "a compiled grammar (see Compiler), or an output_type")
     grammars = checked_grammars(grammar, "grammar")

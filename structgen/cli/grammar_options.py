@@ -140,6 +140,7 @@ def choose_grammar(
     if type_ is not None:
         from structgen.sources.python_types import schema_of
 
+        json_options["integers"] = "plain"  # as `Compiler.json_schema` has it for types
         return GrammarSource("json_schema", schema_of(import_object(type_)), type_, json_options)
     if regex is not None:
         return GrammarSource("regex", regex, f"regex {regex}", {"dialect": dialect})

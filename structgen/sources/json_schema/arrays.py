@@ -129,8 +129,47 @@ class ArrayLanguage:
         Where values are remembered, the spot lacks the item yet: see `after_value`.
         """
         for inner, after in self._choices(spot):
-            if alive(inner) and self.can_finish(after, alive):
-                yield inner, after
+            if not alive(inner):
+                continue
+            if self.facts.repeats and not spot.repeated:
+                yield from self._repeating(inner, after, alive)
+            elif self.can_finish(after, alive):
+                spoiling = self._spoiling(after) if self.kept_apart == BY_VALUE else frozenset()
+                allowed = conjoin(inner, self._among(spoiling, negated=True)) if spoiling else inner
+                if not spoiling or alive(allowed):
+                    yield allowed, after
+
+    def _repeating(self, inner: Conjunction, after: Spot, alive: Alive) -> Iterator[tuple[Conjunction, Spot]]:
+        """An item where two must be equal: others may be; or it is like one before, or like one to come."""
+        if self.can_finish(after, alive):
+            yield inner, after
+            return
+        if not self.can_finish(after._replace(repeated=True), alive):
+            return
+        like = [self._among(after.seen, negated=False)] if after.seen else []
+        for other in (*like, *self._coming(after, 1)):
+            if alive(both := conjoin(inner, other)):
+                yield both, after
+
+    def _spoiling(self, after: Spot) -> frozenset[Hashable]:
+        """Values that an item may not have, or there are too few left for the distinct ones that must come."""
+        options = self._needed_values(after)
+        if not options or (len(options) == 1 and options[0][0] < len(options[0][1])):
+            return frozenset()
+        return frozenset(
+            key
+            for _, keys in options
+            for key in keys
+            if not self._are_distinct(after._replace(seen=after.seen | {key}))
+        )
+
+    def _coming(self, spot: Spot, most: int) -> list[Conjunction]:
+        """What the next items must satisfy: those of the prefix, and at most so many others."""
+        facts = self.facts
+        end = max(len(facts.prefix), spot.size) + most
+        if facts.max_items is not None:
+            end = min(end, facts.max_items)
+        return [facts.item(i) for i in range(spot.size, end)]
 
     def after_value(self, spot: Spot, value: Any, alive: Alive) -> Spot | None:
         """``spot``, which `steps` gave, with the value of the item; None when it may not be."""
@@ -149,6 +188,8 @@ class ArrayLanguage:
         if most is not None and spot.size >= most:
             return
         base = facts.item(spot.size)
+        if self.remembers:
+            base = conjoin(base, self._comparable())
         if facts.unique and self.remembers and spot.seen:
             base = conjoin(base, self._among(spot.seen, negated=True))
         # for each contains and clause, what the item may do for it: (what it satisfies, does it count)
@@ -197,6 +238,12 @@ class ArrayLanguage:
             left = frozenset(c for c, (_, counted) in zip(pending, held, strict=True) if not counted)
             yield inner, Spot(index, counts, left, spot.seen, spot.repeated)
 
+    def _comparable(self) -> Conjunction:
+        """Numbers as programs hold them: of others, the value could not be kept."""
+        bounds = {"minimum": -(10**309), "maximum": 10**309}
+        pointer = (self.facts.unique or self.facts.repeats)[0]
+        return (self._forms.document.made(bounds, "comparable", pointer),)
+
     def _among(self, seen: frozenset[Hashable], *, negated: bool) -> Conjunction:
         values = [self._values[key] for key in sorted(seen, key=repr)]
         pointer = (self.facts.unique or self.facts.repeats)[0]
@@ -226,11 +273,11 @@ class ArrayLanguage:
             current = stack.pop()
             if self._is_settled(current):
                 if self._has_items(current, alive):
-                    return self._are_distinct(spot, alive)
+                    return self._are_distinct(spot)
                 if self.is_simple:
                     return False
             elif self.can_close(current):
-                return self._are_distinct(spot, alive)
+                return self._are_distinct(spot)
             self._forms.deadline.check(self._pointer())
             if len(seen) > _MOST_SEARCHED:
                 raise CompileLimitError(
@@ -262,15 +309,7 @@ class ArrayLanguage:
         return all(alive(facts.prefix[i]) for i in needed)
 
     def _can_repeat(self, spot: Spot, alive: Alive) -> bool:
-        facts = self.facts
-        end = (
-            len(facts.prefix) + 2 if facts.max_items is None else min(facts.max_items, len(facts.prefix) + 2)
-        )
-        if spot.size >= len(facts.prefix):
-            slots = 2 if facts.max_items is None else facts.max_items - spot.size
-            items = [facts.rest] * min(slots, 2)
-        else:
-            items = [facts.item(i) for i in range(spot.size, end)]
+        items = self._coming(spot, 2)
         for i, inner in enumerate(items):
             if not alive(inner):
                 break
@@ -280,32 +319,40 @@ class ArrayLanguage:
                 return True
         return False
 
-    def _are_distinct(self, spot: Spot, alive: Alive) -> bool:
-        """Are there distinct values enough for the items that must still come? (Kuhn 1955)"""
+    def _needed_values(self, spot: Spot) -> list[tuple[int, list[Hashable]]]:
+        """Of the items that must still come, those with few values: how many of them, and which values are left."""
         facts = self.facts
-        if self.kept_apart == FREELY:
-            return True
-        if self.kept_apart == BY_TEXT:
-            return self._most is None or facts.min_items <= self._most
         needed: Counter[Conjunction] = Counter()
-        for count, wanted in zip(spot.counts, facts.contains, strict=True):
-            needed[conjoin(facts.rest, wanted.inner)] += max(wanted.least - count, 0)
+        if spot.size >= len(facts.prefix):
+            for count, wanted in zip(spot.counts, facts.contains, strict=True):
+                needed[conjoin(facts.rest, wanted.inner)] += max(wanted.least - count, 0)
         first = spot.size + needed.total()
         for i in range(first, min(facts.min_items, len(facts.prefix))):
             needed[facts.item(i)] += 1
         needed[facts.rest] += max(facts.min_items - max(first, len(facts.prefix)), 0)
-        options: list[tuple[int, Sequence[Hashable]]] = []
+        options: list[tuple[int, list[Hashable]]] = []
         for inner, number in needed.items():
             values = self._finite.values(inner, needed.total() + len(spot.seen)) if number else None
             if values is not None:
+                for value in values:
+                    self._values.setdefault(equality_key(value), value)
                 options.append((number, [key for key in map(equality_key, values) if key not in spot.seen]))
+        return options
+
+    def _are_distinct(self, spot: Spot) -> bool:
+        """Are there distinct values enough for the items that must still come? (Kuhn 1955)"""
+        if self.kept_apart == FREELY:
+            return True
+        if self.kept_apart == BY_TEXT:
+            return self._most is None or self.facts.min_items <= self._most
+        options = self._needed_values(spot)
         if any(number > len(keys) for number, keys in options):
             return False
-        total = sum(number for number, _ in options)
         if len(options) <= 1:
             return True
+        total = sum(number for number, _ in options)
         if total > _MOST_MATCHED:
-            raise CompileLimitError("max_matched", _MOST_MATCHED, total, facts.unique[0], fixed=True)
+            raise CompileLimitError("max_matched", _MOST_MATCHED, total, self.facts.unique[0], fixed=True)
         places = [keys for number, keys in options for _ in range(number)]
         taken: dict[Hashable, int] = {}
         return all(_assigned(i, places, taken, set()) for i in range(total))

@@ -163,10 +163,11 @@ class Assertions:
     Its methods raise `InvalidSchemaError` for keywords that contradict each other's form.
     """
 
-    def __init__(self, document: Document, *, assert_formats: bool) -> None:
+    def __init__(self, document: Document, *, assert_formats: bool, plain_integers: bool = False) -> None:
         self._document = document
         self._lenient = document.lenient
         self._assert_formats = assert_formats
+        self._plain_integers = plain_integers
 
     def own_form(self, node: Node) -> NormalForm:
         """What the keywords in `OWN` of ``node`` ask (its being negated apart)."""
@@ -178,10 +179,10 @@ class Assertions:
         if not present:
             return ANYTHING
         if present == _TYPE_ALONE:
-            return _form_of_types(_names(schema["type"]), node.draft is Draft.DRAFT4)
+            return _form_of_types(_names(schema["type"]), self._plain_integers or node.draft is Draft.DRAFT4)
         by_type: list[list[Facts]] = [[facts] for facts in FREE]
         if "type" in schema:
-            _types(_names(schema["type"]), node.draft is Draft.DRAFT4, by_type)
+            _types(_names(schema["type"]), self._plain_integers or node.draft is Draft.DRAFT4, by_type)
         if by_type[NUMBER] and not _NUMERIC.isdisjoint(schema):
             _conjoin(by_type, NUMBER, _numbers(schema))
         if by_type[STRING] and not _STRING.isdisjoint(schema):

@@ -116,6 +116,17 @@ class Emptiness:
     def _is_living(self, conjunction: Conjunction, alive: Callable[[Conjunction], bool]) -> bool:
         if conjunction[0].is_false:
             return False
+        try:
+            return self._has_living(conjunction, alive)
+        except CompileLimitError as error:
+            if error.pointer:
+                raise
+            pointer = conjunction[-1].pointer
+            raise CompileLimitError(
+                error.limit, error.allowed, error.given, pointer, fixed=error.fixed
+            ) from None
+
+    def _has_living(self, conjunction: Conjunction, alive: Callable[[Conjunction], bool]) -> bool:
         form = self._forms.of(conjunction)
         return any(self._has_value(facts, alive, final=False) for group in form.by_type for facts in group)
 

@@ -51,7 +51,11 @@ class NormalForms:
         """``deadline``: None for one that begins now."""
         self.deadline = deadline or Deadline(options.max_seconds)
         self.document = document
-        self.assertions = Assertions(document, assert_formats=options.format == "assert")
+        self.assertions = Assertions(
+            document,
+            assert_formats=options.format == "assert",
+            plain_integers=options.integers == "plain",
+        )
         self._evaluation = Evaluation(self)
         self._options = options
         self.budget = Budget(options.max_alternatives, self._is_quickly_empty, self.deadline)

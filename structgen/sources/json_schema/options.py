@@ -27,7 +27,7 @@ class SchemaOptions:
     of ``json.dumps(..., indent=n)``. The last two replace ``whitespace``. ``escapes``: "any" spelling of
     a string's or name's characters, or the "needed" escapes only, as ``json.dumps(..., ensure_ascii=False)``
     writes them. ``max_digits``: so many digits before and after a
-    number's point at the most.
+    number's point at the most. ``integers``: in "any" form that JSON Schema calls one (1.0, 1e2), or "plain" digits.
 
     Meaning. ``format``: "assert" or "annotate" the formats that JSON Schema defines. ``registry``: schemas by
     URI that ``$ref`` may name. ``lenient``: leave out what cannot be enforced and list it on the result.
@@ -45,6 +45,7 @@ class SchemaOptions:
     indent: int | None = None
     escapes: Literal["any", "needed"] = "any"
     max_digits: int | None = None
+    integers: Literal["any", "plain"] = "any"
     format: Literal["assert", "annotate"] = "assert"
     registry: SchemaRegistry | None = None
     lenient: bool = False
@@ -150,6 +151,7 @@ _CHECKS: dict[str, Callable[[str, object], None]] = {
     "lenient": _check_flag,
     "whitespace": _one_of("flexible", "compact"),
     "escapes": _one_of("any", "needed"),
+    "integers": _one_of("any", "plain"),
     "format": _one_of("assert", "annotate"),
     "indent": _check_indent,
     "registry": _check_registry,

@@ -81,16 +81,20 @@ def _content(node: Node) -> Node | tuple[object, ...]:
 _ANNOTATIONS = frozenset(
     ("title", "description", "$comment", "default", "deprecated", "readOnly", "writeOnly")
 )
-# Distinct items whose numbers have larger exponents are refused: to exclude them, they would be written out.
-_LARGEST_EXPONENT = 5_000
+# Values inside distinct items whose numbers have longer exponents are refused: to exclude them later, they would be
+# written out. Items that are numbers themselves never have such (`ArrayLanguage`).
+_LONGEST_EXPONENT = 4
 
 
-def _is_comparable(value: Any) -> bool:
-    if isinstance(value, Decimal):
-        return abs(value.adjusted()) <= _LARGEST_EXPONENT
-    if isinstance(value, list):
-        return all(map(_is_comparable, value))
-    return not isinstance(value, dict) or all(map(_is_comparable, value.values()))
+class _NotComparableError(ValueError):
+    """A number of too large an exponent."""
+
+
+def _comparable(text: str) -> Decimal:
+    exponent = text.lower().partition("e")[2].lstrip("+-0")
+    if len(exponent) > _LONGEST_EXPONENT:
+        raise _NotComparableError(text)
+    return Decimal(text)
 
 
 class SchemaStates:
@@ -138,8 +142,9 @@ class SchemaStates:
         if not isinstance(key, tuple):
             return None
         _, number, spot, level = key
-        value = json.loads(text, parse_float=Decimal)
-        if not _is_comparable(value):
+        try:
+            value = json.loads(text, parse_float=_comparable)
+        except _NotComparableError:
             return None
         after = self._arrays[number].after_value(spot, value, self._emptiness.is_alive)
         return None if after is None else ("after_item", number, after, level)
