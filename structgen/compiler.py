@@ -207,7 +207,7 @@ def _as_schema(given: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]
 
 
 def _expanded_size(value: object, known: dict[int, int]) -> int:
-    """How many values there are when objects that Python shares are written out; what is too deep counts as 1."""
+    """How many values there are when shared objects are written out; what is too deep counts as 1."""
     if not isinstance(value, (Mapping, list, tuple)):
         return 1
     size = known.get(id(value))

@@ -56,7 +56,11 @@ print(json.dumps(sorted(name for name in after if after[name] > before.get(name,
 
 
 def test_nothing_is_compiled_at_the_first_use(tmp_path: Path) -> None:
-    environment = os.environ | {"STRUCTGEN_CACHE_DIR": str(tmp_path)}  # what is kept there needs no kernels
+    folder = str(Path(__file__).parent)
+    environment = os.environ | {
+        "STRUCTGEN_CACHE_DIR": str(tmp_path),  # what is kept there needs no kernels
+        "PYTHONPATH": os.pathsep.join(filter(None, (folder, os.environ.get("PYTHONPATH")))),
+    }
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT],
         env=environment,

@@ -152,7 +152,7 @@ class ArrayLanguage:
                 yield both, after
 
     def _spoiling(self, after: Spot) -> frozenset[Hashable]:
-        """Values that an item may not have, or there are too few left for the distinct ones that must come."""
+        """Values that an item may not have, or too few are left for the distinct ones that must come."""
         options = self._needed_values(after)
         if not options or (len(options) == 1 and options[0][0] < len(options[0][1])):
             return frozenset()
@@ -320,7 +320,7 @@ class ArrayLanguage:
         return False
 
     def _needed_values(self, spot: Spot) -> list[tuple[int, list[Hashable]]]:
-        """Of the items that must still come, those with few values: how many of them, and which values are left."""
+        """Of items that must still come, those with few values: how many of them, which values are left."""
         facts = self.facts
         needed: Counter[Conjunction] = Counter()
         if spot.size >= len(facts.prefix):

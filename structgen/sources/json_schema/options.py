@@ -27,7 +27,8 @@ class SchemaOptions:
     of ``json.dumps(..., indent=n)``. The last two replace ``whitespace``. ``escapes``: "any" spelling of
     a string's or name's characters, or the "needed" escapes only, as ``json.dumps(..., ensure_ascii=False)``
     writes them. ``max_digits``: so many digits before and after a
-    number's point at the most. ``integers``: in "any" form that JSON Schema calls one (1.0, 1e2), or "plain" digits.
+    number's point at the most. ``integers``: in "any" form that JSON Schema calls one (1.0, 1e2), or as
+    "plain" digits.
 
     Meaning. ``format``: "assert" or "annotate" the formats that JSON Schema defines. ``registry``: schemas by
     URI that ``$ref`` may name. ``lenient``: leave out what cannot be enforced and list it on the result.

@@ -81,8 +81,8 @@ def _content(node: Node) -> Node | tuple[object, ...]:
 _ANNOTATIONS = frozenset(
     ("title", "description", "$comment", "default", "deprecated", "readOnly", "writeOnly")
 )
-# Values inside distinct items whose numbers have longer exponents are refused: to exclude them later, they would be
-# written out. Items that are numbers themselves never have such (`ArrayLanguage`).
+# Values inside distinct items whose numbers have longer exponents are refused: to exclude them later, they
+# would be written out. Items that are numbers themselves never have such (`ArrayLanguage`).
 _LONGEST_EXPONENT = 4
 
 
