@@ -109,22 +109,6 @@ def integer(plain: bool) -> Dfa:
     return compile_regex(_INTEGER if plain else Concat((_INTEGER, optional(_ZERO_FRACTION))))
 
 
-@lru_cache(maxsize=512)
-def numbers(texts: tuple[str, ...], zeros: bool) -> Dfa:
-    """Any of these numbers; with ``zeros`` also followed by zeros that do not change the value.
-
-    Texts without exponent only, when ``zeros``.
-    """
-    options: list[Regex] = []
-    for text in texts:
-        options.append(Literal(text))
-        if zeros and "." in text:
-            options.append(Concat((Literal(text), Repeat(Literal("0"), 1, None))))
-        elif zeros:
-            options.append(Concat((Literal(text), _ZERO_FRACTION)))
-    return compile_regex(Union(tuple(options)))
-
-
 @lru_cache(maxsize=256)
 def words(texts: tuple[str, ...]) -> Dfa:
     """Exactly one of these texts, byte for byte (``true``, ``null``, ...)."""

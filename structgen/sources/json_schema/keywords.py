@@ -39,31 +39,6 @@ DRAFT_OF_URI = {
 
 TYPE_NAMES = ("null", "boolean", "number", "string", "array", "object", "integer")
 
-# Formats that some draft defines; any other name is an annotation (validation, section 7.2.3).
-KNOWN_FORMATS = frozenset(
-    [
-        "date-time",
-        "date",
-        "time",
-        "duration",
-        "email",
-        "idn-email",
-        "hostname",
-        "idn-hostname",
-        "ipv4",
-        "ipv6",
-        "uri",
-        "uri-reference",
-        "iri",
-        "iri-reference",
-        "uri-template",
-        "uuid",
-        "json-pointer",
-        "relative-json-pointer",
-        "regex",
-    ]
-)
-
 
 def kind(value: object) -> str:
     """What a JSON value is called in an error message."""
