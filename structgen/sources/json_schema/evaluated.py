@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
 
+from structgen.errors import InvalidSchemaError
 from structgen.sources.json_schema.assertions import OWN, child, known, negated_child
 from structgen.sources.json_schema.document import Node
 from structgen.sources.json_schema.facts import (
@@ -74,6 +75,7 @@ class Evaluation:
     def __init__(self, forms: NormalForms) -> None:
         self._forms = forms
         self._cases: dict[tuple[Node, bool], list[Case]] = {}
+        self._open: set[tuple[Node, bool]] = set()
 
     def needs(self, node: Node) -> bool:
         """True when a subschema has a keyword that depends on what others evaluate."""
@@ -111,7 +113,13 @@ class Evaluation:
     def _found(self, node: Node, *, complete: bool) -> list[Case]:
         known_cases = self._cases.get((node, complete))
         if known_cases is None:
+            if (node, complete) in self._open:
+                raise InvalidSchemaError(
+                    node.pointer, "the schema applies itself to the same value, without end"
+                )
+            self._open.add((node, complete))
             known_cases = self._cases[node, complete] = self._find(node, complete)
+            self._open.discard((node, complete))
         return known_cases
 
     def _find(self, node: Node, complete: bool) -> list[Case]:

@@ -30,6 +30,8 @@ from structgen.sources.json_schema.values import common, unique
 _COMPARED = 32
 # When conjunctions have more alternatives, those without a value are looked for.
 _MULTIPLIED = 3
+# Each alternative of one place is a thread of the parser there: with more, masks would take seconds.
+_MOST_MULTIPLIED = 512
 # So many alternatives of a string are kept apart; more become one automaton.
 _UNITED = 4
 _T = TypeVar("_T")
@@ -151,6 +153,10 @@ def _merge_alternatives(
     found = [facts for facts in pairs if facts is not None]
     if len(found) > _MULTIPLIED:
         found = [facts for facts in found if not budget.is_empty(facts)]
+        if len(found) > _MOST_MULTIPLIED and len(left) > 1 and len(right) > 1:
+            raise CompileLimitError(
+                "max_merged_alternatives", _MOST_MULTIPLIED, len(found), pointer, fixed=True
+            )
     return simplified(found, _FREE_OF[type(left[0])])
 
 

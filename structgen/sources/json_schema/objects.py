@@ -194,6 +194,7 @@ class ObjectLanguage:
                     split.append((outside, texts, held))
             found = split
             self._limited(len(found), pattern.pointer)
+            self._forms.deadline.check(pattern.pointer)
         for i, key in enumerate(keys):
             held_too = [
                 (merged, texts, held | {i})
