@@ -49,6 +49,10 @@ class Budget:
         self._spent = 0
         self.is_empty = is_empty
 
+    def renew(self) -> None:
+        """What was spent is forgotten: for what is worked out while texts are read."""
+        self._spent = 0
+
     def spend(self, count: int, pointer: str) -> None:
         """Raises `CompileLimitError` (``max_alternatives``, ``max_seconds``)."""
         self._spent += count

@@ -120,6 +120,7 @@ class SchemaStates:
         self._arrays: list[ArrayLanguage] = []
         self._numbers: dict[int, int] = {}
         self._free: dict[int, _FreeKeys] = {}
+        self._is_compiled = False
         self._scalars: dict[Conjunction, tuple[tuple[Automaton, ...], ...]] = {}
 
     @property
@@ -130,12 +131,17 @@ class SchemaStates:
         if not isinstance(key, tuple):
             raise TypeError(f"{key!r} is no state of a schema")
         self._forms.deadline.check()
+        if self._is_compiled:
+            self._forms.budget.renew()
         state: State = getattr(self, f"_{key[0]}")(*key[1:])
         return state
 
     def lift_deadline(self) -> None:
-        """From here on, ``max_seconds`` does not count: states are made while texts are read."""
+        """From here on states are made while texts are read: without ``max_seconds``, and with
+        ``max_alternatives`` for each of them.
+        """
         self._forms.deadline.lift()
+        self._is_compiled = True
 
     def resolve(self, key: Key, text: bytes) -> Key | None:
         """After an item whose value must be known: where the array goes on."""
