@@ -150,7 +150,7 @@ def test_nothing_validates(schema: Any, pointer: str, words: str) -> None:
 OPTIONS: list[tuple[dict[str, object], str]] = [
     (
         {"white_space": "compact"},
-        "one of the known options: any_order, escapes, format, indent, lenient, max_alternatives",
+        "one of the known options: any_order, escapes, format, indent, integers, lenient, max_alternatives",
     ),
     ({"whitespace": "none"}, "'flexible' or 'compact'"),
     ({"whitespace": None}, "'flexible' or 'compact'"),
@@ -234,7 +234,7 @@ LIMITS: list[tuple[Any, str, dict[str, object]]] = [
     (cyclic(), "max_depth", {}),
     (chain(200), "max_depth", {}),
     ({"const": json.loads("[" * 200 + "]" * 200)}, "max_depth", {}),
-    ({"allOf": WIDE}, "max_alternatives", {}),
+    ({"allOf": WIDE}, "max_merged_alternatives", {}),
     (line(100), "max_rules", {"max_rules": 50}),
     ({"pattern": "^(a|b)*a(a|b){20}$"}, "max_states", {"max_states": 1000}),
     ({"pattern": WORDS, "minLength": 300}, "max_states", {"max_states": 10_000}),

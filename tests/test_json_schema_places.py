@@ -12,7 +12,7 @@ import pytest
 from json_texts import accepts, compiled, exact_value, random_text
 from jsonschema.validators import Draft202012Validator
 
-from structgen.errors import UnsatisfiableSchemaError
+from structgen.errors import InvalidSchemaError, UnsatisfiableSchemaError
 
 S, I, B = {"type": "string"}, {"type": "integer"}, {"type": "boolean"}
 A01, B01 = {"properties": {"a": {"enum": [0, 1]}}}, {"properties": {"b": {"enum": [0, 1]}}}
@@ -161,3 +161,26 @@ def test_objects_in_the_schemas_order(name: str) -> None:
 @pytest.mark.parametrize("name", ARRAYS)
 def test_arrays(name: str) -> None:
     check({"type": "array", **ARRAYS[name]}, ALL_ARRAYS)
+
+
+def test_integers_as_digits_only() -> None:
+    for text, in_any_form, plain in (("12", True, True), ("12.0", True, False), ("1e2", True, False)):
+        for integers, expected in (("any", in_any_form), ("plain", plain)):
+            assert accepts(compiled({"type": "integer"}, integers=integers), text) is expected, (
+                text,
+                integers,
+            )
+
+
+def test_a_condition_that_is_the_schema_itself() -> None:
+    with pytest.raises(InvalidSchemaError, match="without end"):
+        compiled({"unevaluatedItems": {"type": "null"}, "if": {"$ref": "#"}})
+
+
+def test_a_dead_class_of_keys_offers_no_comma() -> None:
+    schema = {"properties": {"a": {}}, "required": ["a"], "additionalProperties": {"not": {}}}
+    for any_order in (False, True):
+        grammar = compiled(schema, any_order=any_order)
+        assert accepts(grammar, '{"a":1}')
+        matcher = grammar.matcher()
+        assert not matcher.accept_bytes(b'{"a":1,')
