@@ -40,8 +40,8 @@ def at_most(seconds: float) -> Iterator[None]:
     signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
-    except Exception:
-        if rung:  # raised within native code, that made another error of it (numba: SystemError)
+    except Exception:  # any: native code makes another error of the one raised in it (numba: SystemError)
+        if rung:
             raise rung[0] from None
         raise
     finally:
