@@ -30,8 +30,9 @@ from structgen.sources.json_schema.values import common, unique
 _COMPARED = 32
 # When conjunctions have more alternatives, those without a value are looked for.
 _MULTIPLIED = 3
-# Each alternative of one place is a thread of the parser there: with more, masks would take seconds.
-_MOST_MULTIPLIED = 512
+# Each alternative of one place is a thread of the parser there. A real schema (tson) has 784; thousands take
+# seconds a mask.
+_MOST_MULTIPLIED = 4096
 # So many alternatives of a string are kept apart; more become one automaton.
 _UNITED = 4
 _T = TypeVar("_T")
