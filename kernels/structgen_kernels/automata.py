@@ -381,6 +381,36 @@ def _mark(
 
 
 @kernel
+def numbered(table: Int32Array, accepting: BoolArray) -> tuple[Int32Array, BoolArray]:
+    """A minimal automaton, as `minimise` returns it, numbered breadth-first again: its columns were moved.
+
+    table int32 (k, c), accepting bool (k,).
+    """
+    k, n_classes = table.shape
+    number = np.zeros(k, np.int32)
+    order = np.zeros(k, np.int32)
+    number[1] = 1
+    order[1] = 1
+    count = 2
+    i = 1
+    while i < count:
+        for c in range(n_classes):
+            t = table[order[i], c]
+            if t != 0 and number[t] == 0:
+                number[t] = count
+                order[count] = t
+                count += 1
+        i += 1
+    result = np.zeros((k, n_classes), np.int32)
+    accepts = np.zeros(k, np.bool_)
+    for i in range(1, count):
+        accepts[i] = accepting[order[i]]
+        for c in range(n_classes):
+            result[i, c] = number[table[order[i], c]]
+    return result, accepts
+
+
+@kernel
 def minimise(table: Int32Array, accepting: BoolArray) -> tuple[Int32Array, BoolArray]:
     """The minimal trimmed automaton of a complete table, numbered breadth-first.
 

@@ -117,7 +117,7 @@ def restrict_bytes(automaton: Dfa, alphabet: npt.NDArray[np.bool_]) -> Dfa:
 
 def canonical(table: npt.NDArray[np.int32], accepting: npt.NDArray[np.bool_]) -> Dfa:
     """The minimal `Dfa` of a complete table, int32 (states, 256): state 0 dead, 1 start."""
-    representatives, byte_class = _byte_classes_of_columns(table)
+    representatives, byte_class = _equal_columns(table, _EVERY_BYTE)
     return _minimal(np.ascontiguousarray(table[:, representatives]), accepting, byte_class)
 
 
@@ -162,34 +162,36 @@ def _minimal(
     table: npt.NDArray[np.int32], accepting: npt.NDArray[np.bool_], byte_class: npt.NDArray[np.uint8]
 ) -> Dfa:
     """Minimise, merge equal columns, number classes by their first byte and states breadth-first."""
-    from structgen_kernels.automata import minimise
+    from structgen_kernels.automata import minimise, numbered
 
     minimal, accepts = minimise(table, accepting)
-    wide = minimal[:, byte_class]
-    representatives, merged = _byte_classes_of_columns(wide)
-    columns = np.ascontiguousarray(wide[:, representatives])
-    if columns.shape[1] != table.shape[1] or not np.array_equal(byte_class, merged):
-        # state numbers follow the order of the columns: number again in the final one
-        columns, accepts = minimise(columns, accepts)
+    kept, merged = _equal_columns(minimal, byte_class)
+    if kept == list(range(table.shape[1])):
+        return Dfa(minimal, byte_class, accepts)
+    # state numbers follow the order of the columns: number again in the final one
+    columns, accepts = numbered(np.ascontiguousarray(minimal[:, kept]), accepts)
     return Dfa(columns, merged, accepts)
 
 
-def _byte_classes_of_columns(
-    wide: npt.NDArray[np.int32],
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
-    """Group the 256 columns that are alike; classes in the order of their first byte."""
-    columns = np.ascontiguousarray(wide.T)
+def _equal_columns(
+    table: npt.NDArray[np.int32], byte_class: npt.NDArray[np.uint8]
+) -> tuple[list[int], npt.NDArray[np.uint8]]:
+    """Of columns that are alike one, in the order of their first bytes; and the new class of each byte."""
+    columns = np.ascontiguousarray(table.T)
     numbers: dict[bytes, int] = {}
-    byte_class = np.zeros(256, np.uint8)
-    representatives: list[int] = []
-    for byte in range(256):
-        content = columns[byte].tobytes()
+    new_class = np.zeros(table.shape[1], np.uint8)
+    kept: list[int] = []
+    for column in dict.fromkeys(byte_class.tolist()):
+        content = columns[column].tobytes()
         number = numbers.get(content)
         if number is None:
-            number = numbers[content] = len(representatives)
-            representatives.append(byte)
-        byte_class[byte] = number
-    return np.array(representatives, np.int64), byte_class
+            number = numbers[content] = len(kept)
+            kept.append(column)
+        new_class[column] = number
+    return kept, new_class[byte_class]
+
+
+_EVERY_BYTE = np.arange(256, dtype=np.uint8)
 
 
 class _Nfa:

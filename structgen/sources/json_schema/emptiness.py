@@ -22,7 +22,8 @@ from structgen.sources.json_schema.numbers import is_number_empty, number_langua
 from structgen.sources.json_schema.objects import ObjectLanguage
 from structgen.sources.json_schema.options import SchemaOptions
 from structgen.sources.json_schema.spelling import Spelled, is_written, string_automata
-from structgen.sources.json_schema.strings import Automaton, surely_has_string
+from structgen.sources.json_schema.string_samples import surely_has_string
+from structgen.sources.json_schema.strings import Automaton
 
 
 class Emptiness:
