@@ -16,6 +16,7 @@ from structgen_kernels.layout import ACCEPTS, ALIVE, CLASS_MAP, FLAGS, LEADS_ON,
 
 # Refused sizes are reported by a negative count rather than an exception.
 TOO_MANY_STATES = -1
+TOO_MUCH_WORK = -2
 
 
 @kernel
@@ -47,13 +48,15 @@ def determinise(
     final: Int,
     class_bytes: ByteArray,
     max_states: Int,
+    max_work: Int,
 ) -> tuple[Int32Array, BoolArray, Int]:
     """Subset construction (Rabin and Scott 1959) of an NFA with byte-range edges.
 
     edge_begin int32 (n+1), edges int32 (m, 3) rows (low, high, target) grouped by source;
     eps_begin int32 (n+1), eps int32: targets of empty edges; class_bytes uint8 (c,): one byte of each
     class. Returns (table int32 (k, c), accepting bool (k,), count): state 0 dead, 1 start; count is
-    TOO_MANY_STATES when more than max_states were needed. O(states x classes x set size).
+    TOO_MANY_STATES when more than max_states were needed, TOO_MUCH_WORK when an edge was looked at more than
+    max_work times. O(states x classes x set size).
     """
     n = edge_begin.shape[0] - 1
     n_classes = class_bytes.shape[0]
@@ -68,6 +71,7 @@ def determinise(
     found = np.zeros(n + 1, np.int32)
     seeds = np.zeros(n + 1, np.int32)
     clock = np.int64(0)
+    n_looked = np.int64(0)
     count = 2  # the dead state and the start
     set_begin[1] = 0
     source = 1
@@ -86,6 +90,7 @@ def determinise(
                 byte = np.int32(class_bytes[c])
                 for i in range(set_begin[source], set_begin[source + 1]):
                     state = members[i]
+                    n_looked += edge_begin[state + 1] - edge_begin[state]
                     for e in range(edge_begin[state], edge_begin[state + 1]):
                         if edges[e, 0] <= byte and byte <= edges[e, 1]:
                             target = edges[e, 2]
@@ -93,6 +98,8 @@ def determinise(
                                 stamp[target] = clock
                                 seeds[n_seeds] = target
                                 n_seeds += 1
+            if n_looked > max_work:
+                return table, accepting, TOO_MUCH_WORK
             if n_seeds == 0:
                 continue
             # closure over empty edges; only states with byte edges, and the final one, tell sets apart

@@ -26,6 +26,9 @@ from structgen.regex.syntax import (
 
 MAX_STATES = 200_000
 _INTERSECTION, _DIFFERENCE, _UNION = 0, 1, 2
+_MANY_EDGES = 24  # of a set of characters: so many are numbered as an array
+# Edges looked at in a subset construction: bounds its time, which the number of states does not.
+_MOST_WORK = 1 << 28
 
 
 @lru_cache(maxsize=1024)
@@ -202,6 +205,7 @@ class _Nfa:
         self._max_states = max_states
         self._n_states = 0
         self._edges: list[ByteEdge] = []
+        self._blocks: list[npt.NDArray[np.int32]] = []  # further edges
         self._empty: list[tuple[int, int]] = []
 
     def new_state(self) -> int:
@@ -281,6 +285,14 @@ class _Nfa:
     def _add_charset(self, charset: CharSet, source: int, target: int) -> None:
         fragment = charset_fragment(charset, self._encoding)
         base = self.new_states(fragment.n_states - 2) - 2
+        if len(fragment.edges) > _MANY_EDGES:
+            edges = _edge_array(charset, self._encoding)
+            moved = edges + np.array((base, 0, 0, base), np.int32)
+            for column in (0, 3):
+                moved[edges[:, column] == 0, column] = source
+                moved[edges[:, column] == 1, column] = target
+            self._blocks.append(moved)
+            return
         place = {0: source, 1: target}
         for begin, low, high, end in fragment.edges:
             self._edges.append((place.get(begin, base + begin), low, high, place.get(end, base + end)))
@@ -299,9 +311,9 @@ class _Nfa:
         self._empty.append((source, target))
 
     def determinise(self, start: int, final: int) -> Dfa:
-        from structgen_kernels.automata import TOO_MANY_STATES, determinise
+        from structgen_kernels.automata import TOO_MANY_STATES, TOO_MUCH_WORK, determinise
 
-        edges = np.array(self._edges, np.int32).reshape(-1, 4)
+        edges = np.concatenate([np.array(self._edges, np.int32).reshape(-1, 4), *self._blocks])
         cuts = np.zeros(257, np.bool_)
         cuts[0] = True
         cuts[edges[:, 1]] = True
@@ -320,10 +332,19 @@ class _Nfa:
             final,
             class_bytes,
             self._max_states,
+            _MOST_WORK,
         )
         if count == TOO_MANY_STATES:
             raise CompileLimitError("max_states", self._max_states, self._max_states + 1)
+        if count == TOO_MUCH_WORK:
+            raise CompileLimitError("max_subset_work", _MOST_WORK, _MOST_WORK + 1, fixed=True)
         return _minimal(table, accepting, byte_class)
+
+
+@lru_cache(maxsize=256)
+def _edge_array(charset: CharSet, encoding: Encoding) -> npt.NDArray[np.int32]:
+    """int32 (edges, 4): the fragment's edges."""
+    return np.array(charset_fragment(charset, encoding).edges, np.int32)
 
 
 def _grouped(
