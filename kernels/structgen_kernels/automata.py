@@ -46,20 +46,18 @@ def determinise(
     eps: Int32Array,
     start: Int,
     final: Int,
-    class_bytes: ByteArray,
+    n_classes: Int,
     max_states: Int,
     max_work: Int,
 ) -> tuple[Int32Array, BoolArray, Int]:
-    """Subset construction (Rabin and Scott 1959) of an NFA with byte-range edges.
+    """Subset construction (Rabin and Scott 1959) of an NFA with edges over ranges of byte classes.
 
-    edge_begin int32 (n+1), edges int32 (m, 3) rows (low, high, target) grouped by source;
-    eps_begin int32 (n+1), eps int32: targets of empty edges; class_bytes uint8 (c,): one byte of each
-    class. Returns (table int32 (k, c), accepting bool (k,), count): state 0 dead, 1 start; count is
-    TOO_MANY_STATES when more than max_states were needed, TOO_MUCH_WORK when an edge was looked at more than
-    max_work times. O(states x classes x set size).
+    edge_begin int32 (n+1), edges int32 (m, 3) rows (first class, last class, target) grouped by source;
+    eps_begin int32 (n+1), eps int32: targets of empty edges. Returns (table int32 (k, n_classes),
+    accepting bool (k,), count): state 0 dead, 1 start; count is TOO_MANY_STATES when more than max_states
+    were needed, TOO_MUCH_WORK when more than max_work steps of an NFA state under a class were taken.
     """
     n = edge_begin.shape[0] - 1
-    n_classes = class_bytes.shape[0]
     capacity = 64
     table = np.zeros((capacity, n_classes), np.int32)
     accepting = np.zeros(capacity, np.bool_)
@@ -71,13 +69,35 @@ def determinise(
     found = np.zeros(n + 1, np.int32)
     seeds = np.zeros(n + 1, np.int32)
     clock = np.int64(0)
-    n_looked = np.int64(0)
+    n_steps = np.int64(0)
+    # the steps of a set: for each class a linked list of targets
+    head = np.zeros(n_classes, np.int64)
+    step_target = np.zeros(256, np.int32)
+    step_next = np.zeros(256, np.int64)
     count = 2  # the dead state and the start
     set_begin[1] = 0
     source = 1
     first = True
     while source < count or first:
         n_seen_classes = 1 if first else n_classes
+        if not first:
+            head[:] = -1
+            n_listed = np.int64(0)
+            for i in range(set_begin[source], set_begin[source + 1]):
+                state = members[i]
+                for e in range(edge_begin[state], edge_begin[state + 1]):
+                    width = np.int64(edges[e, 1] - edges[e, 0]) + 1
+                    while n_listed + width > step_target.shape[0]:
+                        step_target = _grown(step_target, 2 * step_target.shape[0])
+                        step_next = _grown(step_next, 2 * step_next.shape[0])
+                    for c in range(edges[e, 0], edges[e, 1] + 1):
+                        step_target[n_listed] = edges[e, 2]
+                        step_next[n_listed] = head[c]
+                        head[c] = n_listed
+                        n_listed += 1
+            n_steps += n_listed
+            if n_steps > max_work:
+                return table, accepting, TOO_MUCH_WORK
         for c in range(n_seen_classes):
             # seeds: targets of the byte class (or the start state, the very first time)
             n_seeds = 0
@@ -87,19 +107,14 @@ def determinise(
                 stamp[start] = clock
                 n_seeds = 1
             else:
-                byte = np.int32(class_bytes[c])
-                for i in range(set_begin[source], set_begin[source + 1]):
-                    state = members[i]
-                    n_looked += edge_begin[state + 1] - edge_begin[state]
-                    for e in range(edge_begin[state], edge_begin[state + 1]):
-                        if edges[e, 0] <= byte and byte <= edges[e, 1]:
-                            target = edges[e, 2]
-                            if stamp[target] != clock:
-                                stamp[target] = clock
-                                seeds[n_seeds] = target
-                                n_seeds += 1
-            if n_looked > max_work:
-                return table, accepting, TOO_MUCH_WORK
+                at = head[c]
+                while at >= 0:
+                    target = step_target[at]
+                    if stamp[target] != clock:
+                        stamp[target] = clock
+                        seeds[n_seeds] = target
+                        n_seeds += 1
+                    at = step_next[at]
             if n_seeds == 0:
                 continue
             # closure over empty edges; only states with byte edges, and the final one, tell sets apart

@@ -27,8 +27,8 @@ from structgen.regex.syntax import (
 MAX_STATES = 200_000
 _INTERSECTION, _DIFFERENCE, _UNION = 0, 1, 2
 _MANY_EDGES = 24  # of a set of characters: so many are numbered as an array
-# Edges looked at in a subset construction: bounds its time, which the number of states does not.
-_MOST_WORK = 1 << 28
+# Steps of single states in a subset construction: bounds its time, which the number of its states does not.
+_MOST_WORK = 1 << 27
 
 
 @lru_cache(maxsize=1024)
@@ -318,19 +318,20 @@ class _Nfa:
         cuts[0] = True
         cuts[edges[:, 1]] = True
         cuts[edges[:, 2] + 1] = True
-        class_bytes = np.flatnonzero(cuts[:256]).astype(np.uint8)
         byte_class = (np.cumsum(cuts[:256]) - 1).astype(np.uint8)
         edge_begin, by_source = _grouped(edges[:, 0], self._n_states)
         empty = np.array(self._empty, np.int32).reshape(-1, 2)
         empty_begin, empty_by_source = _grouped(empty[:, 0], self._n_states)
+        ranges = np.ascontiguousarray(edges[by_source, 1:])
+        ranges[:, :2] = byte_class[ranges[:, :2]]
         table, accepting, count = determinise(
             edge_begin,
-            np.ascontiguousarray(edges[by_source, 1:]),
+            ranges,
             empty_begin,
             np.ascontiguousarray(empty[empty_by_source, 1]),
             start,
             final,
-            class_bytes,
+            int(byte_class[255]) + 1,
             self._max_states,
             _MOST_WORK,
         )

@@ -109,7 +109,8 @@ def merge_strings(left: StringFacts, right: StringFacts) -> StringFacts | None:
     )
     if values is None:
         return merged
-    values = tuple(value for value in values if string_matches(merged, value))
+    if merged != StringFacts(values=values):
+        values = tuple(value for value in values if string_matches(merged, value))
     return StringFacts(values=values) if values else None
 
 
