@@ -324,7 +324,8 @@ class ObjectLanguage:
             return False
         if self._options.any_order:
             return True
-        return self._index_of.get(name, -1) >= place.at or name in self.listed
+        index = self._index_of.get(name)
+        return name in self.listed if index is None else index >= place.at
 
     def skipped(self, place: Place) -> Place:
         """The place when the next name in order is left out."""
