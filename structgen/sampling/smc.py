@@ -1,5 +1,8 @@
 """Sequential Monte Carlo: particles that are resampled when their weights have become too unequal.
 
+Where the mask is exact they go down the prefix trie (`structgen.sampling.twisted`), taught by a pilot of
+tries before; else, or with ``twist="none"``, they know nothing beyond their next token.
+
 Source: Doucet, de Freitas, Gordon 2001, chapter 1; for language models Lew et al. 2023, "Sequential Monte
 Carlo Steering". The estimate of Z, the product of the mean weights between resamplings, is unbiased. With
 one particle nothing is resampled, and the law is that of `local`.
@@ -8,6 +11,8 @@ one particle nothing is resampled, and the law is that of `local`.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Final, Literal, Protocol, TypeVar
 
 import numpy as np
 
@@ -23,6 +28,38 @@ from structgen.sampling.result import (
     normalised,
 )
 from structgen.sampling.run import Draw, Run, result_of
+from structgen.sampling.tries import Tries
+from structgen.sampling.twisted import TrieParticle, TrieParticles
+
+Twist = Literal["learned", "none"]
+
+PILOT_SHARE: Final = 0.5  # of the passes of the populations at their full length, which the pilot may spend
+_SETTLED: Final = 0.5  # of a round's tries accepted: the bounds are within a factor of two, and enough
+
+
+class OneOfMany(Protocol):
+    """A particle, of either kind."""
+
+    group: int
+    origin: int
+    ending: Literal["stop", "cut", "dead"] | None
+    log_weight: float
+    logp: float
+    log_proposal: float
+
+    @property
+    def tokens(self) -> tuple[int, ...]: ...
+
+
+One = TypeVar("One", bound=OneOfMany)
+
+
+class Population(Protocol[One]):
+    """All particles of some groups."""
+
+    all: list[One]
+
+    def replace_group(self, group: int, parents: Sequence[One], log_weight: float) -> None: ...
 
 
 class Resampler:
@@ -34,7 +71,7 @@ class Resampler:
         self._scheme = scheme
         self.resamplings = 0
 
-    def resample(self, particles: Particles, group: int) -> None:
+    def resample(self, particles: Population[One], group: int) -> None:
         mine = [particle for particle in particles.all if particle.group == group]
         log_weights = np.array([particle.log_weight for particle in mine])
         if not np.isfinite(log_weights.max()) or all(particle.ending for particle in mine):
@@ -80,7 +117,55 @@ def run_particles(
     return done
 
 
-def draw_of_particle(particle: Particle, log_weight: float | None = None) -> Draw:
+def run_twisted(
+    run: Run, *, groups: int, each: int, critic: Critic | None, resampler: Resampler, steered: bool
+) -> list[list[TrieParticle]]:
+    """The particles of each group, on the trie. The first groups run alone: they teach the others most."""
+    walker = run.walker()
+    done: list[list[TrieParticle]] = []
+    together = 1
+    while len(done) < groups and not run.stopped:
+        count = min(together, max(1, run.batch_size // each), groups - len(done))
+        together *= 2
+        particles = TrieParticles(walker, count, each, critic, steered=steered)
+        try:
+            while particles.going:
+                particles.weigh()
+                for group in range(count):
+                    resampler.resample(particles, group)
+                particles.move()
+                run.report("smc", particles.depth, run.model.target.max_new_tokens, len(done) * each)
+        except KeyboardInterrupt:
+            run.stopped = "interrupted"
+        particles.teach()
+        done += [[one for one in particles.all if one.group == group] for group in range(count)]
+        if len(done) < groups:
+            run.is_spent()
+    return done
+
+
+def teach_trie(run: Run, passes: int) -> Tries:
+    """A pilot of tries (as of `cars`), whose texts are dropped: only the bounds count.
+
+    It ends after so many passes, with half of the budget, or where half of a round's tries are accepted.
+    """
+    pilot = Tries(run, "cars")
+    before = run.model.forwards.physical
+    if run.budget.forwards is not None:
+        passes = min(passes, run.budget.forwards // 2)
+    try:
+        while run.trie.root.bound > 0 and run.model.forwards.physical - before < passes:
+            tries, accepted = pilot.tries, pilot.accepted
+            pilot.round(run.batch_size)
+            run.report("smc: pilot", pilot.accepted, 1, pilot.tries)
+            if pilot.tries > 1 and pilot.accepted - accepted >= _SETTLED * (pilot.tries - tries):
+                break
+    except KeyboardInterrupt:
+        run.stopped = "interrupted"
+    return pilot
+
+
+def draw_of_particle(particle: OneOfMany, log_weight: float | None = None) -> Draw:
     weight = particle.log_weight if log_weight is None else log_weight
     return Draw(particle.tokens, particle.ending == "stop", weight, particle.logp, particle.log_proposal)
 
@@ -119,15 +204,34 @@ def smc(
     ess_threshold: float,
     scheme: Scheme,
     critic: Critic | None,
+    twist: Twist = "none",
+    pilot: Tries | None = None,
 ) -> SampleResult:
     """One population and all its particles (``n`` None), or n populations and one particle of each.
 
     A particle chosen by weight, with its population's estimate of Z as its weight, is properly weighted.
+    ``twist`` "learned" is for constraints whose mask is exact; ``pilot``: the tries that taught the trie, if
+    some did. Bounds by which no text was ever accepted are too loose to steer by: unseen branches, whose
+    bound is 1, would get all particles. Then the twist is 1.
     """
     resampler = Resampler(run.randomness, ess_threshold, scheme)
-    groups = run_particles(
-        run, "smc", proposal, groups=n or 1, each=particles, critic=critic, resampler=resampler
-    )
+    groups: list[list[TrieParticle]] | list[list[Particle]]
+    if twist == "learned":
+        if pilot is None:
+            longest = particles * run.model.target.max_new_tokens
+            pilot = teach_trie(run, int(PILOT_SHARE * (n or 1) * longest))
+        steered = pilot.accepted > 0
+        run.notes.append(
+            f"pilot: {pilot.accepted} of {pilot.tries} tries accepted"
+            + ("" if steered else "; its bounds are too loose to steer by")
+        )
+        groups = run_twisted(
+            run, groups=n or 1, each=particles, critic=critic, resampler=resampler, steered=steered
+        )
+    else:
+        groups = run_particles(
+            run, "smc", proposal, groups=n or 1, each=particles, critic=critic, resampler=resampler
+        )
     every = [particle for group in groups for particle in group]
     alive = [particle for particle in every if particle.ending != "dead"]
     weights = [np.array([particle.log_weight for particle in group]) for group in groups]
@@ -138,9 +242,10 @@ def smc(
         stderr = _stderr_of_one(every, resampler.resamplings) if alive else math.inf
     else:
         draws = []
-        for group, each, log_mass in zip(groups, weights, log_zs.tolist(), strict=True):
+        for place, log_mass in enumerate(log_zs.tolist()):
             if log_mass > -math.inf:
-                draws.append(draw_of_particle(group[run.randomness.index(normalised(each))], log_mass))
+                chosen = run.randomness.index(normalised(weights[place]))
+                draws.append(draw_of_particle(groups[place][chosen], log_mass))
     for draw in draws:
         draw.log_proposal = math.nan  # resampling makes it the law of the whole population
     return result_of(
@@ -157,7 +262,7 @@ def smc(
     )
 
 
-def _stderr_of_one(particles: list[Particle], resamplings: int) -> float:
+def _stderr_of_one(particles: Sequence[OneOfMany], resamplings: int) -> float:
     """Standard error of log Z from one population, by the particles' origins.
 
     Source: Lee and Whiteley 2018, "Variance estimation in the particle filter", equation 6. It is meant for
