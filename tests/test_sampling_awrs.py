@@ -137,10 +137,10 @@ def test_the_pool_that_is_used_gives_the_same(variant: awrs.Variant) -> None:
     p = np.array([0.02, 0.4, 0.1, 0.3, 0.15, 0.03])
     valid = {0, 2, 4}
     randomness = Randomness(torch.Generator().manual_seed(3))
-    row = awrs.Row(7.0 * p)  # it need not be normalised
     n = 60_000
     sums, squares = np.zeros(6), np.zeros(6)
     for _ in range(n):
+        row = awrs.Row(7.0 * p)  # it need not be normalised
         token, weight = awrs.weighted_token(row, valid.__contains__, randomness, variant)
         assert token in valid
         sums[token] += weight
@@ -149,6 +149,50 @@ def test_the_pool_that_is_used_gives_the_same(variant: awrs.Variant) -> None:
     error = np.sqrt(np.maximum(squares / n - mean**2, 1e-12) / n)
     wanted = np.where(np.isin(np.arange(6), list(valid)), p, 0.0)
     assert (np.abs(mean - wanted) <= 4 * error).all()
+
+
+@pytest.mark.parametrize("variant", ["two-round", "recursive"])
+def test_properly_weighted_given_what_is_known(variant: str) -> None:
+    """Exactly: with any invalid tokens left out before, times the mass that this left."""
+    p, valid = DISTRIBUTIONS["uneven"], (0, 2)
+    invalid = [token for token in range(len(p)) if token not in valid]
+    for known in powerset(range(len(invalid))):
+        left = [0.0 if token in [invalid[i] for i in known] else mass for token, mass in enumerate(p)]
+        total = math.fsum(left)
+        found = total * expectation(variant, [mass / total for mass in left], valid)
+        wanted = np.where(np.isin(np.arange(len(p)), valid), p, 0.0)
+        assert np.abs(found - wanted).max() <= 1e-9, known
+
+
+@pytest.mark.parametrize("variant", ["auto", "two-round", "recursive", "geometric"])
+def test_draws_that_share_a_row(variant: awrs.Variant) -> None:
+    """The sixth draw of a row as the first: properly weighted, with a weight that varies less; few checks."""
+    p = np.array([0.02, 0.4, 0.1, 0.3, 0.15, 0.03])
+    valid = {0, 2, 4}
+    randomness = Randomness(torch.Generator().manual_seed(5))
+    n, draws = 12_000, 6
+    sums, squares = np.zeros((draws, 6)), np.zeros((draws, 6))
+    asked = 0
+
+    def is_valid(token: int) -> bool:
+        nonlocal asked
+        asked += 1
+        return token in valid
+
+    for _ in range(n):
+        row = awrs.Row(p)
+        for draw in range(draws):
+            token, weight = awrs.weighted_token(row, is_valid, randomness, variant)
+            sums[draw, token] += weight
+            squares[draw, token] += weight**2
+        assert row.share_left >= 0.27 - 1e-9
+    mean = sums / n
+    error = np.sqrt(np.maximum(squares / n - mean**2, 1e-12) / n)
+    wanted = np.where(np.isin(np.arange(6), list(valid)), p, 0.0)
+    assert (np.abs(mean - wanted) <= 4.5 * error).all()
+    variance = squares.sum(axis=1) / n - mean.sum(axis=1) ** 2
+    assert variance[-1] < variance[0] / 10
+    assert asked <= 6 * n  # never twice about one token
 
 
 def test_draws_without_replacement() -> None:
@@ -191,10 +235,10 @@ def test_checks_do_not_grow_with_the_vocabulary(variant: awrs.Variant) -> None:
         p = generator.exponential(size=size) ** 3
         valid = np.arange(size) % 3 != 0
         p[~valid] *= (p[valid].sum() / 2) / p[~valid].sum()
-        row = awrs.Row(p)
         randomness = Randomness(torch.Generator().manual_seed(1))
         counts = []
         for _ in range(400):
+            row = awrs.Row(p)  # a new one: what is known of a row need not be checked again
             checks = 0
 
             def is_valid(token: int, valid=valid) -> bool:

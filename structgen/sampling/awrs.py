@@ -9,11 +9,16 @@ x and w with
 
 so that E[w] is the mass of A (*properly weighted*). `tests/test_sampling_awrs.py` enumerates all random
 paths and holds them to this.
+
+Several draws from one row (particles with the same text) share what was found out: a token that one of them
+met and that is invalid is left out for the next ones, whose weight is then the estimator's, for what is
+left, times the mass that is left. Given what is known each draw is properly weighted, so that sums over them
+are; and the more is known, the less a weight varies and the fewer tokens have to be checked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Literal, Protocol
 
 import numpy as np
@@ -49,14 +54,37 @@ class Pool(Protocol):
 
 
 class Row:
-    """One distribution, to make pools of. ``p`` float64 (V,), not negative, not all 0; need not sum to 1."""
+    """One distribution, to make pools of. ``p`` float64 (V,), not negative, not all 0; need not sum to 1.
 
-    __slots__ = ("cdf", "p", "top")
+    left: mass of all but the tokens that were `exclude`d. top: share of the likeliest token, of all.
+    """
+
+    __slots__ = ("cdf", "left", "out", "p", "top", "valid", "whole")
 
     def __init__(self, p: Float64) -> None:
         self.p = p
         self.cdf: Float64 = np.cumsum(p)
-        self.top = float(p.max() / self.cdf[-1])  # of the likeliest token
+        self.whole = float(self.cdf[-1])
+        self.left = self.whole
+        self.top = float(p.max() / self.whole)
+        self.out: set[int] = set()  # excluded since `cdf` was made
+        self.valid: set[int] = set()  # known to be
+
+    @property
+    def share_left(self) -> float:
+        return min(1.0, self.left / self.whole)
+
+    def exclude(self, tokens: Sequence[int]) -> None:
+        """Leave tokens that are invalid, none of which was left out before, out of all pools to come."""
+        if not tokens:
+            return
+        self.out.update(tokens)
+        self.left -= float(self.p[list(tokens)].sum())
+        if self.left < 0.5 * float(self.cdf[-1]):
+            self.p = self.p.copy()
+            self.p[list(self.out)] = 0.0
+            self.cdf = np.cumsum(self.p)
+            self.left, self.out = float(self.cdf[-1]), set()
 
 
 class RowPool:
@@ -69,22 +97,25 @@ class RowPool:
         self._randomness = randomness
         self._cdf = row.cdf
         self._removed: dict[int, float] = {}
-        self._out: set[int] = set()  # removed since `_cdf` was made
-        self._out_mass = 0.0
+        self._out: set[int] = set(row.out)  # removed since `_cdf` was made
         self._total = float(row.cdf[-1])
+        self._out_mass = self._total - row.left
 
     @property
     def removed(self) -> float:
-        return min(1.0, sum(self._removed.values()) / float(self._row.cdf[-1]))
+        if self._row.left <= 0:
+            return 1.0
+        return min(1.0, sum(self._removed.values()) / self._row.left)
 
     def draw(self) -> tuple[int, float] | None:
         if self._out_mass > 0.5 * self._total:
             rest = self._row.p.copy()
+            rest[list(self._row.out)] = 0.0
             rest[list(self._removed)] = 0.0
             self._cdf = np.cumsum(rest)
             self._out, self._out_mass, self._total = set(), 0.0, float(self._cdf[-1])
         left = self._total - self._out_mass
-        if left <= _NEGLIGIBLE * float(self._row.cdf[-1]):
+        if left <= _NEGLIGIBLE * self._row.whole:
             return None
         while True:  # at most two rounds are expected
             token = index_at(self._cdf, float(self._randomness.uniforms(1)[0]))
@@ -174,10 +205,25 @@ def geometric(
 def weighted_token(
     row: Row, is_valid: Checker, randomness: Randomness, variant: Variant
 ) -> tuple[int | None, float]:
-    """One token and its weight, None and 0 where no token is valid."""
+    """One token and its weight, None and 0 where no token is valid. What is found out stays in ``row``."""
+    known_mass = row.share_left
+    invalid: list[int] = []
+
+    def answer(token: int) -> bool:
+        if token in row.valid:
+            return True
+        if is_valid(token):
+            row.valid.add(token)
+            return True
+        invalid.append(token)
+        return False
+
     pool = RowPool(row, randomness)
     if variant == "two-round":
-        return two_round(pool, is_valid)
-    if variant == "geometric" or (variant == "auto" and row.top >= GEOMETRIC_FROM):
-        return geometric(pool, is_valid, randomness)
-    return recursive(pool, is_valid)
+        token, weight = two_round(pool, answer)
+    elif variant == "geometric" or (variant == "auto" and row.top >= GEOMETRIC_FROM):
+        token, weight = geometric(pool, answer, randomness)
+    else:
+        token, weight = recursive(pool, answer)
+    row.exclude(list(dict.fromkeys(invalid)))
+    return token, known_mass * weight
