@@ -34,6 +34,14 @@ class Randomness:
         """An index of ``weights`` float64 (k,), not negative, not all 0, by weight."""
         return index_at(np.cumsum(weights), float(self.uniforms(1)[0]))
 
+    def coin(self, p: float) -> bool:
+        """True with probability ``p``."""
+        return float(self.uniforms(1)[0]) < p
+
+    def one_of(self, weights: dict[int, float]) -> int:
+        """A key by weight; not all are 0."""
+        return list(weights)[self.index(np.array(list(weights.values())))]
+
     def stratified(self, weights: Float64, count: int) -> list[int]:
         """``count`` indices of ``weights`` float64 (k,), not all 0, by weight: one a stratum."""
         cdf = np.cumsum(weights)
