@@ -34,6 +34,7 @@ from structgen.sampling.twisted import TrieParticle, TrieParticles
 Twist = Literal["learned", "none"]
 
 PILOT_SHARE: Final = 0.5  # of the passes of the populations at their full length, which the pilot may spend
+_SETTLED_ROUND: Final = 16  # tries of a round from which its share of accepted ones is believed
 _SETTLED: Final = 0.5  # of a round's tries accepted: the bounds are within a factor of two, and enough
 
 
@@ -158,7 +159,8 @@ def teach_trie(run: Run, passes: int) -> Tries:
             tries, accepted = pilot.tries, pilot.accepted
             pilot.round(run.batch_size)
             run.report("smc: pilot", pilot.accepted, 1, pilot.tries)
-            if pilot.tries > 1 and pilot.accepted - accepted >= _SETTLED * (pilot.tries - tries):
+            size = pilot.tries - tries
+            if size >= _SETTLED_ROUND and pilot.accepted - accepted >= _SETTLED * size:
                 break
     except KeyboardInterrupt:
         run.stopped = "interrupted"
