@@ -40,6 +40,9 @@ def sampling(
     toy: Annotated[
         Path | None, typer.Option(help="Folder of a model, for genlm: see bench/README.md.")
     ] = None,
+    toy_tokenizer: Annotated[
+        Path | None, typer.Option(help="tokenizer.json: a model of four layers is made in --toy by it.")
+    ] = None,
     runs: Annotated[int, typer.Option(min=2, help="Populations of each engine, for genlm.")] = 20,
     seed: Annotated[int, typer.Option(help="Seed of all draws.")] = 0,
     output: Annotated[Path, typer.Option("--output", "-o", help="Results, JSON.")] = Path("sampling.json"),
@@ -117,6 +120,11 @@ def sampling(
         from structgen.model import default_model_path
         from structgen_bench.sampling_genlm import compare
 
+        if toy is not None and toy_tokenizer is not None and not (toy / "config.json").is_file():
+            from structgen_bench.sampling_toy import make_toy
+
+            with console.status("teaching the toy"):
+                make_toy(toy_tokenizer, toy)
         with console.status("beside genlm-control"):
             default = (*load("default"), default_model_path())
             document["genlm"] = compare(genlm_python, default, toy, runs)
