@@ -18,7 +18,7 @@ from structgen.sampling.prefix_trie import PrefixTrie
 from structgen.sampling.randomness import Randomness, Scheme, ancestors
 from structgen.sampling.result import Budget
 from structgen.sampling.run import Run
-from structgen.sampling.smc import Resampler, run_twisted, smc
+from structgen.sampling.smc import Pilot, Resampler, run_twisted, smc
 from structgen.sampling.target import Target
 
 
@@ -168,6 +168,15 @@ def test_smc_by_enumeration(scheme: Scheme) -> None:
         assert expected[w] == pytest.approx(p * made.z, rel=1e-9)
 
 
+class Taught(Pilot):
+    """A pilot that tries nothing: the trie is as the test made it, and steers."""
+
+    can_steer = True
+
+    def teach(self, passes: int) -> None:
+        pass
+
+
 @pytest.mark.parametrize("taught", [(), ((0, 1), (2,)), ((2, 0), (1,), (0,))])
 @pytest.mark.parametrize("scheme", ["stratified", "systematic"])
 def test_twisted_smc_by_enumeration(scheme: Scheme, taught: tuple[tuple[int, ...], ...]) -> None:
@@ -183,7 +192,7 @@ def test_twisted_smc_by_enumeration(scheme: Scheme, taught: tuple[tuple[int, ...
         teach(run, taught)
         before = run.trie.root.bound
         resampler = Resampler(randomness, 0.95, scheme)
-        (particles,) = run_twisted(run, groups=1, each=2, critic=None, resampler=resampler, steered=True)
+        (particles,) = run_twisted(run, Taught(run), groups=1, each=2, critic=None, resampler=resampler)
         assert (before < 1) == bool(taught) and run.trie.root.bound <= before + 1e-12
         total += branches.probability
         z += branches.probability * sum(math.exp(one.log_weight) for one in particles) / 2
@@ -224,7 +233,7 @@ def test_twisted_particles_know_what_a_twist_is_worth() -> None:
         run = Run(model, GrammarConstraint(made.grammar), randomness, PrefixTrie(None), Budget(), 64)
         teach(run, ((0, 1), (2,)))
         resampler = Resampler(randomness, 0.95, "stratified")
-        (particles,) = run_twisted(run, groups=1, each=1, critic=None, resampler=resampler, steered=True)
+        (particles,) = run_twisted(run, Taught(run), groups=1, each=1, critic=None, resampler=resampler)
         wrong += branches.probability * math.exp(particles[0].log_weight) / run.trie.root.bound
     assert abs(wrong - made.z) > 0.1 * made.z
 

@@ -118,17 +118,53 @@ def run_particles(
     return done
 
 
+class Pilot:
+    """Tries (as of `cars`) that teach the trie before particles run. Their texts are dropped."""
+
+    def __init__(self, run: Run, tries: Tries | None = None) -> None:
+        self.tries = Tries(run, "cars") if tries is None else tries
+        self._run = run
+        self._settled = False
+
+    @property
+    def can_steer(self) -> bool:
+        """Whether a try was accepted. Bounds by which none was are too loose to be a twist: branches that
+        nobody saw, whose bound is 1, would get all particles."""
+        return self.tries.accepted > 0
+
+    def teach(self, passes: int) -> None:
+        """Try for so many passes, or half of what is left of the budget, or until the bounds have settled."""
+        run, tries = self._run, self.tries
+        before = run.model.forwards.physical
+        if run.budget.forwards is not None:
+            passes = min(passes, (run.budget.forwards - before) // 2)
+        try:
+            while not self._settled and run.trie.root.bound > 0:
+                if run.model.forwards.physical - before >= passes:
+                    break
+                tried, accepted = tries.tries, tries.accepted
+                tries.round(run.batch_size)
+                run.report("smc: pilot", tries.accepted, tries.tries, tries.tries)
+                size = tries.tries - tried
+                self._settled = size >= _SETTLED_ROUND and tries.accepted - accepted >= _SETTLED * size
+        except KeyboardInterrupt:
+            run.stopped = "interrupted"
+
+
 def run_twisted(
-    run: Run, *, groups: int, each: int, critic: Critic | None, resampler: Resampler, steered: bool
+    run: Run, pilot: Pilot, *, groups: int, each: int, critic: Critic | None, resampler: Resampler
 ) -> list[list[TrieParticle]]:
     """The particles of each group, on the trie. The first groups run alone: they teach the others most."""
     walker = run.walker()
     done: list[list[TrieParticle]] = []
     together = 1
-    while len(done) < groups and not run.stopped:
+    while len(done) < groups:
         count = min(together, max(1, run.batch_size // each), groups - len(done))
         together *= 2
-        particles = TrieParticles(walker, count, each, critic, steered=steered)
+        pilot.teach(int(PILOT_SHARE * count * each * run.model.target.max_new_tokens))
+        if run.stopped:
+            break
+        particles = TrieParticles(walker, count, each, critic, steered=pilot.can_steer)
         try:
             while particles.going:
                 particles.weigh()
@@ -145,26 +181,19 @@ def run_twisted(
     return done
 
 
-def teach_trie(run: Run, passes: int) -> Tries:
-    """A pilot of tries (as of `cars`), whose texts are dropped: only the bounds count.
+def whole_ones(run: Run, groups: list[list[One]]) -> tuple[list[list[One]], bool]:
+    """The groups whose texts have all ended, and whether there are any; all as they are, if not.
 
-    It ends after so many passes, with half of the budget, or where half of a round's tries are accepted.
+    A weight of a text that was interrupted is not one of the target: it lacks what the rest would cost.
     """
-    pilot = Tries(run, "cars")
-    before = run.model.forwards.physical
-    if run.budget.forwards is not None:
-        passes = min(passes, run.budget.forwards // 2)
-    try:
-        while run.trie.root.bound > 0 and run.model.forwards.physical - before < passes:
-            tries, accepted = pilot.tries, pilot.accepted
-            pilot.round(run.batch_size)
-            run.report("smc: pilot", pilot.accepted, 1, pilot.tries)
-            size = pilot.tries - tries
-            if size >= _SETTLED_ROUND and pilot.accepted - accepted >= _SETTLED * size:
-                break
-    except KeyboardInterrupt:
-        run.stopped = "interrupted"
-    return pilot
+    whole = [group for group in groups if all(one.ending is not None for one in group)]
+    if len(whole) == len(groups):
+        return groups, True
+    if whole:
+        run.notes.append(f"interrupted: {len(groups) - len(whole)} unfinished left out")
+        return whole, True
+    run.notes.append("interrupted before the texts had ended: their weights are not yet of the target")
+    return groups, False
 
 
 def draw_of_particle(particle: OneOfMany, log_weight: float | None = None) -> Draw:
@@ -175,12 +204,13 @@ def draw_of_particle(particle: OneOfMany, log_weight: float | None = None) -> Dr
 def independent(run: Run, method: str, proposal: Proposal, n: int, critic: Critic | None) -> SampleResult:
     """``n`` particles that know nothing of each other: `local` and `awrs`."""
     groups = run_particles(run, method, proposal, groups=n, each=1, critic=critic)
+    groups, has_ended = whole_ones(run, groups)
     particles = [group[0] for group in groups]
     alive = [particle for particle in particles if particle.ending != "dead"]
     draws = [draw_of_particle(particle) for particle in alive]
     log_weights = np.array([draw.log_weight for draw in draws])
-    log_z, stderr = log_z_of_weights(log_weights, len(particles))
-    kl, chi2 = distortion(log_weights, len(particles)) if particles else (None, None)
+    log_z, stderr = log_z_of_weights(log_weights, len(particles)) if has_ended else (math.nan, math.nan)
+    kl, chi2 = distortion(log_weights, len(particles)) if particles and has_ended else (None, None)
     masses = [mass for particle in alive for mass in particle.log_allowed]
     return result_of(
         run,
@@ -212,33 +242,31 @@ def smc(
     """One population and all its particles (``n`` None), or n populations and one particle of each.
 
     A particle chosen by weight, with its population's estimate of Z as its weight, is properly weighted.
-    ``twist`` "learned" is for constraints whose mask is exact; ``pilot``: the tries that taught the trie, if
-    some did. Bounds by which no text was ever accepted are too loose to steer by: unseen branches, whose
-    bound is 1, would get all particles. Then the twist is 1.
+    ``twist`` "learned" is for constraints whose mask is exact; ``pilot``: tries that have taught the trie.
     """
     resampler = Resampler(run.randomness, ess_threshold, scheme)
     groups: list[list[TrieParticle]] | list[list[Particle]]
     if twist == "learned":
-        if pilot is None:
-            longest = particles * run.model.target.max_new_tokens
-            pilot = teach_trie(run, int(PILOT_SHARE * (n or 1) * longest))
-        steered = pilot.accepted > 0
-        run.notes.append(
-            f"pilot: {pilot.accepted} of {pilot.tries} tries accepted"
-            + ("" if steered else "; its bounds are too loose to steer by")
+        teacher = Pilot(run, pilot)
+        groups, has_ended = whole_ones(
+            run, run_twisted(run, teacher, groups=n or 1, each=particles, critic=critic, resampler=resampler)
         )
-        groups = run_twisted(
-            run, groups=n or 1, each=particles, critic=critic, resampler=resampler, steered=steered
+        run.notes.append(
+            f"pilot: {teacher.tries.accepted} of {teacher.tries.tries} tries accepted"
+            + ("" if teacher.can_steer else "; its bounds are too loose to steer by")
         )
     else:
-        groups = run_particles(
+        plain = run_particles(
             run, "smc", proposal, groups=n or 1, each=particles, critic=critic, resampler=resampler
         )
+        groups, has_ended = whole_ones(run, plain)
     every = [particle for group in groups for particle in group]
     alive = [particle for particle in every if particle.ending != "dead"]
     weights = [np.array([particle.log_weight for particle in group]) for group in groups]
     log_zs = np.array([log_mean(each, particles) for each in weights])
     log_z, stderr = log_z_of_weights(log_zs, len(groups))
+    if not has_ended:
+        log_z = math.nan
     if n is None:
         draws = [draw_of_particle(particle) for particle in alive]
         stderr = _stderr_of_one(every, resampler.resamplings) if alive else math.inf
