@@ -70,16 +70,23 @@ class Row:
     tokens not known. top: the largest p among these, when they were last looked through.
     """
 
-    __slots__ = ("cdf", "looked", "out", "p", "top", "unknown", "valid", "whole")
+    __slots__ = ("_cdf", "looked", "out", "p", "top", "unknown", "valid", "whole")
 
     def __init__(self, p: Float64) -> None:
         self.p = p
-        self.cdf: Float64 = np.cumsum(p)
-        self.whole = self.unknown = float(self.cdf[-1])
+        self._cdf: Float64 | None = None
+        self.whole = self.unknown = float(p.sum())
         self.top = float(p.max())
         self.valid: dict[int, float] = {}
         self.out: set[int] = set()  # known, but still in `cdf`
         self.looked = False  # whether the likeliest tokens were checked
+
+    @property
+    def cdf(self) -> Float64:
+        """Running sums of p, made when they are first asked for."""
+        if self._cdf is None:
+            self._cdf = np.cumsum(self.p)
+        return self._cdf
 
     def learn(self, answers: dict[int, bool]) -> None:
         """Take in which of some tokens, all unknown before, are valid."""
@@ -92,7 +99,7 @@ class Row:
         if self.unknown < 0.5 * float(self.cdf[-1]):
             self.p = self.p.copy()
             self.p[list(self.out)] = 0.0
-            self.cdf, self.out = np.cumsum(self.p), set()
+            self._cdf, self.out = None, set()
             self.unknown, self.top = float(self.cdf[-1]), float(self.p.max())
 
     def look(self, is_valid: Checker) -> None:
@@ -100,14 +107,17 @@ class Row:
         if self.looked:
             return
         self.looked = True
-        while len(self.valid) + len(self.out) < FIRST_MOST and self.top >= FIRST_FROM * self.whole:
+        for checked in range(FIRST_MOST):
+            if self.top < FIRST_FROM * self.whole:
+                break
+            if not checked:
+                self.p = self.p.copy()
             token = int(self.p.argmax())
-            self.p = self.p.copy()
             mass, self.p[token] = float(self.p[token]), 0.0
             if is_valid(token):
                 self.valid[token] = mass
             self.top = float(self.p.max())
-        self.cdf = np.cumsum(self.p)
+        self._cdf = None
         self.unknown = float(self.cdf[-1])
 
 
