@@ -129,7 +129,7 @@ def test_trees(name: str, words: str) -> None:
     tried = draw(name, "cars", n=1, max_new_tokens=96, budget=_few())
     assert not len(tried) and tried.diagnostics.stopped == "budget"
     for method in ("local", "smc"):
-        result = draw(name, method, n=20 if method == "local" else 3, max_new_tokens=96)
+        result = draw(name, method, n=20 if method == "local" else 3, max_new_tokens=96, particles=8)
         assert len(result) and all(map(holds, result.texts)), result.texts
         assert result.log_z < tried.diagnostics.log_z_upper
 
