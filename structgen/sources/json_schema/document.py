@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import unquote, urljoin
 
@@ -340,6 +340,8 @@ class Document:
                 )
             if depth > 1 and ("$id" in schema or "id" in schema):
                 resource = self._embedded_resource(schema, pointer, resource)
+            elif depth > 1 and "$schema" in schema:
+                resource = self._in_dialect(schema, pointer, resource)
             self._nodes[pointer] = Node(schema, pointer, resource)
             vocabulary = resource.dialect.keywords
             for keyword, value in schema.items():
@@ -381,6 +383,19 @@ class Document:
         resource = Resource(uri, pointer, schema, dialect)
         self._add_resource(resource)
         return resource
+
+    def _in_dialect(self, schema: Schema, pointer: str, outer: Resource) -> Resource:
+        """The resource around a subschema, in the dialect that ``$schema`` names there.
+
+        The specification keeps ``$schema`` to the root of a resource; schemas pasted into others have it
+        all the same, and mean it, as `jsonschema` reads them.
+        """
+        if pointer not in self._resource_at:
+            dialect = self._dialect(schema, pointer, outer.dialect)
+            if dialect is outer.dialect:
+                return outer
+            self._resource_at[pointer] = replace(outer, dialect=dialect)
+        return self._resource_at[pointer]
 
     def _check_value(self, value: object, pointer: str) -> None:
         """An enumerated value is JSON, and not too deep."""
