@@ -211,13 +211,14 @@ def draw(problems: list[dict[str, Any]], target: Path) -> None:
     for axis in axes.flat[len(problems) :]:
         axis.remove()
     for figures, axis in zip(problems, axes.flat, strict=False):
-        for row in figures["methods"]:
-            axis.plot(max(1, row["physical"]), row["tv"], "o", label=row["label"])
+        for place, row in enumerate(figures["methods"]):
+            mark = "os"[place // 10]  # after ten the colours come again
+            axis.plot(row["physical"] / max(1, row["texts"]), row["tv"], mark, label=row["label"])
         axis.axhline(figures["exact_draws"]["tv"], color="grey", linestyle="--", linewidth=0.8)
         axis.set_xscale("log")
         axis.set_ylim(0, 1.02)
         axis.set_title(f"{figures['problem']}, log Z {figures['target']['log_z']:.1f}", fontsize=8)
-        axis.set_xlabel(f"forward passes for {figures['n']} texts", fontsize=8)
+        axis.set_xlabel("forward passes a text", fontsize=8)
         axis.set_ylabel("TV to the target", fontsize=8)
     axes.flat[0].legend(fontsize=6)
     target.parent.mkdir(parents=True, exist_ok=True)
