@@ -70,12 +70,12 @@ class Row:
     tokens not known. top: the largest p among these, when they were last looked through.
     """
 
-    __slots__ = ("_cdf", "looked", "out", "p", "top", "unknown", "valid", "whole")
+    __slots__ = ("_cdf", "_total", "looked", "out", "p", "top", "unknown", "valid", "whole")
 
     def __init__(self, p: Float64) -> None:
         self.p = p
         self._cdf: Float64 | None = None
-        self.whole = self.unknown = float(p.sum())
+        self.whole = self.unknown = self._total = float(p.sum())
         self.top = float(p.max())
         self.valid: dict[int, float] = {}
         self.out: set[int] = set()  # known, but still in `cdf`
@@ -96,11 +96,12 @@ class Row:
             self.unknown -= p
             if is_valid:
                 self.valid[token] = p
-        if self.unknown < 0.5 * float(self.cdf[-1]):
+        if self.unknown < 0.5 * self._total:
             self.p = self.p.copy()
             self.p[list(self.out)] = 0.0
             self._cdf, self.out = None, set()
-            self.unknown, self.top = float(self.cdf[-1]), float(self.p.max())
+            self.unknown = self._total = float(self.p.sum())
+            self.top = float(self.p.max())
 
     def look(self, is_valid: Checker) -> None:
         """Check the likeliest tokens, once: `FIRST_MOST` at most, each with `FIRST_FROM` of the mass."""
@@ -118,7 +119,7 @@ class Row:
                 self.valid[token] = mass
             self.top = float(self.p.max())
         self._cdf = None
-        self.unknown = float(self.cdf[-1])
+        self.unknown = self._total = float(self.p.sum())
 
 
 class RowPool:

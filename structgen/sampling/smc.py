@@ -34,7 +34,7 @@ from structgen.sampling.twisted import TrieParticle, TrieParticles
 Twist = Literal["learned", "none"]
 
 PILOT_SHARE: Final = 0.5  # of the passes of the populations at their full length, which the pilot may spend
-_SETTLED_ROUND: Final = 16  # tries of a round from which its share of accepted ones is believed
+_SETTLED_ROUND: Final = 4  # tries of a round from which its share of accepted ones is believed
 _SETTLED: Final = 0.5  # of a round's tries accepted: the bounds are within a factor of two, and enough
 
 
