@@ -152,10 +152,15 @@ class Language:
                 line_has = True
                 if indentation is not None and name == indentation.newline:
                     line_start, line_has = True, False
-                change = cut.mode.after.get(name, cut.mode.otherwise)
-                if change.pop:
-                    del stack[-change.pop :]
-                stack += change.push
+                mode = cut.mode
+                if name in mode.push:
+                    stack.append(mode.push[name])
+                elif name in mode.pop:
+                    stack.pop()
+                elif name in mode.goto:
+                    stack[-1] = mode.goto[name]
+                elif mode.otherwise:
+                    stack[-1] = mode.otherwise
             place = end
         if indentation is not None:
             if line_has:

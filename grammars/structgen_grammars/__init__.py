@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from structgen_grammars.profile import STAY, Change, Indentation, Mode, Profile
+from structgen_grammars.profile import Indentation, Mode, Profile
 from structgen_grammars.profiles import profiles
 
-__all__ = ["STAY", "Change", "Indentation", "Mode", "Profile", "builtin_grammars", "profiles"]
+__all__ = ["Indentation", "Mode", "Profile", "builtin_grammars", "profiles"]
 
 
 def builtin_grammars() -> dict[str, Path]:

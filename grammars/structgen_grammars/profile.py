@@ -11,17 +11,6 @@ Lexer = Literal["contextual", "basic", "dynamic_complete"]
 LayoutKind = Literal["none", "indentation", "semicolons"]
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """What a terminal does to the stack of modes: ``pop`` of them go, then ``push`` come, the last on top."""
-
-    pop: int = 0
-    push: tuple[str, ...] = ()
-
-
-STAY = Change()
-
-
-@dataclass(frozen=True, slots=True)
 class Mode:
     """A way to cut text: the terminals among which the longest match is taken, and where each leads.
 
@@ -31,15 +20,19 @@ class Mode:
     A terminal that no rule uses (``NEVER``) keeps shorter matches from counting.
     Ignored terminals of the grammar are ignored in every mode that has them, and change nothing.
 
-    ``after``: what a terminal changes; ``otherwise``: what the others do that are not ignored.
+    A run has a stack of modes. After a terminal: ``push`` puts a mode on top, ``pop`` takes the top away,
+    ``goto`` puts another in its place. ``otherwise`` names the one to go to after a terminal that is in none
+    of the three and is not ignored; empty: the mode stays.
     """
 
     name: str
     only: frozenset[str] | None = None
     without: frozenset[str] = frozenset()
     patterns: Mapping[str, str] = field(default_factory=dict)
-    after: Mapping[str, Change] = field(default_factory=dict)
-    otherwise: Change = STAY
+    push: Mapping[str, str] = field(default_factory=dict)
+    goto: Mapping[str, str] = field(default_factory=dict)
+    pop: frozenset[str] = frozenset()
+    otherwise: str = ""
 
 
 @dataclass(frozen=True, slots=True)

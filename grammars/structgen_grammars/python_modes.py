@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from structgen_grammars.profile import Change, Mode
+from structgen_grammars.profile import Mode
 
 FREE, NOT_THREE, NONE = 0, 1, 2  # what may come of a quote
 _LINE_BREAK = r"(?:\r\n?|\n)"
@@ -189,16 +189,15 @@ def _text_name(kind: Quotes, around: Surroundings) -> str:
     return f"{raw}{kind.quote * kind.count} in {around.name}"
 
 
-def _strings_lead(around: Surroundings) -> dict[str, Change]:
+def _strings_lead(around: Surroundings) -> dict[str, str]:
     kinds = [kind for kind in KINDS if around.allow(kind.quote, kind.count)]
-    return {kind.terminal: Change(push=(_text_name(kind, around),)) for kind in kinds}
+    return {kind.terminal: _text_name(kind, around) for kind in kinds}
 
 
 def _f_string_modes(kind: Quotes, around: Surroundings) -> list[Mode]:
-    """The text of an f-string, and the text of its format specifications."""
+    """The text of an f-string, code in its braces, and the text of format specifications."""
     text, within = _text_name(kind, around), around.within(kind)
-    specification = f"specification, {text}"
-    opening = {"LBRACE": Change(push=(specification, f"field, {within.name}"))}
+    field, specification = f"field, {text}", f"specification, {text}"
     end, run = kind.quote * kind.count, f"{kind.quote}{{0,2}}" if kind.count == 3 else ""
     backslash = r"\\?" if around.is_outside else ""
     escapes = "raw f-text" if kind.raw else "f-text"
@@ -213,45 +212,46 @@ def _f_string_modes(kind: Quotes, around: Surroundings) -> list[Mode]:
             text,
             only=frozenset(),
             patterns=middle["f-text"] | brace | {"FSTRING_END": end} | never,
-            after=opening | {"FSTRING_END": Change(pop=1)},
+            push={"LBRACE": field},
+            pop=frozenset({"FSTRING_END"}),
+        ),
+        Mode(
+            field,
+            without=_not_in(within) | {"COLON", "COLONEQUAL"},
+            patterns=_strings_of(within)
+            | {"FSTRING_COLON": ":", "FSTRING_BANG_COLON": "![sra]:", "FSTRING_BANG_END": r"![sra]\}"},
+            push=_strings_lead(within) | dict.fromkeys(_OPENING, _brackets_name(within)),
+            goto={"FSTRING_COLON": specification, "FSTRING_BANG_COLON": specification},
+            pop=frozenset({"RBRACE", "FSTRING_BANG_END"}),
         ),
         Mode(
             specification,
             only=frozenset(),
             patterns=middle["specification"] | brace | {"RBRACE": run + r"\}"},
-            after=opening | {"RBRACE": Change(pop=1)},
+            push={"LBRACE": field},
+            pop=frozenset({"RBRACE"}),
         ),
     ]
 
 
-def _code_modes(around: Surroundings) -> list[Mode]:
-    """Code between brackets, and in the braces of an f-string outside of other brackets."""
-    breaks = frozenset() if around.breaks else frozenset({"LINE_BREAK"})
-    no_comments = frozenset() if around.is_outside else frozenset({"COMMENT", "LINE_JOIN"})
-    nested = f"brackets, {around.name}"
-    brackets = Mode(
-        nested,
-        without=breaks | no_comments,
+def _brackets_name(around: Surroundings) -> str:
+    return f"brackets, {around.name}"
+
+
+def _not_in(around: Surroundings) -> frozenset[str]:
+    """The ignored terminals that code in these surroundings does not have."""
+    names: frozenset[str] = frozenset() if around.breaks else frozenset({"LINE_BREAK"})
+    return names if around.is_outside else names | {"COMMENT", "LINE_JOIN"}
+
+
+def _brackets(around: Surroundings) -> Mode:
+    return Mode(
+        _brackets_name(around),
+        without=_not_in(around),
         patterns=_strings_of(around),
-        after=_strings_lead(around)
-        | {name: Change(push=(nested,)) for name in _OPENING}
-        | {name: Change(pop=1) for name in _CLOSING},
+        push=_strings_lead(around) | dict.fromkeys(_OPENING, _brackets_name(around)),
+        pop=_CLOSING,
     )
-    if around.is_outside:
-        return [brackets]
-    specification_follows = {name: Change(pop=1) for name in ("FSTRING_COLON", "FSTRING_BANG_COLON")}
-    field_ends = {name: Change(pop=2) for name in ("RBRACE", "FSTRING_BANG_END")}
-    field = Mode(
-        f"field, {around.name}",
-        without=breaks | no_comments | {"COLON", "COLONEQUAL"},
-        patterns=_strings_of(around)
-        | {"FSTRING_COLON": ":", "FSTRING_BANG_COLON": "![sra]:", "FSTRING_BANG_END": r"![sra]\}"},
-        after=_strings_lead(around)
-        | {name: Change(push=(nested,)) for name in _OPENING}
-        | specification_follows
-        | field_ends,
-    )
-    return [brackets, field]
 
 
 def python_modes() -> tuple[Mode, ...]:
@@ -261,13 +261,12 @@ def python_modes() -> tuple[Mode, ...]:
         "outermost",
         without=frozenset({"LINE_BREAK"}),
         patterns=_strings_of(outside) | {"NEWLINE": _LINE_BREAK},
-        after=_strings_lead(outside) | {name: Change(push=("brackets, outside",)) for name in _OPENING},
+        push=_strings_lead(outside) | dict.fromkeys(_OPENING, _brackets_name(outside)),
     )
     modes = [outermost]
     for around in ALL:
-        modes += _code_modes(around)
+        modes.append(_brackets(around))
         for kind in KINDS:
-            # Without backslashes, raw or not is the same; the prefix stays.
             if around.allow(kind.quote, kind.count):
                 modes += _f_string_modes(kind, around)
     return tuple(modes)
