@@ -192,14 +192,31 @@ class Compiler:
         grammar = choice_grammar(options)  # checks them, so that they can be written as JSON
         return self._compiled("choice", json.dumps(list(options)), {}, lambda: grammar)
 
-    def grammar(self, name: str) -> CompiledGrammar:
-        """A grammar that comes with structgen, by name. Raises `OptionError` for an unknown one."""
-        from structgen_grammars import builtin_grammars
+    def grammar(self, name: str, start: str | None = None) -> CompiledGrammar:
+        """A grammar that comes with structgen, by name. ``start``: the rule that a text is one of; None: what
+        the language calls a file, document or program.
 
-        known = builtin_grammars()
+        Raises `OptionError` for an unknown name or start rule.
+        """
+        from structgen_grammars import profiles
+
+        known = profiles()
         if name not in known:
             raise OptionError("name", name, f"one of {', '.join(sorted(known))}")
-        return self.lark(known[name])
+        profile = known[name]
+        first = profile.starts[0] if start is None else start
+        if start is not None and start not in profile.starts:
+            raise OptionError("start", start, f"one of {', '.join(profile.starts)}")
+        if profile.lexer == "dynamic_complete":
+            return self.lark(profile.path, first, lexer="dynamic_complete")
+        lexer: Literal["contextual", "basic"] = profile.lexer
+        source = GrammarSource("grammar", name, {"start": first})
+        return self._cached(
+            source,
+            lambda: self._lexed(
+                profile.path, first, source, lexer, modes=profile.modes, indentation=profile.indentation
+            ),
+        )
 
     def compile(self, grammar: Grammar, source: GrammarSource | None = None) -> CompiledGrammar:
         """A `Grammar` made by hand or by a front end.

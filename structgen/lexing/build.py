@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from structgen.errors import CompileLimitError, UnsatisfiableGrammarError, UnsupportedGrammarError
-from structgen.lexing.cfg import Cfg, plain_productions, safe, without_useless
+from structgen.lexing.cfg import Cfg, plain_productions, safe, without_pairs, without_useless
 from structgen.lexing.lalr import LalrTables, lalr_tables
 from structgen.lexing.modes import (
     IGNORE,
@@ -22,9 +22,15 @@ from structgen.lexing.modes import (
     explicit_modes,
     modes_below,
 )
-from structgen.lexing.product import LexicalStates, blocked, lexical_states
-from structgen.lexing.scanner import build_scanner
-from structgen.lexing.tables import LayoutTerminals, LexedTables, lexed_tables, next_modes
+from structgen.lexing.product import LexicalStates, blocked, lexical_states, scanner_emits
+from structgen.lexing.scanner import Scanner, build_scanner
+from structgen.lexing.tables import (
+    LayoutTerminals,
+    LexedTables,
+    adjacent_terminals,
+    lexed_tables,
+    next_modes,
+)
 from structgen.sources.lark_lexed import LexedSource
 from structgen.vocabulary import Vocabulary
 
@@ -82,56 +88,77 @@ class _Builder:
             raise CompileLimitError("max_terminals", MAX_TERMINALS, end + 1, fixed=True)
         names = [*lexicon.names, "the end of the text"]
         cfg = plain_productions(self._source.grammar, lexicon.numbers)
+        scanner: Scanner | None = None
         if self._lexer == "contextual":
-            possible = {
-                c.terminal for c in lexicon.components if not c.automaton.is_empty
-            }
-            cfg, lalr = self._parser(cfg, set(range(end)) - possible, end)
-            modes, lr_modes = _contextual_modes(modes[0], lalr, lexicon)
+            possible = {c.terminal for c in lexicon.components if not c.automaton.is_empty}
+        else:
+            scanner = self._scanner(modes, names)
+            seen = scanner_emits(scanner, end)[scanner.starts].any(axis=0)
+            possible = {*np.flatnonzero(seen).tolist(), self._numbers.indent, self._numbers.dedent}
+        cfg = without_useless(cfg, set(range(end)) - possible)
+        while True:
+            tables, never = self._attempt(cfg, modes, scanner, names)
+            if tables is not None:
+                return tables
+            cfg = without_pairs(cfg, never)
+
+    def _attempt(
+        self, cfg: Cfg, modes: list[CompiledMode], scanner: Scanner | None, names: Sequence[str]
+    ) -> tuple[LexedTables | None, dict[int, frozenset[int]]]:
+        """The tables; or None, and which terminals can never follow which, though the rules let them."""
+        cfg = safe(cfg)
+        if not cfg.productions[cfg.start]:
+            raise UnsatisfiableGrammarError(
+                "no text matches", remedy="every rule needs an alternative that ends without calling itself"
+            )
+        lalr = lalr_tables(cfg, len(names) - 1)
+        lr_modes: Sequence[int] | None = None
+        if self._lexer == "contextual":
+            modes, lr_modes = _contextual_modes(modes[0], lalr, self._lexicon)
             after = _modes_of_terminals(lalr, lr_modes, len(names))
             next_mode = [
                 [[number] if mode.op.get(t) == IGNORE else after[t] for t in range(len(names))]
                 for number, mode in enumerate(modes)
             ]
-            states = self._states(modes, next_mode, names)
-            self._check(states, lalr, lr_modes, next_mode, names)
-            return self._tables(cfg, lalr, states, modes, next_mode, lr_modes, names)
-        next_mode = next_modes(modes, modes_below(modes), self._numbers, len(names))
-        states = self._states(modes, next_mode, names)
-        seen = states.emits[states.start[0]].any(axis=0)
-        layout = {self._numbers.indent, self._numbers.dedent}
-        cfg, lalr = self._parser(cfg, {t for t in range(end) if not seen[t] and t not in layout}, end)
-        self._check(states, lalr, None, next_mode, names)
-        return self._tables(cfg, lalr, states, modes, next_mode, None, names)
+            scanner = None
+        else:
+            next_mode = next_modes(modes, modes_below(modes), self._numbers, len(names))
+        if scanner is None:
+            scanner = self._scanner(modes, names)
+        unseen = 0  # what the parser does not see may stand anywhere
+        for mode in modes:
+            unseen |= sum(1 << t for t, op in mode.op.items() if op != PARSE)
+        adjacent = [
+            bits | unseen for bits in adjacent_terminals(lalr, modes, self._numbers, len(names))
+        ]
+        emitted = unseen
+        for state in range(lalr.n_states):
+            emitted |= lalr.lookaheads(state)
+        states = lexical_states(scanner, len(names) - 1, len(modes), next_mode, adjacent, emitted)
+        never = self._kept_apart(states, lalr, lr_modes, next_mode, names)
+        if never:
+            return None, never
+        eos = self._vocabulary.eos_token_ids
+        tables = lexed_tables(
+            cfg, lalr, states, modes, next_mode, lr_modes, adjacent, self._numbers, names, eos
+        )
+        return tables, {}
 
-    def _parser(self, cfg: Cfg, impossible: set[int], end: int) -> tuple[Cfg, LalrTables]:
-        cfg = safe(without_useless(cfg, impossible))
-        if not cfg.productions[cfg.start]:
-            raise UnsatisfiableGrammarError(
-                "no text matches", remedy="every rule needs an alternative that ends without calling itself"
-            )
-        return cfg, lalr_tables(cfg, end)
+    def _scanner(self, modes: Sequence[CompiledMode], names: Sequence[str]) -> Scanner:
+        return build_scanner(self._lexicon.components, [mode.components for mode in modes], names)
 
-    def _states(
-        self, modes: Sequence[CompiledMode], next_mode: Sequence[Sequence[Sequence[int]]], names: Sequence[str]
-    ) -> LexicalStates:
-        scanner = build_scanner(self._lexicon.components, [mode.components for mode in modes], names)
-        after: dict[int, set[int]] = {}
-        for mode, row in zip(modes, next_mode, strict=True):
-            had = {self._lexicon.components[number].terminal for number in mode.components}
-            for terminal in had:
-                after.setdefault(terminal, set()).update(row[terminal])
-        return lexical_states(scanner, len(names) - 1, len(modes), after)
-
-    def _check(
+    def _kept_apart(
         self,
         states: LexicalStates,
         lalr: LalrTables,
         lr_modes: Sequence[int] | None,
         next_mode: Sequence[Sequence[Sequence[int]]],
         names: Sequence[str],
-    ) -> None:
-        """Refuse the grammar where munching would keep apart what the parser wants side by side."""
+    ) -> dict[int, frozenset[int]]:
+        """What munching keeps apart, though the parser would take it side by side.
+
+        Refuses the grammar where that hangs on the texts of the terminals.
+        """
         needed: dict[tuple[int, int], npt.NDArray[np.bool_]] = {}
         for state in range(lalr.n_states):
             terminal = lalr.accessing[state]
@@ -147,29 +174,17 @@ class _Builder:
                 needed[terminal, mode] = wanted if known is None else known | wanted
         ignored = [
             *self._lexicon.ignored,
-            *(t for t in range(len(self._source.terminals), len(names) - 1)),
+            *(n for name, n in self._lexicon.numbers.items() if name.startswith("(blank")),
         ]
-        found = blocked(states, ignored, needed)
-        if found is not None:
-            first, second = names[found[0]], names[found[1]]
+        never, pair = blocked(states, ignored, needed, next_mode)
+        if pair is not None:
+            first, second = names[pair[0]], names[pair[1]]
             raise UnsupportedGrammarError(
                 f"{second} may follow {first}, but the longest match takes the two together where they meet",
                 remedy="let a blank stand between them, give one of them priority, or use"
                 ' lexer="dynamic_complete"',
             )
-
-    def _tables(
-        self,
-        cfg: Cfg,
-        lalr: LalrTables,
-        states: LexicalStates,
-        modes: Sequence[CompiledMode],
-        next_mode: Sequence[Sequence[Sequence[int]]],
-        lr_modes: Sequence[int] | None,
-        names: Sequence[str],
-    ) -> LexedTables:
-        eos = self._vocabulary.eos_token_ids
-        return lexed_tables(cfg, lalr, states, modes, next_mode, lr_modes, self._numbers, names, eos)
+        return {terminal: frozenset(others) for terminal, others in never.items()}
 
 
 def _contextual_modes(

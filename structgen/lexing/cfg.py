@@ -318,3 +318,61 @@ def _components(n: int, edges: Mapping[int, set[int]]) -> list[int]:
                             break
                     found += 1
     return component
+
+
+def without_pairs(cfg: Cfg, never_after: Mapping[int, frozenset[int]]) -> Cfg:
+    """The texts in which no terminal t is followed at once by one of ``never_after[t]``.
+
+    A product with the automaton of the last terminal (Bar-Hillel, Perles and Shamir 1961): a nonterminal there is
+    (nonterminal, class of the terminal before it, class of its last one).
+    """
+    rows = list(dict.fromkeys([frozenset(), *never_after.values()]))
+    class_of = {terminal: rows.index(row) for terminal, row in never_after.items()}
+    n = len(rows)
+    ends: list[list[set[int]]] = [[set() for _ in range(n)] for _ in cfg.names]
+
+    def after(symbol: int, before: int) -> Collection[int]:
+        if symbol >= 0:
+            return () if symbol in rows[before] else (class_of.get(symbol, 0),)
+        return ends[~symbol][before]
+
+    grown = True
+    while grown:
+        grown = False
+        for head, bodies in enumerate(cfg.productions):
+            for before in range(n):
+                for body in bodies:
+                    classes = {before}
+                    for symbol in body:
+                        classes = {c for one in classes for c in after(symbol, one)}
+                    if not classes <= ends[head][before]:
+                        ends[head][before] |= classes
+                        grown = True
+    numbers: dict[tuple[int, int, int], int] = {}
+    names = [cfg.names[cfg.start]]
+    productions: list[list[tuple[int, ...]]] = [[]]
+    queue: list[tuple[int, int, int]] = []
+
+    def number_of(head: int, before: int, last: int) -> int:
+        key = head, before, last
+        if key not in numbers:
+            numbers[key] = len(names)
+            names.append(cfg.names[head])
+            productions.append([])
+            queue.append(key)
+        return numbers[key]
+
+    productions[0] = [(~number_of(cfg.start, 0, last),) for last in sorted(ends[cfg.start][0])]
+    for head, before, last in queue:
+        found: dict[tuple[int, ...], None] = {}
+        for body in cfg.productions[head]:
+            ways: list[tuple[tuple[int, ...], int]] = [((), before)]
+            for symbol in body:
+                ways = [
+                    ((*way, symbol if symbol >= 0 else ~number_of(~symbol, at, c)), c)
+                    for way, at in ways
+                    for c in sorted(after(symbol, at))
+                ]
+            found |= dict.fromkeys(way for way, at in ways if at == last)
+        productions[numbers[head, before, last]] = list(found)
+    return without_useless(Cfg(names, productions, 0), ())

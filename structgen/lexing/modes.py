@@ -150,6 +150,9 @@ def explicit_modes(builder: LexiconBuilder, specs: Sequence[ModeSpec]) -> list[C
         mode.op = dict.fromkeys(builder.ignored, IGNORE)
         return [mode]
     numbers = {spec.name: number for number, spec in enumerate(specs)}
+    for spec in specs:
+        for name in spec.patterns:  # a terminal that no rule has stands for text that is never right
+            builder.add_terminal(LexTerminal(name, (), 0, (True, 0, 0, name)))
     found = []
     for spec in specs:
         mode = CompiledMode(spec.name)

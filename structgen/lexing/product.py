@@ -6,7 +6,9 @@ At each place where a lexeme may end, it is guessed that it does. The guess leav
   was wrong.
 - a condition: text that must follow (or must not), of a terminal with a lookahead at its end.
 
-So a text of any length is cut without ever going back, and each cut is the one of maximal munch.
+So a text of any length is cut without ever going back, and each cut is the one of maximal munch. While atoms are
+left, it is also known which terminals the parser may take at all after the one that ended: what leads to none
+of them is not followed.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ _SHADOW, _MUST, _MUST_NOT = 0, 1, 2
 Atom = tuple[int, int, int]  # (kind, ahead automaton or 0, state)
 Atoms = frozenset[Atom]
 _NO_ATOMS: Atoms = frozenset()
+_State = tuple[int, Atoms, int]  # scanner state, atoms, what may be emitted next (0 without atoms)
 
 
 @dataclass(slots=True)
@@ -48,33 +51,59 @@ def lexical_states(
     scanner: Scanner,
     n_terminals: int,
     n_modes: int,
-    modes_after: Mapping[int, Iterable[int]],
+    next_mode: Sequence[Sequence[Sequence[int]]],
+    allowed_after: Sequence[int],
+    emitted: int,
 ) -> LexicalStates:
-    """All that can be reached. ``modes_after``: in which modes text may go on after a terminal.
+    """All that can be reached. ``next_mode[mode][terminal]``: the modes in which text may go on;
+    ``allowed_after``: the terminals that may follow each one, at least, as bits; ``emitted``: those that may be
+    emitted at all. Others only keep shorter matches from being taken.
 
     Raises `CompileLimitError` (``max_lexical_states``).
     """
-    return _Builder(scanner, n_terminals, n_modes, modes_after).build()
+    return _Builder(scanner, n_terminals, n_modes, next_mode, allowed_after, emitted).build()
+
+
+def scanner_emits(scanner: Scanner, n_terminals: int) -> npt.NDArray[np.bool_]:
+    """bool (states, terminals): what each scanner state may emit next."""
+    marks = np.zeros((scanner.delta.shape[0], n_terminals), np.bool_)
+    for q, found in enumerate(scanner.labels):
+        for terminal, _, _ in found:
+            marks[q, terminal] = True
+    return reachable(scanner.delta, marks)
 
 
 class _Builder:
     def __init__(
-        self, scanner: Scanner, n_terminals: int, n_modes: int, modes_after: Mapping[int, Iterable[int]]
+        self,
+        scanner: Scanner,
+        n_terminals: int,
+        n_modes: int,
+        next_mode: Sequence[Sequence[Sequence[int]]],
+        allowed_after: Sequence[int],
+        emitted: int,
     ) -> None:
         self._scanner = scanner
         self._n_terminals = n_terminals
         self._n_modes = n_modes
-        self._modes_after = modes_after
+        self._next_mode = next_mode
+        self._met_in = modes_met(scanner.delta, {(state, mode) for mode, state in enumerate(scanner.starts)})
+        self._allowed_after = allowed_after
+        self._emitted_at_all = emitted
         self._n_classes = scanner.delta.shape[1]
         n = scanner.delta.shape[0]
-        self._states: list[tuple[int, Atoms]] = [(q, _NO_ATOMS) for q in range(n)]
-        self._numbers: dict[tuple[int, Atoms], int] = {}
+        self._states: list[_State] = [(q, _NO_ATOMS, 0) for q in range(n)]
+        self._numbers: dict[_State, int] = {}
         self._extra_rows: list[list[int]] = []
         self._emitted: list[tuple[tuple[int, int], ...]] = []
-        self._pending: dict[Atoms, int] = {_NO_ATOMS: 0}
+        self._pending: dict[tuple[Atoms, int], int] = {(_NO_ATOMS, 0): 0}
         self._start: dict[tuple[int, int], int] = {}
+        self._after: dict[tuple[int, int], set[int]] = {}
         self._columns: dict[Atoms, list[Atoms | None]] = {}
         self._shadow_of, self._shadow_state = self._shadows()
+        marks = scanner_emits(scanner, n_terminals)
+        packed = np.packbits(marks, axis=1, bitorder="little")
+        self._emits = [int.from_bytes(row.tobytes(), "little") & emitted for row in packed]
 
     def _shadows(self) -> tuple[list[int], list[int]]:
         """Per scanner state the number of what happens if it goes on (0: nothing), and a state of each."""
@@ -104,13 +133,13 @@ class _Builder:
     def build(self) -> LexicalStates:
         n = self._scanner.delta.shape[0]
         for mode in range(self._n_modes):
-            self._start_state(0, mode)
+            self._start[0, mode] = self._scanner.starts[mode]
         done = 0
         while done < len(self._states):
-            q, atoms = self._states[done]
+            q, atoms, allowed = self._states[done]
             if done >= n:
-                self._extra_rows.append(self._row(q, atoms))
-            self._emitted.append(self._emissions(q, atoms) if q else ())
+                self._extra_rows.append(self._row(q, atoms, allowed))
+            self._emitted.append(self._emissions(q, atoms, allowed) if q else ())
             done += 1
         delta = np.concatenate(
             [self._scanner.delta, np.array(self._extra_rows, np.int32).reshape(-1, self._n_classes)]
@@ -120,36 +149,34 @@ class _Builder:
             start[pending, mode] = state
         return self._pruned(delta, start)
 
-    def _number(self, q: int, atoms: Atoms) -> int:
+    def _number(self, q: int, atoms: Atoms, allowed: int) -> int:
         if not atoms:
             return q
-        number = self._numbers.get((q, atoms))
+        key = q, atoms, allowed
+        number = self._numbers.get(key)
         if number is None:
-            number = self._numbers[q, atoms] = len(self._states)
+            number = self._numbers[key] = len(self._states)
             if number > MAX_LEXICAL_STATES:
                 raise CompileLimitError("max_lexical_states", MAX_LEXICAL_STATES, number, fixed=True)
-            self._states.append((q, atoms))
+            self._states.append(key)
         return number
 
-    def _start_state(self, pending: int, mode: int) -> None:
-        if (pending, mode) not in self._start:
-            atoms = next(a for a, number in self._pending.items() if number == pending)
-            self._start[pending, mode] = self._number(self._scanner.starts[mode], atoms)
-
-    def _emissions(self, q: int, atoms: Atoms) -> tuple[tuple[int, int], ...]:
+    def _emissions(self, q: int, atoms: Atoms, allowed: int) -> tuple[tuple[int, int], ...]:
         found = []
         for terminal, holds, fails in self._scanner.labels[q]:
+            if not (allowed if atoms else self._emitted_at_all) >> terminal & 1:
+                continue
             after = set(atoms)
             if self._shadow_of[q]:
                 after.add((_SHADOW, 0, self._shadow_of[q]))
             after |= {self._condition(condition, holds=True) for condition in holds}
             after |= {self._condition(condition, holds=False) for condition in fails}
-            key = frozenset(after)
+            key = frozenset(after), self._allowed_after[terminal] & self._emitted_at_all if after else 0
             pending = self._pending.setdefault(key, len(self._pending))
             found.append((terminal, pending))
-            for mode in self._modes_after.get(terminal, ()):
+            for mode in self._modes_after(q, terminal):
                 if (pending, mode) not in self._start:
-                    self._start[pending, mode] = self._number(self._scanner.starts[mode], key)
+                    self._start[pending, mode] = self._number(self._scanner.starts[mode], *key)
         return tuple(found)
 
     @staticmethod
@@ -157,13 +184,29 @@ class _Builder:
         ahead, negated = condition
         return (_MUST_NOT if negated == holds else _MUST, ahead, 1)
 
-    def _row(self, q: int, atoms: Atoms) -> list[int]:
+    def _modes_after(self, q: int, terminal: int) -> set[int]:
+        """The modes in which text may go on when a terminal is emitted in scanner state ``q``."""
+        key = self._met_in[q], terminal
+        known = self._after.get(key)
+        if known is None:
+            known = self._after[key] = {
+                after
+                for mode in range(self._n_modes)
+                if self._met_in[q] >> mode & 1
+                for after in self._next_mode[mode][terminal]
+            }
+        return known
+
+    def _row(self, q: int, atoms: Atoms, allowed: int) -> list[int]:
         columns = self._columns.get(atoms)
         if columns is None:
             columns = self._columns[atoms] = [self._step(atoms, c) for c in range(self._n_classes)]
         row = []
         for target, after in zip(self._scanner.delta[q].tolist(), columns, strict=True):
-            row.append(0 if target == 0 or after is None else self._number(target, after))
+            if target == 0 or after is None or not self._emits[target] & allowed:
+                row.append(0)
+            else:
+                row.append(self._number(target, after, allowed))
         return row
 
     def _step(self, atoms: Atoms, column: int) -> Atoms | None:
@@ -208,9 +251,9 @@ class _Builder:
                 tuple(
                     (t, pending)
                     for t, pending in found
-                    if any(start[pending, mode] for mode in self._modes_after.get(t, ()))
+                    if any(start[pending, mode] for mode in self._modes_after(self._states[p][0], t))
                 )
-                for found in emitted
+                for p, found in enumerate(emitted)
             ]
             if kept == emitted:
                 break
@@ -225,6 +268,27 @@ def _match_kind(labels: Sequence[Label]) -> object:
     if any(not holds for _, holds, _ in labels):
         return "sure"
     return frozenset(condition for _, holds, _ in labels for condition in holds)
+
+
+def modes_met(delta: npt.NDArray[np.int32], starts: Iterable[tuple[int, int]]) -> list[int]:
+    """For each state the modes, as bits, of the ``starts`` (state, mode) that lead to it."""
+    met = [0] * delta.shape[0]
+    pending = []
+    for state, mode in starts:
+        met[state] |= 1 << mode
+        pending.append(state)
+    targets: dict[int, list[int]] = {}
+    while pending:
+        state = pending.pop()
+        after = targets.get(state)
+        if after is None:
+            after = targets[state] = np.unique(delta[state]).tolist()
+        for target in after:
+            if target and met[state] & ~met[target]:
+                met[target] |= met[state]
+                pending.append(target)
+    met[0] = 0
+    return met
 
 
 def reachable(delta: npt.NDArray[np.int32], marks: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -246,11 +310,14 @@ def blocked(
     states: LexicalStates,
     ignored: Sequence[int],
     needed: Mapping[tuple[int, int], npt.NDArray[np.bool_]],
-) -> tuple[int, int] | None:
-    """A pair of terminals that could not stand side by side, although the parser would take them so.
+    next_mode: Sequence[Sequence[Sequence[int]]],
+) -> tuple[dict[int, set[int]], tuple[int, int] | None]:
+    """Terminals that cannot stand side by side, although the parser would take them so.
 
-    ``needed[terminal, mode]`` bool (terminals + 1,): what may follow a terminal where the mode goes on. None:
-    there is no such pair, so that whoever emits a terminal that the parser takes finds a way on.
+    ``needed[terminal, mode]`` bool (terminals + 1,): what may follow a terminal where the mode goes on. Returns for
+    each terminal those that can never come right after it, and a pair for which that hangs on the very
+    text (None: there is no such). Where there are neither, whoever emits a terminal that the parser takes finds a
+    way on.
     """
     end = states.emits.shape[1] - 1
     telling = np.ones(end + 1, np.bool_)
@@ -260,24 +327,49 @@ def blocked(
     free = [states.emits[states.start[0, mode]] & telling for mode in range(n_modes)]
     frees = np.zeros((states.delta.shape[0], n_modes), np.bool_)
     ignored_set = set(ignored)
+    full: dict[tuple[int, int], bool] = {}
     for p, found in enumerate(states.emitted):
         for terminal, pending in found:
             if terminal in ignored_set:
-                for mode in range(n_modes):
-                    after = states.start[pending, mode]
-                    if after and not (free[mode] & ~states.emits[after]).any():
-                        frees[p, mode] = True
+                for mode in np.flatnonzero(states.start[pending]).tolist():
+                    if (pending, mode) not in full:
+                        lost = free[mode] & ~states.emits[states.start[pending, mode]]
+                        full[pending, mode] = not lost.any()
+                    frees[p, mode] = full[pending, mode]
     frees = reachable(states.delta, frees)
+    lost_by: dict[int, npt.NDArray[np.bool_]] = {}
+    kept_by: dict[int, npt.NDArray[np.bool_]] = {}
+    seen: set[tuple[int, int, int]] = set()
+    met = modes_met(
+        states.delta,
+        {
+            (int(state), mode)
+            for mode in range(n_modes)
+            for state in np.unique(states.start[:, mode]).tolist()
+            if state
+        },
+    )
     for p, found in enumerate(states.emitted):
-        if not states.emits[p].any():
-            continue
         for terminal, pending in found:
-            for mode in range(n_modes):
+            modes = {
+                after for mode in range(n_modes) if met[p] >> mode & 1 for after in next_mode[mode][terminal]
+            }
+            for mode in sorted(modes):
                 wanted = needed.get((terminal, mode))
-                after = states.start[pending, mode]
-                if wanted is None or not after:
+                if wanted is None or (terminal, pending, mode) in seen or not states.start[pending, mode]:
                     continue
-                missing = wanted & free[mode] & ~states.emits[after]
-                if missing.any() and not frees[after, mode]:
-                    return terminal, int(np.flatnonzero(missing)[0])
-    return None
+                seen.add((terminal, pending, mode))
+                after = states.start[pending, mode]
+                wanted = wanted & free[mode]
+                can = wanted if frees[after, mode] else wanted & states.emits[after]
+                nothing = np.zeros(end + 1, np.bool_)
+                kept_by[terminal] = kept_by.get(terminal, nothing) | can
+                lost_by[terminal] = lost_by.get(terminal, nothing) | (wanted & ~can)
+    never: dict[int, set[int]] = {}
+    for terminal, lost in lost_by.items():
+        both = lost & kept_by[terminal]
+        if both.any() or lost[end]:
+            return {}, (terminal, int(np.flatnonzero(both if both.any() else lost)[-1]))
+        if lost.any():
+            never[terminal] = set(np.flatnonzero(lost).tolist())
+    return never, None

@@ -16,8 +16,8 @@ from structgen_kernels import lexed_layout as layout
 
 from structgen.lexing.cfg import Cfg
 from structgen.lexing.lalr import LalrTables
-from structgen.lexing.modes import GOTO_PUSH, JOIN, PARSE, CompiledMode
-from structgen.lexing.product import LexicalStates
+from structgen.lexing.modes import JOIN, PARSE, CompiledMode
+from structgen.lexing.product import LexicalStates, modes_met
 
 Int32Array = npt.NDArray[np.int32]
 
@@ -71,18 +71,11 @@ class LexedTables:
         delta = static[static[layout.DELTA] :][: n * n_classes].reshape(n, n_classes)
         starts = static[static[layout.START] : static[layout.N_STARTS] + static[layout.START]]
         starts = starts.reshape(-1, n_modes)
-        marks = np.zeros((n, n_modes), np.bool_)
-        for mode in range(n_modes):
-            marks[starts[:, mode], mode] = True
-        marks[0] = False
-        while True:
-            before = marks.copy()
-            for column in range(n_classes):
-                np.logical_or.at(marks, delta[:, column], before)
-            marks[0] = False
-            if np.array_equal(marks, before):
-                break
-        return [(int(p), int(mode)) for p, mode in np.argwhere(marks)]
+        found = {
+            (int(state), mode) for mode in range(n_modes) for state in np.unique(starts[:, mode]) if state
+        }
+        met = modes_met(delta, found)
+        return [(p, mode) for p in range(n) for mode in range(n_modes) if met[p] >> mode & 1]
 
 
 @dataclass(slots=True)
@@ -141,6 +134,7 @@ def lexed_tables(
     modes: Sequence[CompiledMode],
     next_mode: Sequence[Sequence[Sequence[int]]],
     lr_modes: Sequence[int] | None,
+    adjacent: Sequence[int],
     numbers: LayoutTerminals,
     names: Sequence[str],
     eos_token_ids: Sequence[int],
@@ -195,7 +189,7 @@ def lexed_tables(
         (layout.JOINED, numbers.joined),
     ):
         header[place] = value
-    writer.add(layout.ADJACENT, words_of(_adjacent(lalr, modes, numbers, n_terminals), n_words))
+    writer.add(layout.ADJACENT, words_of(adjacent, n_words))
     header[layout.N_EOS] = len(eos_token_ids)
     writer.add(layout.EOS, eos_token_ids)
     return LexedTables(writer.finish(), tuple(names), lalr.n_conflicts)
@@ -228,7 +222,7 @@ def _add_parser(writer: _Writer, cfg: Cfg, lalr: LalrTables, n_terminals: int, n
     writer.add(layout.GOTO, goto)
 
 
-def _adjacent(
+def adjacent_terminals(
     lalr: LalrTables, modes: Sequence[CompiledMode], numbers: LayoutTerminals, n_terminals: int
 ) -> list[int]:
     """What may follow each terminal; everything, where other things than the parser decide."""
@@ -246,5 +240,3 @@ def _adjacent(
         found[numbers.newline] = everything
     return found
 
-
-__all__ = ["GOTO_PUSH", "LayoutTerminals", "LexedTables", "lexed_layout_digest", "lexed_tables", "next_modes"]

@@ -98,8 +98,8 @@ class _LexedTerminals(Terminals):
             offset = used_at if place is None else place
             tree = self.definitions.terminals.get(name)
             priority = self.definitions.priorities.get(name, 0)
-            if tree is None:
-                self.lexed[name] = LexTerminal(name, (), priority, (False, 0, 0, name))
+            if tree is None:  # Lark gives these the priority 1, which nothing shows
+                self.lexed[name] = LexTerminal(name, (), 0, (False, 0, 0, name))
             else:
                 what = f"terminal {name}"
                 pattern = self.pattern(tree, what, offset)
