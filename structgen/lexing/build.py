@@ -97,15 +97,15 @@ class _Builder:
             possible = {*np.flatnonzero(seen).tolist(), self._numbers.indent, self._numbers.dedent}
         cfg = without_useless(cfg, set(range(end)) - possible)
         while True:
-            tables, never = self._attempt(cfg, modes, scanner, names)
+            tables, lost, never = self._attempt(cfg, modes, scanner, names)
             if tables is not None:
                 return tables
-            cfg = without_pairs(cfg, never)
+            cfg = without_pairs(without_useless(cfg, lost), never, end)
 
     def _attempt(
         self, cfg: Cfg, modes: list[CompiledMode], scanner: Scanner | None, names: Sequence[str]
-    ) -> tuple[LexedTables | None, dict[int, frozenset[int]]]:
-        """The tables; or None, and which terminals can never follow which, though the rules let them."""
+    ) -> tuple[LexedTables | None, set[int], dict[int, frozenset[int]]]:
+        """The tables; or None, and which terminals can never be, and which can never follow which."""
         cfg = safe(cfg)
         if not cfg.productions[cfg.start]:
             raise UnsatisfiableGrammarError(
@@ -135,17 +135,35 @@ class _Builder:
         for state in range(lalr.n_states):
             emitted |= lalr.lookaheads(state)
         states = lexical_states(scanner, len(names) - 1, len(modes), next_mode, adjacent, emitted)
+        can_be = states.emits[states.start[0]].any(axis=0)
+        taken = {t for _, body in cfg.flat() for t in body if t >= 0}
+        lost = {t for t in taken if not can_be[t] and t not in (self._numbers.indent, self._numbers.dedent)}
+        if lost:
+            return None, lost, {}
+        if lr_modes is not None:
+            self._check_start(states, lalr, lr_modes[0], names)
         never = self._kept_apart(states, lalr, lr_modes, next_mode, names)
         if never:
-            return None, never
+            return None, set(), never
         eos = self._vocabulary.eos_token_ids
         tables = lexed_tables(
             cfg, lalr, states, modes, next_mode, lr_modes, adjacent, self._numbers, names, eos
         )
-        return tables, {}
+        return tables, set(), {}
 
     def _scanner(self, modes: Sequence[CompiledMode], names: Sequence[str]) -> Scanner:
         return build_scanner(self._lexicon.components, [mode.components for mode in modes], names)
+
+    def _check_start(
+        self, states: LexicalStates, lalr: LalrTables, mode: int, names: Sequence[str]
+    ) -> None:
+        emits = states.emits[states.start[0, mode]]
+        for terminal, name in enumerate(names):
+            if lalr.lookaheads(0) >> terminal & 1 and not emits[terminal]:
+                raise UnsupportedGrammarError(
+                    f"{name} may begin a text, but other terminals always match what it matches",
+                    remedy="give it priority, or take it out",
+                )
 
     def _kept_apart(
         self,
@@ -176,7 +194,7 @@ class _Builder:
             *self._lexicon.ignored,
             *(n for name, n in self._lexicon.numbers.items() if name.startswith("(blank")),
         ]
-        never, pair = blocked(states, ignored, needed, next_mode)
+        never, pair = blocked(states, ignored, needed, next_mode, not self._specs)
         if pair is not None:
             first, second = names[pair[0]], names[pair[1]]
             raise UnsupportedGrammarError(

@@ -311,10 +311,12 @@ def blocked(
     ignored: Sequence[int],
     needed: Mapping[tuple[int, int], npt.NDArray[np.bool_]],
     next_mode: Sequence[Sequence[Sequence[int]]],
+    complete_modes: bool,
 ) -> tuple[dict[int, set[int]], tuple[int, int] | None]:
     """Terminals that cannot stand side by side, although the parser would take them so.
 
-    ``needed[terminal, mode]`` bool (terminals + 1,): what may follow a terminal where the mode goes on. Returns for
+    ``needed[terminal, mode]`` bool (terminals + 1,): what may follow a terminal where the mode goes on;
+    ``complete_modes``: a mode is to have all that may follow there (explicit modes need not). Returns for
     each terminal those that can never come right after it, and a pair for which that hangs on the very
     text (None: there is no such). Where there are neither, whoever emits a terminal that the parser takes finds a
     way on.
@@ -355,21 +357,23 @@ def blocked(
                 after for mode in range(n_modes) if met[p] >> mode & 1 for after in next_mode[mode][terminal]
             }
             for mode in sorted(modes):
-                wanted = needed.get((terminal, mode))
-                if wanted is None or (terminal, pending, mode) in seen or not states.start[pending, mode]:
+                # what is ignored may come before anything
+                wanted = telling if terminal in ignored_set else needed.get((terminal, mode))
+                if wanted is None or (terminal, pending, mode) in seen:
                     continue
                 seen.add((terminal, pending, mode))
                 after = states.start[pending, mode]
-                wanted = wanted & free[mode]
-                can = wanted if frees[after, mode] else wanted & states.emits[after]
+                if not complete_modes or terminal in ignored_set:
+                    wanted = wanted & free[mode]
+                can = wanted & (free[mode] if frees[after, mode] else states.emits[after])
                 nothing = np.zeros(end + 1, np.bool_)
                 kept_by[terminal] = kept_by.get(terminal, nothing) | can
                 lost_by[terminal] = lost_by.get(terminal, nothing) | (wanted & ~can)
     never: dict[int, set[int]] = {}
     for terminal, lost in lost_by.items():
-        both = lost & kept_by[terminal]
-        if both.any() or lost[end]:
-            return {}, (terminal, int(np.flatnonzero(both if both.any() else lost)[-1]))
+        undecided = lost if terminal in ignored_set else lost & kept_by[terminal]
+        if undecided.any():
+            return {}, (terminal, int(np.flatnonzero(undecided)[-1]))
         if lost.any():
             never[terminal] = set(np.flatnonzero(lost).tolist())
     return never, None
