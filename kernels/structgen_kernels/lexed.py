@@ -31,6 +31,15 @@ from structgen_kernels.lexed_records import has_room, intern, keep_step, known_s
 
 
 @kernel
+def leads_to_end(static: Int32Array, words: Int) -> bool:
+    """Whether a set of terminals, at ``static[words]``, says that the text may end, at once or a little later."""
+    later = np.int64(static[N_TERMINALS])
+    end = later - 1
+    at_once = (static[words + (end >> 5)] >> (end & 31)) & 1
+    return bool(at_once | ((static[words + (later >> 5)] >> (later & 31)) & 1))
+
+
+@kernel
 def is_alive(
     static: Int32Array,
     pool: Int32Array,
@@ -46,8 +55,7 @@ def is_alive(
     for w in range(n_words):
         if static[emits + w] & pool[place + PLACE_VIABLE + w]:
             return np.int64(1)
-    end = np.int64(static[N_TERMINALS]) - 1
-    if (static[emits + (end >> 5)] >> (end & 31)) & 1:
+    if leads_to_end(static, emits):
         return may_end(static, pool, interned, steps, scratch, place)
     return np.int64(0)
 

@@ -18,7 +18,8 @@ DELTA = 3  # (N_LEXICAL, N_CLASSES) next lexical state
 EMIT_BEGIN = 4  # (N_LEXICAL + 1,) first emission of each lexical state
 EMITTED = 5  # (emissions, 2) (terminal, pending)
 N_WORDS = 6
-EMITS = 7  # (N_LEXICAL, N_WORDS) what may be emitted next; END: the text may end here
+# (N_LEXICAL, N_WORDS) what may be emitted next; END: the text may end here; N_TERMINALS: behind something ignored
+EMITS = 7
 EMITS_ID = 8  # (N_LEXICAL,) number of that set
 SETS = 9  # (sets, N_WORDS) the sets by number
 START = 10  # (pendings, N_MODES) lexical state after an emission; 0: none

@@ -18,12 +18,11 @@ from structgen_kernels.layout import (
     POOL_WALKED,
     POOL_WANTED,
 )
-from structgen_kernels.lexed import accepts
+from structgen_kernels.lexed import accepts, leads_to_end
 from structgen_kernels.lexed_layout import (
     EOS,
     N_EOS,
     N_MODES,
-    N_TERMINALS,
     N_WORDS,
     PLACE_VIABLE,
     POOL_MODE,
@@ -58,7 +57,6 @@ def compute_mask(
     first. Cost: the groups and edges visited, counted in ``pool[POOL_WALKED]``.
     """
     n_words = np.int64(static[N_WORDS])
-    end = np.int64(static[N_TERMINALS]) - 1
     out[:] = 0
     quarter = scratch.shape[0] // 4
     rest = scratch[: scratch.shape[0] - quarter]
@@ -88,7 +86,7 @@ def compute_mask(
                     if static[words + w] & pool[place + PLACE_VIABLE + w]:
                         alive = True
                         break
-                if not alive and (static[words + (end >> 5)] >> (end & 31)) & 1:
+                if not alive and leads_to_end(static, words):
                     ends = may_end(static, pool, interned, steps, rest, place)
                     if ends < 0:
                         return ends

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from structgen.errors import CompileLimitError, UnsatisfiableGrammarError, UnsupportedGrammarError
+from structgen.lexing.adjacency import Following
 from structgen.lexing.cfg import Cfg, plain_productions, safe, without_pairs, without_useless
 from structgen.lexing.lalr import LalrTables, lalr_tables
 from structgen.lexing.modes import (
@@ -22,7 +23,7 @@ from structgen.lexing.modes import (
     explicit_modes,
     modes_below,
 )
-from structgen.lexing.product import LexicalStates, blocked, lexical_states, scanner_emits
+from structgen.lexing.product import LexicalStates, lexical_states, scanner_emits
 from structgen.lexing.scanner import Scanner, build_scanner
 from structgen.lexing.tables import (
     LayoutTerminals,
@@ -125,6 +126,8 @@ class _Builder:
             next_mode = next_modes(modes, modes_below(modes), self._numbers, len(names))
         if scanner is None:
             scanner = self._scanner(modes, names)
+        for mode in modes:
+            mode.terminals = {self._lexicon.components[number].terminal for number in mode.components}
         unseen = 0  # what the parser does not see may stand anywhere
         for mode in modes:
             unseen |= sum(1 << t for t, op in mode.op.items() if op != PARSE)
@@ -135,19 +138,20 @@ class _Builder:
         for state in range(lalr.n_states):
             emitted |= lalr.lookaheads(state)
         states = lexical_states(scanner, len(names) - 1, len(modes), next_mode, adjacent, emitted)
-        can_be = states.emits[states.start[0]].any(axis=0)
+        following = Following(states, {t for t in range(len(names)) if unseen >> t & 1}, next_mode)
+        can_be = following.emits[states.start[0]].any(axis=0)
         taken = {t for _, body in cfg.flat() for t in body if t >= 0}
         lost = {t for t in taken if not can_be[t] and t not in (self._numbers.indent, self._numbers.dedent)}
         if lost:
             return None, lost, {}
         if lr_modes is not None:
             self._check_start(states, lalr, lr_modes[0], names)
-        never = self._kept_apart(states, lalr, lr_modes, next_mode, names)
+        never = self._kept_apart(following, lalr, lr_modes, next_mode, names)
         if never:
             return None, set(), never
         eos = self._vocabulary.eos_token_ids
         tables = lexed_tables(
-            cfg, lalr, states, modes, next_mode, lr_modes, adjacent, self._numbers, names, eos
+            cfg, lalr, states, following.emits, modes, next_mode, lr_modes, adjacent, self._numbers, names, eos
         )
         return tables, set(), {}
 
@@ -167,7 +171,7 @@ class _Builder:
 
     def _kept_apart(
         self,
-        states: LexicalStates,
+        following: Following,
         lalr: LalrTables,
         lr_modes: Sequence[int] | None,
         next_mode: Sequence[Sequence[Sequence[int]]],
@@ -190,11 +194,8 @@ class _Builder:
             for mode in targets:
                 known = needed.get((terminal, mode))
                 needed[terminal, mode] = wanted if known is None else known | wanted
-        ignored = [
-            *self._lexicon.ignored,
-            *(n for name, n in self._lexicon.numbers.items() if name.startswith("(blank")),
-        ]
-        never, pair = blocked(states, ignored, needed, next_mode, not self._specs)
+        never, pair = following.kept_apart(needed, not self._specs)
+        pair = following.undecided or pair
         if pair is not None:
             first, second = names[pair[0]], names[pair[1]]
             raise UnsupportedGrammarError(

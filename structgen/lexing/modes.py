@@ -60,10 +60,11 @@ class IndentationSpec(Protocol):
 
 @dataclass(slots=True)
 class CompiledMode:
-    """``components``: numbers of those that the mode has. ``op`` and ``action`` by terminal number."""
+    """``components``: numbers of those that the mode has, of ``terminals``. ``op`` and ``action`` by terminal number."""
 
     name: str
     components: list[int] = field(default_factory=list)
+    terminals: set[int] = field(default_factory=set)
     op: dict[int, int] = field(default_factory=dict)
     action: dict[int, tuple[int, int, int]] = field(default_factory=dict)
 

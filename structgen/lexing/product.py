@@ -37,7 +37,7 @@ class LexicalStates:
 
     ``pending``: numbers of sets of atoms; ``start[pending, mode]`` int32: the state after an emission, where the
     mode goes on; 0: none, or a dead one. ``emits`` bool (states, terminals + 1): what may be emitted next from
-    a state; the last column: the text may end here.
+    a state; the last column: the text may end here. ``met``: the modes that a state is met in, as bits.
     """
 
     delta: npt.NDArray[np.int32]
@@ -45,6 +45,7 @@ class LexicalStates:
     emitted: list[tuple[tuple[int, int], ...]]
     start: npt.NDArray[np.int32]
     emits: npt.NDArray[np.bool_]
+    met: list[int]
 
 
 def lexical_states(
@@ -260,7 +261,9 @@ class _Builder:
             emitted = kept
         delta = np.where(emits.any(axis=1)[delta], delta, 0).astype(np.int32)
         emits[:, end] = may_end
-        return LexicalStates(delta, self._scanner.byte_class, emitted, start.astype(np.int32), emits)
+        start = start.astype(np.int32)
+        met = modes_met(delta, modes_of_starts(start))
+        return LexicalStates(delta, self._scanner.byte_class, emitted, start, emits, met)
 
 
 def _match_kind(labels: Sequence[Label]) -> object:
@@ -291,6 +294,16 @@ def modes_met(delta: npt.NDArray[np.int32], starts: Iterable[tuple[int, int]]) -
     return met
 
 
+def modes_of_starts(start: npt.NDArray[np.int32]) -> set[tuple[int, int]]:
+    """(state, mode) of all states in which lexemes begin; ``start`` int32 (pendings, modes)."""
+    return {
+        (state, mode)
+        for mode in range(start.shape[1])
+        for state in np.unique(start[:, mode]).tolist()
+        if state
+    }
+
+
 def reachable(delta: npt.NDArray[np.int32], marks: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """``marks`` bool (states, n) of each state and of all that it leads to; the dead state has none."""
     words = np.packbits(marks, axis=1)
@@ -304,76 +317,3 @@ def reachable(delta: npt.NDArray[np.int32], marks: npt.NDArray[np.bool_]) -> npt
         if np.array_equal(words, before):
             break
     return np.unpackbits(words.view(np.uint8), axis=1, count=marks.shape[1]).astype(np.bool_)
-
-
-def blocked(
-    states: LexicalStates,
-    ignored: Sequence[int],
-    needed: Mapping[tuple[int, int], npt.NDArray[np.bool_]],
-    next_mode: Sequence[Sequence[Sequence[int]]],
-    complete_modes: bool,
-) -> tuple[dict[int, set[int]], tuple[int, int] | None]:
-    """Terminals that cannot stand side by side, although the parser would take them so.
-
-    ``needed[terminal, mode]`` bool (terminals + 1,): what may follow a terminal where the mode goes on;
-    ``complete_modes``: a mode is to have all that may follow there (explicit modes need not). Returns for
-    each terminal those that can never come right after it, and a pair for which that hangs on the very
-    text (None: there is no such). Where there are neither, whoever emits a terminal that the parser takes finds a
-    way on.
-    """
-    end = states.emits.shape[1] - 1
-    telling = np.ones(end + 1, np.bool_)
-    telling[list(ignored)] = False
-    n_modes = states.start.shape[1]
-    # an ignored text that frees everything: behind it all can follow that could at a fresh start
-    free = [states.emits[states.start[0, mode]] & telling for mode in range(n_modes)]
-    frees = np.zeros((states.delta.shape[0], n_modes), np.bool_)
-    ignored_set = set(ignored)
-    full: dict[tuple[int, int], bool] = {}
-    for p, found in enumerate(states.emitted):
-        for terminal, pending in found:
-            if terminal in ignored_set:
-                for mode in np.flatnonzero(states.start[pending]).tolist():
-                    if (pending, mode) not in full:
-                        lost = free[mode] & ~states.emits[states.start[pending, mode]]
-                        full[pending, mode] = not lost.any()
-                    frees[p, mode] = full[pending, mode]
-    frees = reachable(states.delta, frees)
-    lost_by: dict[int, npt.NDArray[np.bool_]] = {}
-    kept_by: dict[int, npt.NDArray[np.bool_]] = {}
-    seen: set[tuple[int, int, int]] = set()
-    met = modes_met(
-        states.delta,
-        {
-            (int(state), mode)
-            for mode in range(n_modes)
-            for state in np.unique(states.start[:, mode]).tolist()
-            if state
-        },
-    )
-    for p, found in enumerate(states.emitted):
-        for terminal, pending in found:
-            modes = {
-                after for mode in range(n_modes) if met[p] >> mode & 1 for after in next_mode[mode][terminal]
-            }
-            for mode in sorted(modes):
-                # what is ignored may come before anything
-                wanted = telling if terminal in ignored_set else needed.get((terminal, mode))
-                if wanted is None or (terminal, pending, mode) in seen:
-                    continue
-                seen.add((terminal, pending, mode))
-                after = states.start[pending, mode]
-                if not complete_modes or terminal in ignored_set:
-                    wanted = wanted & free[mode]
-                can = wanted & (free[mode] if frees[after, mode] else states.emits[after])
-                nothing = np.zeros(end + 1, np.bool_)
-                kept_by[terminal] = kept_by.get(terminal, nothing) | can
-                lost_by[terminal] = lost_by.get(terminal, nothing) | (wanted & ~can)
-    never: dict[int, set[int]] = {}
-    for terminal, lost in lost_by.items():
-        undecided = lost if terminal in ignored_set else lost & kept_by[terminal]
-        if undecided.any():
-            return {}, (terminal, int(np.flatnonzero(undecided)[-1]))
-        if lost.any():
-            never[terminal] = set(np.flatnonzero(lost).tolist())
-    return never, None
