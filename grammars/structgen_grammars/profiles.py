@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-from structgen_grammars.profile import Indentation, Profile
+from structgen_grammars.profile import Indentation, Mode, Profile
 from structgen_grammars.python_modes import python_modes
 
 _HERE = Path(__file__).parent
@@ -36,8 +36,41 @@ def _python() -> Profile:
     )
 
 
+# After these a line break ends a statement (Go's specification, "Semicolons").
+_GO_ENDS = (
+    ("IDENTIFIER", "BLANK_NAME", "INTEGER", "FLOAT", "IMAGINARY", "CHARACTER", "STRING", "RAW_STRING")
+    + ("BREAK", "CONTINUE", "FALLTHROUGH", "RETURN", "INCREMENT", "DECREMENT", "RPAR", "RSQB", "RBRACE")
+)  # fmt: skip
+_ONE_LINE = r"[^*\n\x00]|\*+[^*/\n\x00]"
+_LINES = r"[^*\x00]|\*+[^*/\x00]"
+
+
+def _go() -> Profile:
+    ends = dict.fromkeys(_GO_ENDS, "ended")
+    going_on = Mode("going on", goto=ends)
+    # A comment that holds a line break acts like one.
+    broken_comment = rf"/\*(?:{_ONE_LINE})*\**\n(?:{_LINES})*\*+/"
+    ended = Mode(
+        "ended",
+        without=frozenset({"LINE_BREAK"}),
+        patterns={"SEMI": rf"[;\n]|{broken_comment}", "BLOCK_COMMENT": rf"/\*(?:{_ONE_LINE})*\*+/"},
+        goto=ends,
+        otherwise="going on",
+    )
+    return Profile(
+        "go",
+        _HERE / "go.lark",
+        ("source_file", "statement_list", "expression"),
+        lexer="basic",
+        summary="Go 1.19",
+        reference="The Go Programming Language Specification, June 29, 2022",
+        layout="semicolons",
+        modes=(going_on, ended),
+    )
+
+
 @functools.cache
 def profiles() -> dict[str, Profile]:
     """All builtin grammars by name, in the order of their names."""
-    made = [_json(), _python()]
+    made = [_json(), _python(), _go()]
     return {profile.name: profile for profile in sorted(made, key=lambda profile: profile.name)}
