@@ -69,8 +69,36 @@ def _go() -> Profile:
     )
 
 
+def _sql() -> Profile:
+    # A number and a letter at once are no token, rather than a number with an alias; nor is x'1'.
+    never = r"[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?[A-Za-z_$\x80-\U0010ffff]"
+    never_point = r"\.[0-9]+(?:[eE][+-]?[0-9]+)?[A-Za-z_$\x80-\U0010ffff]"
+    return Profile(
+        "sql",
+        _HERE / "sql.lark",
+        ("statements", "statement", "select", "expression"),
+        lexer="basic",
+        summary="SQLite 3.40: SELECT, DML, DDL, transactions",
+        reference="SQL As Understood By SQLite, 3.40",
+        modes=(Mode("all", patterns={"NEVER": f"{never}|{never_point}|[xX]'"}),),
+    )
+
+
+def _c() -> Profile:
+    return Profile(
+        "c",
+        _HERE / "c.lark",
+        ("translation_unit", "block_item_list", "expression"),
+        lexer="basic",
+        summary="C11 after preprocessing, directives skipped",
+        reference="ISO/IEC 9899:2011 (N1570), annex A",
+        # A preprocessing number takes a sign after e: 0xe+1 is no sum.
+        modes=(Mode("all", patterns={"NEVER": r"0[xX][0-9a-fA-F]*[eE][+-]"}),),
+    )
+
+
 @functools.cache
 def profiles() -> dict[str, Profile]:
     """All builtin grammars by name, in the order of their names."""
-    made = [_json(), _python(), _go()]
+    made = [_json(), _python(), _go(), _sql(), _c()]
     return {profile.name: profile for profile in sorted(made, key=lambda profile: profile.name)}
