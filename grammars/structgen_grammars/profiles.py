@@ -97,8 +97,19 @@ def _c() -> Profile:
     )
 
 
+def _java() -> Profile:
+    return Profile(
+        "java",
+        _HERE / "java.lark",
+        ("compilation_unit", "member_list", "statement_list", "expression"),
+        lexer="basic",
+        summary="Java 17 without module declarations",
+        reference="The Java Language Specification, Java SE 17 Edition",
+    )
+
+
 @functools.cache
 def profiles() -> dict[str, Profile]:
     """All builtin grammars by name, in the order of their names."""
-    made = [_json(), _python(), _go(), _sql(), _c()]
+    made = [_json(), _python(), _go(), _sql(), _c(), _java()]
     return {profile.name: profile for profile in sorted(made, key=lambda profile: profile.name)}
