@@ -108,8 +108,54 @@ def _java() -> Profile:
     )
 
 
+def _math() -> Profile:
+    return Profile(
+        "math",
+        _HERE / "math.lark",
+        ("relation", "expression"),
+        lexer="basic",
+        summary="infix expressions with calls, and relations between them",
+        reference="its own definition",
+    )
+
+
+def _fol() -> Profile:
+    return Profile(
+        "fol",
+        _HERE / "fol.lark",
+        ("statements", "formula", "input"),
+        lexer="basic",
+        summary="first-order formulas, as Prover9 reads them",
+        reference="Prover9 Manual, LADR-2009-11A",
+        # Special characters side by side are one symbol, known or not.
+        modes=(Mode("all", patterns={"NEVER": r"[-+*/\\^<>=`~?@&|!#';]+"}),),
+    )
+
+
+def _csv() -> Profile:
+    return Profile(
+        "csv",
+        _HERE / "csv.lark",
+        ("file", "text"),
+        lexer="contextual",
+        summary="comma-separated values",
+        reference="RFC 4180",
+    )
+
+
+def _smiles() -> Profile:
+    return Profile(
+        "smiles",
+        _HERE / "smiles.lark",
+        ("smiles",),
+        lexer="contextual",
+        summary="molecules as SMILES",
+        reference="OpenSMILES Specification 1.0",
+    )
+
+
 @functools.cache
 def profiles() -> dict[str, Profile]:
     """All builtin grammars by name, in the order of their names."""
-    made = [_json(), _python(), _go(), _sql(), _c(), _java()]
+    made = [_json(), _python(), _go(), _sql(), _c(), _java(), _math(), _fol(), _csv(), _smiles()]
     return {profile.name: profile for profile in sorted(made, key=lambda profile: profile.name)}
