@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from structgen.errors import CompileLimitError
 from structgen.lexing.tables import LexedTables
 from structgen.mask_store import MaskStore
 from structgen.tables import Int32Array
@@ -30,6 +31,14 @@ class LexedStore:
     """
 
     def __init__(self, tables: LexedTables, masks: MaskStore) -> None:
+        from structgen_kernels.lexed_store import SET_BITS, TOKEN_BITS
+
+        for limit, bits, given in (
+            ("max_vocabulary_ids", TOKEN_BITS, 32 * masks.n_words),
+            ("max_terminal_sets", SET_BITS, tables.n_sets),
+        ):
+            if given > 1 << bits:
+                raise CompileLimitError(limit, 1 << bits, given, fixed=True)
         self.masks = masks
         self.entries: Int32Array = np.zeros(_FIRST, np.int32)
         self.lists: Int32Array = np.zeros(_FIRST, np.int32)
@@ -76,15 +85,15 @@ class LexedStore:
         return len(pairs)
 
     def _make(self, lexical: int, mode: int) -> int:
-        from structgen_kernels.lexed_store import group
+        from structgen_kernels.lexed_store import SET_BITS, group
 
         n_found, n_nodes = self._walked(lexical, mode)
         keys = np.empty(n_found, np.int64)
         starts = np.empty(n_found + 1, np.int64)
         tokens = np.empty(n_found, np.int32)
         n_groups = int(group(self._found, n_found, n_nodes, starts, keys, tokens))
-        sequences = (keys[:n_groups] >> 24).astype(np.int64)
-        sets = (keys[:n_groups] & 0xFFFFFF).astype(np.int32)
+        sequences = keys[:n_groups] >> SET_BITS
+        sets = (keys[:n_groups] & ((1 << SET_BITS) - 1)).astype(np.int32)
         bounds = starts[: n_groups + 1].tolist()
         lists = [self._list(tokens[a:b]) for a, b in zip(bounds, bounds[1:], strict=False)]
         nodes = self._nodes[:n_nodes]

@@ -45,6 +45,7 @@ JOINED = 30
 ADJACENT = 31  # (N_TERMINALS, N_WORDS) what the parser may take after a terminal, at least
 N_EOS = 32
 EOS = 33
+N_SETS = 36
 N_STARTS = 35  # words of START
 SHIFT_BITS = 34  # (N_LR, N_WORDS) what an LR state shifts
 HEADER_SIZE = 40

@@ -30,6 +30,9 @@ from structgen_kernels.lexed_layout import (
 )
 
 FULL = -1  # some array is too small
+# What is found is one word each: (sequence, set, token).
+TOKEN_BITS = 22
+SET_BITS = 17
 
 
 @kernel
@@ -68,7 +71,7 @@ def walk(
     count: Int32Array,
 ) -> Int:
     """Fill ``nodes`` int32 (n, 3) with sequences (parent, terminal, mode after it), number 0 the empty one, and
-    ``found`` int64 with (sequence << 24 | set) << 32 | token. Returns how many were found, or FULL.
+    ``found`` int64 with ((sequence << SET_BITS) | set) << TOKEN_BITS | token. Returns how many were found, or FULL.
 
     ``table`` int32, cleared, a power of 2; ``threads`` int32 (n, 3) working room; ``count[0]`` becomes the number of
     sequences, ``count[1]`` what was full: 0 sequences, 1 found, 2 threads. Cost: the trie nodes that some thread
@@ -100,12 +103,12 @@ def walk(
                 continue
             sequence, at_mode = np.int64(threads[i, 0]), np.int64(threads[i, 2])
             if last_token > first_token:
-                key = (sequence << 24) | np.int64(static[static[EMITS_ID] + after])
+                key = (sequence << SET_BITS) | np.int64(static[static[EMITS_ID] + after])
                 if n_found + last_token - first_token > found.shape[0]:
                     count[1] = 1
                     return np.int64(FULL)
                 for t in range(first_token, last_token):
-                    found[n_found] = (key << 32) | np.int64(token_ids[t])
+                    found[n_found] = (key << TOKEN_BITS) | np.int64(token_ids[t])
                     n_found += 1
             if not is_inner:
                 continue
@@ -166,13 +169,13 @@ def group(
     for i in range(n_found):
         if i > 0 and found[i] == found[i - 1]:
             continue
-        key = found[i] >> 32
+        key = found[i] >> TOKEN_BITS
         if key != previous:
             keys[n] = key
             starts[n] = at
             n += 1
             previous = key
-        tokens[at] = found[i] & 0xFFFFFFFF
+        tokens[at] = found[i] & ((1 << TOKEN_BITS) - 1)
         at += 1
     starts[n] = at
     return n

@@ -61,6 +61,11 @@ class LexedTables:
         return int(self.static[layout.N_MODES])
 
     @property
+    def n_sets(self) -> int:
+        """Different sets of terminals that lexical states may emit next."""
+        return int(self.static[layout.N_SETS])
+
+    @property
     def nbytes(self) -> int:
         return int(self.static.nbytes)
 
@@ -159,6 +164,7 @@ def lexed_tables(
     writer.add(layout.EMITS, emits)
     writer.add(layout.EMITS_ID, ids)
     writer.add(layout.SETS, sets)
+    header[layout.N_SETS] = sets.shape[0]
     writer.add(layout.START, states.start)
     header[layout.N_STARTS] = states.start.size
     header[layout.N_MODES] = len(modes)
