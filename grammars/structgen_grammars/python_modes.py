@@ -157,10 +157,18 @@ def _literals(what: str, around: Surroundings) -> str:
     return "|".join(options)
 
 
+_DIGITS = "[0-9](?:_?[0-9])*"
+# CPython lets `1if x else y` pass, and the other keywords of operators, but not these.
+_NUMBER_AND_WORD = (
+    rf"(?:(?:{_DIGITS}(?:\.(?:{_DIGITS})?)?|\.{_DIGITS})(?:[eE][+-]?{_DIGITS})?[jJ]?"
+    r"|0[oO](?:_?[0-7])+|0[bB](?:_?[01])+)(?:as|from)"
+)
+
+
 def _never(around: Surroundings) -> str:
-    """Beginnings that would be cut otherwise if they were let go on: an empty string and its quote again is
-    the start of a long string, and within one, the end of it."""
-    options = []
+    """Texts that are no terminal, though they begin with some: a number and a keyword at once; an empty
+    string and its quote again, which is the start of a long string, and within one, the end of it."""
+    options = [_NUMBER_AND_WORD]
     for quote in "'\"":
         level = around.of(quote)
         if level == NONE:
@@ -180,8 +188,7 @@ def _strings_of(around: Surroundings) -> dict[str, str]:
     for kind in KINDS:
         if around.allow(kind.quote, kind.count):
             patterns[kind.terminal] = _F_PREFIXES[kind.raw] + kind.quote * kind.count
-    never = _never(around)
-    return patterns | ({"NEVER": never} if never else {})
+    return patterns | {"NEVER": _never(around)}
 
 
 def _text_name(kind: Quotes, around: Surroundings) -> str:
