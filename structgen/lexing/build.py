@@ -73,6 +73,7 @@ class _Builder:
         self._numbers = LayoutTerminals()
         self._specs = modes
         self._indentation = indentation
+        self._shared = True
 
     def build(self) -> LexedTables:
         lexicon = self._lexicon
@@ -98,7 +99,7 @@ class _Builder:
             possible = {*np.flatnonzero(seen).tolist(), self._numbers.indent, self._numbers.dedent}
         cfg = without_useless(cfg, set(range(end)) - possible)
         while True:
-            tables, lost, never = self._attempt(cfg, modes, scanner, names)
+            tables, lost, never = self._attempt(cfg, modes, scanner if self._shared else None, names)
             if tables is not None:
                 return tables
             cfg = without_pairs(without_useless(cfg, lost), never, end)
@@ -139,6 +140,9 @@ class _Builder:
             emitted |= lalr.lookaheads(state)
         states = lexical_states(scanner, len(names) - 1, len(modes), next_mode, adjacent, emitted)
         following = Following(states, {t for t in range(len(names)) if unseen >> t & 1}, next_mode)
+        if following.undecided is not None and self._shared and len(modes) > 1:
+            self._shared = False  # states that modes share were taken to go on alike
+            return None, set(), {}
         can_be = following.emits[states.start[0]].any(axis=0)
         taken = {t for _, body in cfg.flat() for t in body if t >= 0}
         lost = {t for t in taken if not can_be[t] and t not in (self._numbers.indent, self._numbers.dedent)}
@@ -156,7 +160,8 @@ class _Builder:
         return tables, set(), {}
 
     def _scanner(self, modes: Sequence[CompiledMode], names: Sequence[str]) -> Scanner:
-        return build_scanner(self._lexicon.components, [mode.components for mode in modes], names)
+        components = [mode.components for mode in modes]
+        return build_scanner(self._lexicon.components, components, names, shared=self._shared)
 
     def _check_start(
         self, states: LexicalStates, lalr: LalrTables, mode: int, names: Sequence[str]
