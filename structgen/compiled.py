@@ -16,6 +16,9 @@ from structgen_kernels import layout
 
 from structgen.errors import ArtifactError
 from structgen.growing import GrowingTables
+from structgen.lexed_machine import LexedMachine
+from structgen.lexed_store import LexedStore
+from structgen.lexing.tables import LexedTables, lexed_layout_digest
 from structgen.machine import Machine
 from structgen.mask_store import MaskStore
 from structgen.matcher import Matcher
@@ -49,19 +52,23 @@ class CompiledGrammar:
 
     def __init__(
         self,
-        tables: Tables | GrowingTables,
+        tables: Tables | GrowingTables | LexedTables,
         store: MaskStore,
         source: GrammarSource,
         *,
         warnings: tuple[tuple[str, str], ...] = (),
         entries: Mapping[int, int] | None = None,
+        lexed_store: LexedStore | None = None,
     ) -> None:
         self.tables = tables
         self.source = source
         self.warnings = warnings
         self._store = store
         self._entries = dict(entries or {})
-        self._machine: Machine | None = None
+        self._machine: Machine | LexedMachine | None = None
+        self._lexed_store = lexed_store
+        if isinstance(tables, LexedTables) and lexed_store is None:
+            self._lexed_store = LexedStore(tables, store)
         self._lock = threading.Lock()
 
     @property
@@ -69,13 +76,16 @@ class CompiledGrammar:
         return self._store.vocabulary
 
     @property
-    def machine(self) -> Machine:
+    def machine(self) -> Machine | LexedMachine:
         """The run-time records that all matchers share, made at the first use."""
         machine = self._machine
         if machine is None:
             with self._lock:
                 if self._machine is None:
-                    self._machine = Machine(self.tables, self._store, self._entries)
+                    if isinstance(self.tables, LexedTables):
+                        self._machine = LexedMachine(self.tables, self._store, self._lexed_store)
+                    else:
+                        self._machine = Machine(self.tables, self._store, self._entries)
                 machine = self._machine
         return machine
 
@@ -116,21 +126,28 @@ class CompiledGrammar:
         ``progress(done, total)`` is called after each. At most `MAX_SAVED_ENTRIES`; further ones are computed
         when they are met.
         """
-        states = self._stored_states()[:MAX_SAVED_ENTRIES]
+        if self._lexed_store is not None:
+            return self._lexed_store.complete(progress)
+        states = self._stored_states(self._exact_tables())[:MAX_SAVED_ENTRIES]
         for done, state in enumerate(states):
             if state not in self._entries:
-                self._entries[state] = self._store.entry(self.tables, state)
+                self._entries[state] = self._store.entry(self._exact_tables(), state)
             if progress is not None:
                 progress(done + 1, len(states))
         return len(states)
 
-    def _stored_states(self) -> list[int]:
+    def _exact_tables(self) -> Tables | GrowingTables:
+        if isinstance(self.tables, LexedTables):
+            raise TypeError("a grammar with a lexer has no terminal states of its own")
+        return self.tables
+
+    def _stored_states(self, tables: Tables | GrowingTables) -> list[int]:
         """The terminal states that take tokens from the store; of counted ones, one for all alike."""
         from structgen_kernels.store import reaches_more
         from structgen_kernels.terminals import representative
 
-        static, classes, trie = self.tables.static, self.tables.classes, self._store.trie
-        candidates = list(range(1, self.tables.n_terminal_states))
+        static, classes, trie = tables.static, tables.classes, self._store.trie
+        candidates = list(range(1, tables.n_terminal_states))
         blocks = static[static[layout.BLOCKS] :][: static[layout.N_BLOCKS] * layout.BLOCK_SIZE]
         for block in blocks.reshape(-1, layout.BLOCK_SIZE):
             units = int(block[layout.BLOCK_UNITS])
@@ -165,6 +182,9 @@ class CompiledGrammar:
         Raises OSError as the file system does.
         """
         tables = self.tables
+        if isinstance(tables, LexedTables):
+            self._save_lexed(path, tables, progress)
+            return
         if isinstance(tables, GrowingTables):
             # made anew: what was met in a text so far does not belong into a file
             source = self.source
@@ -200,14 +220,34 @@ class CompiledGrammar:
             "crossing_begin": np.cumsum([0, *(c.shape[0] for c in crossings)], dtype=np.int64),
             "crossing_nodes": np.concatenate([np.zeros(0, np.int32), *crossings]),
         }
-        metadata = {
-            "layout": layout_digest(),
+        metadata = {**self._metadata(layout_digest()), "accepts_empty": str(int(tables.accepts_empty))}
+        write_tensors(path, _KIND, arrays, metadata)
+
+    def _metadata(self, layout_of_tables: str) -> dict[str, str]:
+        return {
+            "layout": layout_of_tables,
             "vocabulary": self.vocabulary.digest.hex(),
             "source_kind": self.source.kind,
             "source_text": self.source.text,
             "source_options": json.dumps(_written_options(self.source.options), default=str),
             "warnings": json.dumps(self.warnings),
-            "accepts_empty": str(int(self.tables.accepts_empty)),
+        }
+
+    def _save_lexed(
+        self,
+        path: str | os.PathLike[str],
+        tables: LexedTables,
+        progress: Callable[[int, int], None] | None,
+    ) -> None:
+        if self._lexed_store is None:
+            raise TypeError("a grammar with a lexer has a store of its own")
+        self._lexed_store.complete(progress)
+        arrays = {"static": tables.static, **self._lexed_store.saved()}
+        metadata = {
+            **self._metadata(lexed_layout_digest()),
+            "lexed": "1",
+            "names": json.dumps(tables.names),
+            "n_conflicts": str(tables.n_conflicts),
         }
         write_tensors(path, _KIND, arrays, metadata)
 
@@ -229,13 +269,16 @@ class CompiledGrammar:
                 f"({metadata.get('vocabulary', '?')[:8]}, not {vocabulary.digest.hex()[:8]})",
                 "compile it again with this tokenizer, or load it with the one it was made for",
             )
-        if metadata.get("layout") != layout_digest():
+        is_lexed = metadata.get("lexed") == "1"
+        if metadata.get("layout") != (lexed_layout_digest() if is_lexed else layout_digest()):
             raise ArtifactError(
                 path, "compiled by another version of structgen, which lays its tables out otherwise"
             )
         if store is None:
             store = MaskStore(vocabulary)
         try:
+            if is_lexed:
+                return cls._loaded_lexed(arrays, metadata, store)
             tables = Tables(
                 arrays["static"],
                 arrays["classes"],
@@ -268,6 +311,19 @@ class CompiledGrammar:
         except KeyError as error:
             raise ArtifactError(path, f"not a whole artifact: {error} is missing") from None
         return cls(tables, store, source, warnings=warnings, entries=entries)
+
+    @classmethod
+    def _loaded_lexed(
+        cls, arrays: Mapping[str, npt.NDArray[Any]], metadata: Mapping[str, str], store: MaskStore
+    ) -> CompiledGrammar:
+        tables = LexedTables(
+            arrays["static"], tuple(json.loads(metadata["names"])), int(metadata["n_conflicts"])
+        )
+        lexed_store = LexedStore(tables, store)
+        lexed_store.restore(arrays)
+        options = json.loads(metadata["source_options"])
+        source = GrammarSource(metadata["source_kind"], metadata["source_text"], options)
+        return cls(tables, store, source, lexed_store=lexed_store)
 
     def __repr__(self) -> str:
         return (

@@ -16,6 +16,7 @@ from structgen.errors import (
     OptionError,
     UnsatisfiableGrammarError,
     UnsatisfiableSchemaError,
+    VocabularyError,
 )
 from structgen.grammar import Grammar, Terminal
 from structgen.mask_store import MaskStore
@@ -27,6 +28,7 @@ from structgen.vocabulary import Vocabulary
 from structgen.warmup import ensure_kernels
 
 if TYPE_CHECKING:
+    from structgen.lexing.modes import IndentationSpec, ModeSpec
     from structgen.sources.json_schema.report import SchemaReport
 
 # What is a JSON Schema, or a mistake that the front end explains; all else is a Python type. None is no type
@@ -108,20 +110,65 @@ class Compiler:
         return self._compiled("regex", pattern, {"dialect": dialect, "flags": flags}, grammar)
 
     def lark(
-        self, grammar: str | Path, start: str = "start", *, import_paths: Sequence[Path] = ()
+        self,
+        grammar: str | Path,
+        start: str = "start",
+        *,
+        lexer: Literal["contextual", "basic", "dynamic_complete"] = "contextual",
+        import_paths: Sequence[Path] = (),
     ) -> CompiledGrammar:
         """Texts of a Lark grammar, given as text or as a Path. ``import_paths``: folders for its ``%import``.
 
-        Terminals are matched exactly, as lark does with ``lexer="dynamic_complete"``. Raises
-        `InvalidGrammarError`, `UnsupportedGrammarError`, `UnsatisfiableGrammarError`, `CompileLimitError`.
-        """
-        from structgen.sources.lark import lark_grammar
+        ``lexer``: how text is cut into terminals. 'contextual': the longest match among the terminals that the
+        parser takes at the place; 'basic': among all terminals; of matches of one length the terminal of higher
+        priority, then strings before regexes. 'dynamic_complete': every way to cut it counts. Any grammar may
+        be given; those that are LALR(1) are faster.
 
+        Raises `InvalidGrammarError`, `UnsupportedGrammarError`, `UnsatisfiableGrammarError`,
+        `CompileLimitError`, `OptionError`.
+        """
+        if lexer not in ("contextual", "basic", "dynamic_complete"):
+            raise OptionError("lexer", lexer, "'contextual', 'basic' or 'dynamic_complete'")
         text = grammar.read_text(encoding="utf-8") if isinstance(grammar, Path) else grammar
-        options = {"start": start, "import_paths": [str(path) for path in import_paths]}
-        return self._compiled(
-            "lark", text, options, lambda: lark_grammar(grammar, start, import_paths=import_paths)
+        paths = [str(path) for path in import_paths]
+        options = {"start": start, "lexer": lexer, "import_paths": paths}
+        if lexer == "dynamic_complete":
+            from structgen.sources.lark import lark_grammar
+
+            return self._compiled(
+                "lark", text, options, lambda: lark_grammar(grammar, start, import_paths=import_paths)
+            )
+        source = GrammarSource("lark", text, options)
+        return self._cached(
+            source, lambda: self._lexed(grammar, start, source, lexer, import_paths=import_paths)
         )
+
+    def _lexed(
+        self,
+        grammar: str | Path,
+        start: str,
+        source: GrammarSource,
+        lexer: Literal["contextual", "basic"],
+        *,
+        import_paths: Sequence[Path] = (),
+        modes: Sequence[ModeSpec] = (),
+        indentation: IndentationSpec | None = None,
+    ) -> CompiledGrammar:
+        """A grammar whose text a lexer cuts. ``modes``, ``indentation``: of a builtin grammar's profile."""
+        from structgen.lexing.build import build_lexed
+        from structgen.sources.lark_lexed import lexed_source
+
+        if not self.store.is_byte_complete:
+            raise VocabularyError(
+                "a grammar with a lexer needs a vocabulary in which each byte that occurs is a token of its own"
+            )
+        also = [name for mode in modes for name in (*(mode.only or ()), *mode.patterns)]
+        read = lexed_source(grammar, start, import_paths=import_paths, terminals=also)
+        tables = build_lexed(read, lexer, self.vocabulary, modes, indentation)
+        compiled = CompiledGrammar(tables, self.store, source)
+        if not compiled.machine.is_satisfiable:
+            raise UnsatisfiableGrammarError("no text matches that the vocabulary's tokens can spell")
+        return compiled
 
     def gbnf(
         self, grammar: str, root: str = "root", *, undefined: Literal["error", "nothing"] = "error"
@@ -145,14 +192,31 @@ class Compiler:
         grammar = choice_grammar(options)  # checks them, so that they can be written as JSON
         return self._compiled("choice", json.dumps(list(options)), {}, lambda: grammar)
 
-    def grammar(self, name: str) -> CompiledGrammar:
-        """A grammar that comes with structgen, by name. Raises `OptionError` for an unknown one."""
-        from structgen_grammars import builtin_grammars
+    def grammar(self, name: str, start: str | None = None) -> CompiledGrammar:
+        """A grammar that comes with structgen, by name. ``start``: the rule that a text is one of; None: what
+        the language calls a file, document or program.
 
-        known = builtin_grammars()
+        Raises `OptionError` for an unknown name or start rule.
+        """
+        from structgen_grammars import profiles
+
+        known = profiles()
         if name not in known:
             raise OptionError("name", name, f"one of {', '.join(sorted(known))}")
-        return self.lark(known[name])
+        profile = known[name]
+        first = profile.starts[0] if start is None else start
+        if start is not None and start not in profile.starts:
+            raise OptionError("start", start, f"one of {', '.join(profile.starts)}")
+        if profile.lexer == "dynamic_complete":
+            return self.lark(profile.path, first, lexer="dynamic_complete")
+        lexer: Literal["contextual", "basic"] = profile.lexer
+        source = GrammarSource("grammar", name, {"start": first})
+        return self._cached(
+            source,
+            lambda: self._lexed(
+                profile.path, first, source, lexer, modes=profile.modes, indentation=profile.indentation
+            ),
+        )
 
     def compile(self, grammar: Grammar, source: GrammarSource | None = None) -> CompiledGrammar:
         """A `Grammar` made by hand or by a front end.

@@ -22,10 +22,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from structgen.errors import InvalidGrammarError, OptionError
 from structgen.grammar import Grammar
 from structgen.sources.source_text import refuse_lone_surrogates
+
+if TYPE_CHECKING:
+    from structgen.sources.lark_definitions import Definitions
 
 
 def lark_grammar(source: str | Path, start: str = "start", *, import_paths: Sequence[Path] = ()) -> Grammar:
@@ -39,17 +43,23 @@ def lark_grammar(source: str | Path, start: str = "start", *, import_paths: Sequ
     cannot be enforced exactly, with the position where there is one.
     """
     # Lark takes a while to import: only those pay who use it.
-    from structgen.sources.lark_definitions import read_definitions
     from structgen.sources.lark_rules import read_rules
+
+    if not isinstance(start, str):
+        raise OptionError("start", start, "the name of a rule")
+    return read_rules(read_source(source, import_paths), start)
+
+
+def read_source(source: str | Path, import_paths: Sequence[Path] = ()) -> Definitions:
+    """The definitions of a Lark text or file. Raises as `lark_grammar`."""
+    from structgen.sources.lark_definitions import read_definitions
 
     if not isinstance(source, str | Path):
         raise OptionError("source", source, "a Lark grammar as a str, or the Path of a file")
-    if not isinstance(start, str):
-        raise OptionError("start", start, "the name of a rule")
     path = source.absolute() if isinstance(source, Path) else None
     text = source if isinstance(source, str) else _read_file(source)
     refuse_lone_surrogates(text)
-    return read_rules(read_definitions(text, path, [Path(folder) for folder in import_paths]), start)
+    return read_definitions(text, path, [Path(folder) for folder in import_paths])
 
 
 def _read_file(path: Path) -> str:

@@ -52,7 +52,8 @@ class RuleDefinition:
 
 @dataclass(frozen=True, slots=True)
 class Definitions:
-    """All that a grammar defines, by name; ``ignored`` are names of terminals.
+    """All that a grammar defines, by name; ``ignored`` are names of terminals, ``priorities`` those
+    of terminals.
 
     ``offsets``: where the text defines or imports a name. ``own``: the names that it defines itself.
     ``imports``: what the names from an imported file begin with, and where that is imported.
@@ -61,6 +62,7 @@ class Definitions:
     text: str
     rules: dict[str, RuleDefinition]
     terminals: dict[str, LarkTree | None]
+    priorities: dict[str, int]
     ignored: tuple[str, ...]
     offsets: dict[str, int]
     own: frozenset[str]
@@ -100,6 +102,7 @@ def read_definitions(text: str, path: Path | None, import_paths: Sequence[Path])
         text=text,
         rules={name: RuleDefinition(tuple(params), tree) for name, params, tree, _ in grammar.rule_defs},
         terminals={name: tree for name, (tree, _) in grammar.term_defs},
+        priorities={name: priority for name, (_, priority) in grammar.term_defs},
         ignored=tuple(dict.fromkeys(grammar.ignore)),
         offsets=names.imported | names.ignored | names.defined,
         own=frozenset(names.defined),

@@ -95,6 +95,85 @@ def read_pattern(pattern: str, stand_ins: Mapping[int, CharSet] = MappingProxyTy
     return _settle(_read(tree, tree.state.flags, stand_ins), 0, 0)
 
 
+@dataclass(frozen=True, slots=True)
+class Trailing:
+    """One way to match: ``body``, where ``ahead`` (None: anything) follows it, or does not (``negated``)."""
+
+    body: Node
+    ahead: Node | None
+    negated: bool
+
+
+def read_trailing(pattern: str, stand_ins: Mapping[int, CharSet] = MappingProxyType({})) -> list[Trailing]:
+    """The alternatives of a pattern whose conditions about what follows it stand at the ends of these.
+
+    Raises as `read_pattern`, for all other conditions that look at text outside the match.
+    """
+    try:
+        re.compile(pattern)
+        tree = _parser.parse(pattern)
+    except re.error as error:
+        raise InvalidRegexError(error.msg, text=pattern, offset=error.pos) from error
+    except RecursionError as error:
+        raise UnsupportedRegexError("groups nested too deep") from error
+    found: list[Trailing] = []
+    for items in _ways(_read(tree, tree.state.flags, stand_ins)):
+        body: Node = Seq(tuple(items))
+        ahead, negated = None, False
+        last = items[-1] if items else None
+        if isinstance(last, _Anchor) and last.name == "boundary":
+            before = _last_charset(Seq(tuple(items[:-1])))
+            if before is not None and (not before - last.word or not before & last.word):
+                last = Look(Char(last.word), ahead=True, negated=not before - last.word)
+        if isinstance(last, Look) and last.ahead:
+            body, ahead, negated = Seq(tuple(items[:-1])), last.item, last.negated
+            if _has_condition(ahead) or not width(ahead)[0]:
+                raise UnsupportedRegexError("a condition inside a lookahead, or one that is always true")
+        found.append(Trailing(_settle(body, 0, 0), ahead, negated))
+    return found
+
+
+def _ways(node: Node) -> list[list[Node]]:
+    """The alternatives of a node whose end has conditions, each as a sequence."""
+    if isinstance(node, Alt):
+        return [way for option in node.options for way in _ways(option)]
+    if isinstance(node, Seq) and node.items:
+        *before, last = node.items
+        if isinstance(last, Alt | Seq) and _has_condition(last):
+            return [[*before, *way] for way in _ways(last)]
+        return [list(node.items)]
+    return [[node]]
+
+
+def _last_charset(node: Node) -> CharSet | None:
+    """The characters that a match may end with; None where it may be empty."""
+    if isinstance(node, Char):
+        return node.charset
+    if isinstance(node, Alt):
+        found = [_last_charset(option) for option in node.options]
+    elif isinstance(node, Rep):
+        return _last_charset(node.item) if node.minimum else None
+    elif isinstance(node, Seq):
+        found = []
+        for item in reversed(node.items):
+            if width(item)[0]:
+                found.append(_last_charset(item))
+                break
+            if not isinstance(item, Rep):
+                return None
+            found.append(_last_charset(item.item))
+        else:
+            return None
+    else:
+        return None
+    charset = CharSet.of([])
+    for each in found:
+        if each is None:
+            return None
+        charset |= each
+    return charset
+
+
 def _read(tree: Any, flags: int, stand_ins: Mapping[int, CharSet]) -> Node:
     items = [_read_item(op, value, flags, stand_ins) for op, value in tree]
     return items[0] if len(items) == 1 else Seq(tuple(items))

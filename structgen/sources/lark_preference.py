@@ -137,6 +137,36 @@ def preferred_texts(node: Node) -> Regex | None:
     return _to_regex(preferred, classes)
 
 
+def node_texts(node: Node) -> Regex:
+    """The texts that `re` takes whole as ``node``, as a `Regex`. Raises as `preferred_texts`."""
+    preferred = None if longest_first(node) else preferred_texts(node)
+    if preferred is not None:
+        return preferred
+    plain = _plain(node)
+    if plain is not None:
+        return plain
+    program = Program()
+    start = program.emit(node, program.emit_match())
+    classes = character_classes(program)
+    return _to_regex(Automaton(program, start, classes, ordered=False), classes)
+
+
+def _plain(node: Node) -> Regex | None:
+    """All texts that a node matches; None where it has conditions."""
+    if isinstance(node, Char):
+        return Chars(node.charset)
+    if isinstance(node, Rep):
+        item = _plain(node.item)
+        return None if item is None else Repeat(item, node.minimum, node.maximum)
+    if isinstance(node, Seq | Alt):
+        parts = [_plain(part) for part in (node.items if isinstance(node, Seq) else node.options)]
+        known = [part for part in parts if part is not None]
+        if len(known) < len(parts):
+            return None
+        return _concat(known) if isinstance(node, Seq) else Union(tuple(known))
+    return None
+
+
 def _to_regex(automaton: Automaton, classes: list[CharSet]) -> Regex:
     """A regex of the automaton's language, by taking out one state after the other."""
     graph = _Graph(automaton, classes)

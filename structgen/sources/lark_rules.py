@@ -23,13 +23,13 @@ _MAX_TEMPLATE_NESTING = 50
 _OPERATORS = {"?": (0, 1), "*": (0, None), "+": (1, None)}
 
 
-def read_rules(definitions: Definitions, start: str) -> Grammar:
-    """The grammar of what ``start`` reaches in ``definitions``.
+def read_rules(definitions: Definitions, start: str, terminals: Terminals | None = None) -> Grammar:
+    """The grammar of what ``start`` reaches in ``definitions``. ``terminals``: what makes its terminals.
 
     Raises `InvalidGrammarError` and `UnsupportedGrammarError`.
     """
     _check_start(definitions, start)
-    reader = _RuleReader(definitions, Terminals(definitions))
+    reader = _RuleReader(definitions, Terminals(definitions) if terminals is None else terminals)
     try:
         reader.read_all(start)
         ignored = tuple(reader.terminals.named(name, None) for name in definitions.ignored)

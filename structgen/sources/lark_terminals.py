@@ -102,6 +102,10 @@ class Terminals:
             raise self.definitions.unsupported(f"{what}: \\p{{...}} beside characters of plane 16", offset)
         return PatternRE(replaced, pattern.flags, raw=pattern.raw)
 
+    def property_sets(self, regex: str) -> dict[int, CharSet]:
+        """What the characters of a regex that stand for ``\\p{...}`` mean."""
+        return {ord(char): _one_of(name) for char, name in self.properties.items() if char in regex}
+
     def check_range(self, first: Token, last: Token, what: str, offset: int | None) -> None:
         """Refuse the ranges that Lark fails on, or turns into another class than they say."""
         ends = []
@@ -130,8 +134,7 @@ class Terminals:
         regex = pattern.to_regexp()
         source = "".join(self.properties.get(char, char) for char in regex)
         try:
-            sets = {ord(char): _one_of(name) for char, name in self.properties.items() if char in regex}
-            node = read_pattern(regex, sets)
+            node = read_pattern(regex, self.property_sets(regex))
             if width(node)[0] == 0:
                 raise self.definitions.invalid(
                     f"{what} matches the empty text",

@@ -1,0 +1,161 @@
+"""The profile of each builtin grammar."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+from structgen_grammars.profile import Indentation, Mode, Profile
+from structgen_grammars.python_modes import python_modes
+
+_HERE = Path(__file__).parent
+
+
+def _json() -> Profile:
+    return Profile(
+        "json",
+        _HERE / "json.lark",
+        ("start",),
+        lexer="dynamic_complete",
+        summary="JSON texts",
+        reference="RFC 8259",
+    )
+
+
+def _python() -> Profile:
+    return Profile(
+        "python",
+        _HERE / "python.lark",
+        ("file_input", "statement", "expression"),
+        lexer="basic",
+        summary="Python 3.11",
+        reference="The Python Language Reference 3.11",
+        layout="indentation",
+        modes=python_modes(),
+        indentation=Indentation("NEWLINE", "INDENT", "DEDENT", comment=r"#[^\r\n\x00]*"),
+    )
+
+
+# After these a line break ends a statement (Go's specification, "Semicolons").
+_GO_ENDS = (
+    ("IDENTIFIER", "BLANK_NAME", "INTEGER", "FLOAT", "IMAGINARY", "CHARACTER", "STRING", "RAW_STRING")
+    + ("BREAK", "CONTINUE", "FALLTHROUGH", "RETURN", "INCREMENT", "DECREMENT", "RPAR", "RSQB", "RBRACE")
+)  # fmt: skip
+_ONE_LINE = r"[^*\n\x00]|\*+[^*/\n\x00]"
+_LINES = r"[^*\x00]|\*+[^*/\x00]"
+
+
+def _go() -> Profile:
+    ends = dict.fromkeys(_GO_ENDS, "ended")
+    going_on = Mode("going on", goto=ends)
+    # A comment that holds a line break acts like one.
+    broken_comment = rf"/\*(?:{_ONE_LINE})*\**\n(?:{_LINES})*\*+/"
+    ended = Mode(
+        "ended",
+        without=frozenset({"LINE_BREAK"}),
+        patterns={"SEMI": rf"[;\n]|{broken_comment}", "BLOCK_COMMENT": rf"/\*(?:{_ONE_LINE})*\*+/"},
+        goto=ends,
+        otherwise="going on",
+    )
+    return Profile(
+        "go",
+        _HERE / "go.lark",
+        ("source_file", "statement_list", "expression"),
+        lexer="basic",
+        summary="Go 1.19",
+        reference="The Go Programming Language Specification, June 29, 2022",
+        layout="semicolons",
+        modes=(going_on, ended),
+    )
+
+
+def _sql() -> Profile:
+    # A number and a letter at once are no token, rather than a number with an alias; nor is x'1'.
+    never = r"[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?[A-Za-z_$\x80-\U0010ffff]"
+    never_point = r"\.[0-9]+(?:[eE][+-]?[0-9]+)?[A-Za-z_$\x80-\U0010ffff]"
+    return Profile(
+        "sql",
+        _HERE / "sql.lark",
+        ("statements", "statement", "select", "expression"),
+        lexer="basic",
+        summary="SQLite 3.40: SELECT, DML, DDL, transactions",
+        reference="SQL As Understood By SQLite, 3.40",
+        modes=(Mode("all", patterns={"NEVER": f"{never}|{never_point}|[xX]'"}),),
+    )
+
+
+def _c() -> Profile:
+    return Profile(
+        "c",
+        _HERE / "c.lark",
+        ("translation_unit", "block_item_list", "expression"),
+        lexer="basic",
+        summary="C11 after preprocessing, directives skipped",
+        reference="ISO/IEC 9899:2011 (N1570), annex A",
+        # A preprocessing number takes a sign after e: 0xe+1 is no sum.
+        modes=(Mode("all", patterns={"NEVER": r"0[xX][0-9a-fA-F]*[eE][+-]"}),),
+    )
+
+
+def _java() -> Profile:
+    return Profile(
+        "java",
+        _HERE / "java.lark",
+        ("compilation_unit", "member_list", "statement_list", "expression"),
+        lexer="basic",
+        summary="Java 17 without module declarations",
+        reference="The Java Language Specification, Java SE 17 Edition",
+    )
+
+
+def _math() -> Profile:
+    return Profile(
+        "math",
+        _HERE / "math.lark",
+        ("relation", "expression"),
+        lexer="basic",
+        summary="infix expressions with calls, and relations between them",
+        reference="its own definition",
+    )
+
+
+def _fol() -> Profile:
+    return Profile(
+        "fol",
+        _HERE / "fol.lark",
+        ("statements", "formula", "input"),
+        lexer="basic",
+        summary="first-order formulas, as Prover9 reads them",
+        reference="Prover9 Manual, LADR-2009-11A",
+        # Special characters side by side are one symbol, known or not.
+        modes=(Mode("all", patterns={"NEVER": r"[-+*/\\^<>=`~?@&|!#';]+"}),),
+    )
+
+
+def _csv() -> Profile:
+    return Profile(
+        "csv",
+        _HERE / "csv.lark",
+        ("file", "text"),
+        lexer="contextual",
+        summary="comma-separated values",
+        reference="RFC 4180",
+    )
+
+
+def _smiles() -> Profile:
+    return Profile(
+        "smiles",
+        _HERE / "smiles.lark",
+        ("smiles",),
+        lexer="contextual",
+        summary="molecules as SMILES",
+        reference="OpenSMILES Specification 1.0",
+    )
+
+
+@functools.cache
+def profiles() -> dict[str, Profile]:
+    """All builtin grammars by name, in the order of their names."""
+    made = [_json(), _python(), _go(), _sql(), _c(), _java(), _math(), _fol(), _csv(), _smiles()]
+    return {profile.name: profile for profile in sorted(made, key=lambda profile: profile.name)}
