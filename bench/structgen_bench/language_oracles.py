@@ -23,7 +23,9 @@ _SQL_SYNTAX = ("syntax error", "incomplete input", "unrecognized token", "should
 def oracle_for(grammar: str) -> Oracle | None:
     """The oracle of a builtin grammar; None where there is none. Raises `BenchError` where one is missing."""
     if grammar == "go" and shutil.which("gofmt") is None:
-        raise BenchError("gofmt is not installed, and Go's texts are judged by it", "apt-get install golang-go")
+        raise BenchError(
+            "gofmt is not installed, and Go's texts are judged by it", "apt-get install golang-go"
+        )
     return {"python": python_says, "go": go_says, "sql": sql_says, "json": json_says}.get(grammar)
 
 

@@ -55,8 +55,8 @@ def texts_of(grammar: str, folder: Path | None, data: Path | None) -> list[Text]
             continue
         name = path.relative_to(folder).as_posix()
         if grammar == "sql":
-            lines = [line for line in text.splitlines() if line.strip()]
-            found += [Text(f"{name}:{number}", line) for number, line in enumerate(lines, 1)]
+            lines = enumerate(text.splitlines(), 1)
+            found += [Text(f"{name}:{number}", line) for number, line in lines if line.strip()]
         else:
             found.append(Text(name, text))
     if not found:

@@ -51,7 +51,7 @@ class Task:
 
 @dataclass(slots=True)
 class Measured:
-    """What it found. Seconds are of the processor but for ``load_s``; masks are in microseconds of a thread."""
+    """What it found. Seconds are of the processor but for ``load_s``; masks in microseconds of a thread."""
 
     grammar: str
     tokenizer: str
@@ -84,14 +84,15 @@ def languages(
         list[str] | None, typer.Option(metavar="NAME=FOLDER", help="Texts of a grammar (repeat it).")
     ] = None,
     tokenizer: Annotated[
-        list[str] | None, typer.Option(help="'tekken', 'neox', 'bytes', a tokenizer.json. Default: both first.")
+        list[str] | None,
+        typer.Option(help="'tekken', 'neox', 'bytes', a tokenizer.json. Default: both first."),
     ] = None,
     files: Annotated[int, typer.Option(min=0, help="At most so many files a grammar; 0: all.")] = 0,
     mutants: Annotated[int, typer.Option(min=0, help="Mutants that the oracle refuses, a grammar.")] = 2000,
     seed: Annotated[int, typer.Option(help="Of the choice of files and of the mutants.")] = 0,
     output: Annotated[Path, typer.Option("--output", "-o", help="Results, JSON.")] = Path("languages.json"),
 ) -> None:
-    """Builtin grammars: files accepted, mutants refused, mask times, building and loading the store, memory."""
+    """Builtin grammars: files accepted, mutants refused, mask times, the store, memory."""
     console = Console()
     folders = _folders(texts or [])
     found = []
@@ -289,7 +290,16 @@ def _summary(one: Measured) -> str:
 
 def _table(found: list[Measured]) -> Table:
     table = Table(title="builtin grammars on files of their languages")
-    for head in ("grammar", "tokenizer", "files", "mutants refused", "mutants valid", "p50 us", "p99 us", "max ms"):
+    for head in (
+        "grammar",
+        "tokenizer",
+        "files",
+        "mutants refused",
+        "mutants valid",
+        "p50 us",
+        "p99 us",
+        "max ms",
+    ):
         table.add_column(head, justify="left" if head in ("grammar", "tokenizer") else "right")
     for head in ("compiled s", "store s", "loaded ms", "file MB", "peak MiB"):
         table.add_column(head, justify="right")
