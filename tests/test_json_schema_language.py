@@ -226,6 +226,26 @@ CASES: dict[str, tuple[object, list[str], list[str]]] = {
         ["{}", '{"a":1}'],
         ['{"b":"x"}', '{"a":1,"b":"x"}'],
     ),
+    "a member of each of twelve pairs": (
+        {"type": "object", "allOf": [{"anyOf": [{"required": [f"p{i}"]}, {"required": [f"q{i}"]}]} for i in range(12)]},
+        ["{" + ",".join(f'"{"pq"[i % 2]}{i}":0' for i in range(12)) + "}"],
+        ["{" + ",".join(f'"p{i}":0' for i in range(11)) + "}", "{}"],
+    ),
+    "just one member of each of twelve pairs": (
+        {"type": "object", "allOf": [{"oneOf": [{"required": [f"p{i}"]}, {"required": [f"q{i}"]}]} for i in range(12)]},
+        ["{" + ",".join(f'"{"pq"[i % 3 > 0]}{i}":0' for i in range(12)) + "}"],
+        ["{" + ",".join(f'"p{i}":0' for i in range(12)) + ',"q11":0}', "{" + ",".join(f'"p{i}":0' for i in range(11)) + "}"],
+    ),
+    "other than an array with a fraction that may not come twice": (
+        {"type": "array", "items": {"enum": [True, 0.3, [False, 0.3]]}, "uniqueItems": True},
+        ["[true,0.3]", "[[false,0.3],0.3]", "[]"],
+        ["[0.3,0.3]", "[[false,0.3],[false,0.3]]", "[0.30,3e-1]"],
+    ),
+    "more members than there are names of a kind": (
+        {"type": "object", "propertyNames": {"pattern": "^[a-d]{3}$"}, "minProperties": 64},
+        ["{" + ",".join(f'"{a}{b}{c}":0' for a in "abcd" for b in "abcd" for c in "abcd") + "}"],
+        ["{" + ",".join(f'"{a}{b}{c}":0' for a in "abcd" for b in "abcd" for c in "abc") + "}"],
+    ),
     "oneOf with a base in common": (
         {
             "$defs": {"base": {"properties": {"id": I}, "required": ["id"]}},

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from structgen.errors import CompileLimitError, InvalidSchemaError
 from structgen.sources.json_schema.assertions import OWN, Assertions, false_at, known
 from structgen.sources.json_schema.deadline import Deadline
-from structgen.sources.json_schema.document import Document, Node, is_true
+from structgen.sources.json_schema.document import APPLIES_ITSELF, Document, Node, is_true
 from structgen.sources.json_schema.evaluated import Evaluated, Evaluation
 from structgen.sources.json_schema.facts import (
     ANYTHING,
@@ -116,7 +116,7 @@ class NormalForms:
         if node in self._open:
             if list(self._open).index(node) < self._floor:
                 raise _EntangledError
-            raise InvalidSchemaError(node.pointer, "the schema applies itself to the same value, without end")
+            raise InvalidSchemaError(node.pointer, APPLIES_ITSELF)
         if len(self._open) >= self._options.max_depth:
             raise CompileLimitError(
                 "max_depth", self._options.max_depth, len(self._open) + 1, node.pointer[:200]

@@ -37,6 +37,7 @@ from structgen.sources.json_schema.values import STRING, is_spellable
 # So many other names are told apart one by one when there are no more; of larger sets it is remembered which
 # were seen.
 _MOST_LISTED = 64
+_MOST_NEEDED = 1_000  # names of a finite class that are listed because so many members must be there
 _ENOUGH = 17  # names of a class that make it one without end, if no more members must be there
 _MOST_CLAIMS = 12  # clauses that one member may bear witness for, or not: two to the power of this
 _MOST_SEARCHED = 20_000
@@ -237,6 +238,7 @@ class ObjectLanguage:
         classes: list[KeyClass] = []
         listed: dict[str, None] = {}
         enough = max(_ENOUGH, facts.min_members)
+        limit = max(_MOST_LISTED, min(facts.min_members, _MOST_NEEDED))
         for names, texts, held in found:
             inner: Conjunction = ()
             for table in facts.tables:
@@ -246,7 +248,7 @@ class ObjectLanguage:
             if self._spelled is None and surely_has_strings(names, enough):
                 classes.append(KeyClass(names, texts, inner, held))
                 continue
-            values = string_values(names, _MOST_LISTED, self._options.max_states)
+            values = string_values(names, limit, self._options.max_states)
             if values is None:
                 if is_written(string_automata(names, self._options, whole=True), self._spelled):
                     classes.append(KeyClass(names, texts, inner, held))

@@ -21,6 +21,7 @@ from structgen.sources.json_schema.strings import (
 
 _TRIES_FOR_ONE = 12
 _TRIES_FOR_EACH = 2  # of many
+_MOST_SAMPLED = 128
 
 
 def surely_has_string(facts: StringFacts) -> bool:
@@ -34,7 +35,9 @@ def surely_has_string(facts: StringFacts) -> bool:
 
 def surely_has_strings(facts: StringFacts, count: int) -> bool:
     """True when ``count`` different strings that can be generated are easily found; False says nothing."""
-    if facts.values is not None:
+    if replace(facts, excluded=frozenset(), min_length=0).is_plain and facts.max_length is None:
+        return True
+    if facts.values is not None or count > _MOST_SAMPLED:
         return False
     if facts.excluded:
         # the names of an object differ from schema to schema, the patterns beside them much less
