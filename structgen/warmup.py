@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import threading
+from pathlib import Path
 
 from structgen import cache
 
@@ -41,9 +42,13 @@ def ensure_kernels() -> None:
 def _key() -> str:
     import numba
     from llvmlite import binding
-    from structgen_kernels.jit import sources_digest
+    from structgen_kernels import jit
 
-    versions = f"{sys.version} {numba.__version__} {binding.get_host_cpu_name()} {sources_digest()}"
+    # numba keeps the code of each place a source lies in apart: two environments compile the same sources twice
+    place = Path(jit.__file__).resolve().parent
+    versions = (
+        f"{sys.version} {numba.__version__} {binding.get_host_cpu_name()} {jit.sources_digest()} {place}"
+    )
     return hashlib.blake2b(versions.encode(), digest_size=16).hexdigest()
 
 
@@ -98,7 +103,11 @@ def _exercise() -> None:
     matcher.accept_bytes(np.zeros(0, np.uint8).tobytes())
     # a grammar that grows, and texts that are remembered
     grown = schema_tables(
-        {"additionalProperties": {"uniqueItems": True, "items": {"maxLength": 300}}}, {}, vocabulary, AT_ONCE
+        {"additionalProperties": {"uniqueItems": True, "items": {"maxLength": 300}}},
+        {},
+        vocabulary,
+        AT_ONCE,
+        timed=False,
     )
     compiled = CompiledGrammar(grown, MaskStore(vocabulary), GrammarSource("json_schema", ""))
     compiled.precompute()

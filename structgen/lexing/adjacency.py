@@ -43,7 +43,12 @@ class Following:
         key = self._states.met[state], terminal
         if key not in self._modes:
             self._modes[key] = sorted(
-                {m for mode in range(self._n_modes) if key[0] >> mode & 1 for m in self._next_mode[mode][terminal]}
+                {
+                    m
+                    for mode in range(self._n_modes)
+                    if key[0] >> mode & 1
+                    for m in self._next_mode[mode][terminal]
+                }
             )
         return self._modes[key]
 

@@ -194,9 +194,7 @@ def without_useless(cfg: Cfg, impossible: Collection[int]) -> Cfg:
                     reached.append(~symbol)
     return Cfg(
         [cfg.names[head] for head in reached],
-        [
-            [tuple(s if s >= 0 else ~number[~s] for s in body) for body in kept[head]] for head in reached
-        ],
+        [[tuple(s if s >= 0 else ~number[~s] for s in body) for body in kept[head]] for head in reached],
         0,
     )
 

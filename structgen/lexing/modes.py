@@ -96,7 +96,9 @@ class Lexicon:
 class LexiconBuilder:
     """Numbers terminals and compiles their patterns, each once."""
 
-    def __init__(self, terminals: Mapping[str, LexTerminal], ignored: Sequence[str], alphabet: object) -> None:
+    def __init__(
+        self, terminals: Mapping[str, LexTerminal], ignored: Sequence[str], alphabet: object
+    ) -> None:
         self.terminals = dict(terminals)
         self.names = list(terminals)
         self.numbers = {name: number for number, name in enumerate(self.names)}

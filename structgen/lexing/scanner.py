@@ -87,11 +87,7 @@ def build_scanner(
         matched.sort(key=lambda i: (-components[i].priority, components[i].order))
         certain = [i for i in matched if i not in conditions]
         best = max((components[i].priority for i in certain), default=None)
-        alive = [
-            (i, state)
-            for i, state in content
-            if best is None or components[i].priority >= best
-        ]
+        alive = [(i, state) for i, state in content if best is None or components[i].priority >= best]
         found: list[Label] = []
         held: list[Condition] = []
         for i in matched:
@@ -165,10 +161,7 @@ def build_scanner(
         byte_class,
         labels,
         start_of,
-        [
-            (a.transitions[:, a.byte_class[samples]][:, columns].astype(np.int32), a.accepting)
-            for a in aheads
-        ],
+        [(a.transitions[:, a.byte_class[samples]][:, columns].astype(np.int32), a.accepting) for a in aheads],
     )
 
 

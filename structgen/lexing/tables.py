@@ -243,4 +243,3 @@ def adjacent_terminals(
     if numbers.newline >= 0:
         found[numbers.newline] = everything
     return found
-
