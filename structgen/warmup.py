@@ -44,7 +44,7 @@ def _key() -> str:
     from llvmlite import binding
     from structgen_kernels import jit
 
-    # numba keeps the code of each place a source lies in apart: two environments compile the same sources twice
+    # numba keeps the code of each place of a source apart: two environments compile the same sources twice
     place = Path(jit.__file__).resolve().parent
     versions = (
         f"{sys.version} {numba.__version__} {binding.get_host_cpu_name()} {jit.sources_digest()} {place}"
