@@ -1,6 +1,7 @@
 """What a grammar with a lexer accepts, the obvious way: Python's `re` at every place, then every derivation.
 
-A grammar here is data of its own, written out as Lark text for the engine, so that the twin shares no reader with it.
+A grammar here is data of its own, written out as Lark text for the engine, so that the twin shares no
+reader with it.
 """
 
 from __future__ import annotations
@@ -120,9 +121,7 @@ def derives(rules: dict[str, list[tuple[str, ...]]], names: list[str]) -> bool:
                     more |= {(body[dot], other, 0, place) for other in rules[body[dot]]}
             grown = not more <= items
             items |= more
-    return any(
-        head == "start" and dot == len(body) and origin == 0 for head, body, dot, origin in sets[-1]
-    )
+    return any(head == "start" and dot == len(body) and origin == 0 for head, body, dot, origin in sets[-1])
 
 
 class ContextualTwin:
