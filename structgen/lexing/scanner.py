@@ -181,7 +181,7 @@ def refined(delta: npt.NDArray[np.int32], block: npt.NDArray[np.int64]) -> npt.N
     Rows are compared by hashes while it is refined; what comes out is checked.
     """
     random = np.random.default_rng(20_231_117)
-    factors: npt.NDArray[Any] = random.integers(1, 2**63, delta.shape[1], dtype=np.uint64) | np.uint64(1)
+    factors: Any = random.integers(1, 2**63, delta.shape[1], dtype=np.uint64) | np.uint64(1)
     count = int(block.max()) + 1
     while True:
         values = random.integers(1, 2**63, count, dtype=np.uint64)
