@@ -162,7 +162,8 @@ PYTHON = [
     "if x:\n y\n  z\n", "match x:\n case 1: pass\n", "match = 1\n", "def f(a,/,b,*,c): ...\n",
     "lambda x: (yield)\n",
     "x = f'{{}}{x}'\n", "x: int = 3\n", "if 1:\n\\\n  x\n", "print 'a'\n", "a if b else\n", "x ifb else c\n",
-    "async def f():\n  async with a as b: await c\n", "(y := 1)\n", "y := 1\n", "if x:\n\f  y\n", "'''a\n''' '\n",
+    "async def f():\n  async with a as b: await c\n", "(y := 1)\n", "y := 1\n", "if x:\n\f  y\n",
+    "'''a\n''' '\n",
 ]  # fmt: skip
 
 
