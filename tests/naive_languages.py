@@ -29,7 +29,7 @@ class Refused(Exception):
 
 
 class Tables(LALR_Analyzer):
-    """LALR(1) actions with all conflicts kept: state -> terminal -> (shift target or 0, rules to reduce by)."""
+    """LALR(1) actions, all conflicts kept: state -> terminal -> (shift target or 0, rules to reduce by)."""
 
     def __init__(self, rules, starts):
         super().__init__(ParserConf(rules, {}, starts))
@@ -80,7 +80,7 @@ class Language:
         self.profile = profile
         text = profile.path.read_text(encoding="utf-8")
         grammar, _ = load_grammar(text, str(profile.path), [], False)
-        keep = set(t[0] if isinstance(t, tuple) else t.name for t in grammar.term_defs)
+        keep = {t[0] if isinstance(t, tuple) else t.name for t in grammar.term_defs}
         terminals, rules, ignored = grammar.compile(list(profile.starts), keep)
         self.ignored = frozenset(ignored)
         self.terminals = {t.name: t for t in terminals}
@@ -173,9 +173,9 @@ class Language:
         may = None if run is None else run.may()
         for name, _, compiled in cut.regexes:
             match = compiled.match(text, place)
-            if match is not None and match.end() > end:
-                if may is None or name in may or name in self.ignored:
-                    best, end = name, match.end()
+            counts = may is None or name in may or name in self.ignored
+            if match is not None and match.end() > end and counts:
+                best, end = name, match.end()
         for length in range(min(cut.longest_string, len(text) - place), max(end - place, 1) - 1, -1):
             name = cut.strings.get(text[place : place + length])
             if name is not None and (may is None or name in may or name in self.ignored):
@@ -301,7 +301,6 @@ def describe_conflicts(found: Language, limit: int = 20) -> str:
     for state, name, shift, rules in found.tables.conflicts[:limit]:
         lines.append(f"state {state} on {name}: {'shift' if shift else ''} {[str(r) for r in rules]}")
     return "\n".join(lines)
-
 
 
 __all__ = ["END", "Language", "Refused", "describe_conflicts", "language"]

@@ -327,7 +327,21 @@ def test_info_of_a_tokenizer_file(run: Run) -> None:
 def test_grammars(run: Run) -> None:
     ran = run("grammars")
     assert ran.code == 0
-    assert any(line.split()[0] == "json" for line in ran.out.splitlines())
+    rows = {line.split()[0]: line for line in ran.out.splitlines()}
+    assert {"json", "python", "go", "sql", "c", "java", "math", "fol", "csv", "smiles"} <= set(rows)
+    for word in ("file_input, statement, expression", "basic", "indentation", "Python 3.11"):
+        assert word in rows["python"]
+
+
+def test_start_rule_of_a_builtin_grammar(folder: Path, run: Run) -> None:
+    (folder / "sum.txt").write_text("1 + 2", encoding="utf-8")
+    assert run("check", "--builtin", "math", "--start", "expression", "sum.txt").code == 0
+    (folder / "relation.txt").write_text("1 = 2", encoding="utf-8")
+    assert run("check", "--builtin", "math", "--start", "expression", "relation.txt").code == 1
+    assert run("check", "--builtin", "math", "relation.txt").code == 0
+    unknown = run("check", "--builtin", "math", "--start", "sum", "sum.txt")
+    assert unknown.code == 2
+    assert "relation, expression" in unknown.err
 
 
 # generate ---------------------------------------------------------------------------------------

@@ -8,9 +8,9 @@ import pytest
 from corpora_files import Case, cases
 from json_texts import BYTES
 from naive_languages import language
+from structgen_grammars import builtin_grammars, profiles
 
 from structgen import Compiler
-from structgen_grammars import builtin_grammars, profiles
 
 NAMES = sorted(profiles())
 VERDICTS = {"accept": True, "reject": False}
@@ -83,9 +83,7 @@ def test_corpus_by_the_twin(name, kind):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("kind", VERDICTS)
 def test_corpus_by_the_engine(name, kind):
-    wrong = [
-        case.id for case in cases(name, kind) if taken_by_engine(case, case.text) is not VERDICTS[kind]
-    ]
+    wrong = [case.id for case in cases(name, kind) if taken_by_engine(case, case.text) is not VERDICTS[kind]]
     assert not wrong
 
 

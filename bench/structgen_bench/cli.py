@@ -9,6 +9,7 @@ import typer
 
 from structgen_bench.cold import cold
 from structgen_bench.fuzz import fuzz
+from structgen_bench.languages import languages
 from structgen_bench.maskbench import maskbench
 from structgen_bench.plot import plot
 from structgen_bench.sampling import sampling
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 app.command()(maskbench)
 app.command()(cold)
+app.command()(languages)
 app.command()(sampling)
 app.command()(plot)
 app.command()(suite)

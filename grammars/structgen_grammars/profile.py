@@ -10,6 +10,7 @@ from typing import Literal
 Lexer = Literal["contextual", "basic", "dynamic_complete"]
 LayoutKind = Literal["none", "indentation", "semicolons"]
 
+
 @dataclass(frozen=True, slots=True)
 class Mode:
     """A way to cut text: the terminals among which the longest match is taken, and where each leads.

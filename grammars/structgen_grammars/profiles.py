@@ -38,9 +38,9 @@ def _python() -> Profile:
 
 # After these a line break ends a statement (Go's specification, "Semicolons").
 _GO_ENDS = (
-    ("IDENTIFIER", "BLANK_NAME", "INTEGER", "FLOAT", "IMAGINARY", "CHARACTER", "STRING", "RAW_STRING")
-    + ("BREAK", "CONTINUE", "FALLTHROUGH", "RETURN", "INCREMENT", "DECREMENT", "RPAR", "RSQB", "RBRACE")
-)  # fmt: skip
+    *("IDENTIFIER", "BLANK_NAME", "INTEGER", "FLOAT", "IMAGINARY", "CHARACTER", "STRING", "RAW_STRING"),
+    *("BREAK", "CONTINUE", "FALLTHROUGH", "RETURN", "INCREMENT", "DECREMENT", "RPAR", "RSQB", "RBRACE"),
+)
 _ONE_LINE = r"[^*\n\x00]|\*+[^*/\n\x00]"
 _LINES = r"[^*\x00]|\*+[^*/\x00]"
 

@@ -1,8 +1,8 @@
 """Python's strings and f-strings as modes: patterns by what the f-strings around them forbid.
 
 Within the braces of an f-string that 3.11 reads, its own quotes may not come, nor a backslash, and a line
-break only between triple quotes. Of several open f-strings all rules hold, so it is enough to know for
-each of the two quotes whether it may not come at all, not as three, or is free.
+break only between triple quotes. Of several open f-strings all rules hold, so it is enough to know for each of
+the two quotes whether it may not come at all, not as three, or is free.
 """
 
 from __future__ import annotations
@@ -192,7 +192,8 @@ def _strings_of(around: Surroundings) -> dict[str, str]:
 
 
 def _text_name(kind: Quotes, around: Surroundings) -> str:
-    raw = "rf" if kind.raw else "f"
+    # Within another f-string there are no backslashes, so that raw or not is the same.
+    raw = "rf" if kind.raw and around.is_outside else "f"
     return f"{raw}{kind.quote * kind.count} in {around.name}"
 
 
@@ -274,6 +275,6 @@ def python_modes() -> tuple[Mode, ...]:
     for around in ALL:
         modes.append(_brackets(around))
         for kind in KINDS:
-            if around.allow(kind.quote, kind.count):
+            if around.allow(kind.quote, kind.count) and (around.is_outside or not kind.raw):
                 modes += _f_string_modes(kind, around)
     return tuple(modes)

@@ -46,7 +46,7 @@ def check(
         str | None, typer.Option(help="With --artifact: load it for this tokenizer, not only its source.")
     ] = None,
     dialect: DialectOption = "python",
-    start: StartOption = "start",
+    start: StartOption = None,
     compact: CompactOption = False,
     any_order: AnyOrderOption = False,
     exact: Annotated[

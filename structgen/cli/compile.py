@@ -43,7 +43,7 @@ def compile_grammar(
     choice: ChoiceOption = None,
     builtin: BuiltinOption = None,
     dialect: DialectOption = "python",
-    start: StartOption = "start",
+    start: StartOption = None,
     compact: CompactOption = False,
     any_order: AnyOrderOption = False,
     force: Annotated[bool, typer.Option("--force", "-f", help="Overwrite the output file.")] = False,

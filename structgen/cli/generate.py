@@ -82,7 +82,7 @@ def generate(
     builtin: BuiltinOption = None,
     artifact: ArtifactOption = None,
     dialect: DialectOption = "python",
-    start: StartOption = "start",
+    start: StartOption = None,
     compact: CompactOption = False,
     any_order: AnyOrderOption = False,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Stop after so many tokens.")] = 256,

@@ -68,7 +68,10 @@ ArtifactOption = Annotated[
     ),
 ]
 DialectOption = Annotated[str, typer.Option(help="Dialect of --regex: 'python' or 'ecma'.")]
-StartOption = Annotated[str, typer.Option(help="Start rule of --lark.")]
+StartOption = Annotated[
+    str | None,
+    typer.Option(help="Start rule of --lark (default: start) or --builtin (`structgen grammars`)."),
+]
 CompactOption = Annotated[
     bool, typer.Option("--compact", help="--schema, --type: no white space between JSON tokens.")
 ]
@@ -112,7 +115,7 @@ def choose_grammar(
     builtin: str | None = None,
     artifact: Path | None = None,
     dialect: str = "python",
-    start: str = "start",
+    start: str | None = None,
     compact: bool = False,
     any_order: bool = False,
 ) -> GrammarSource:
@@ -146,13 +149,13 @@ def choose_grammar(
         return GrammarSource("regex", regex, f"regex {regex}", {"dialect": dialect})
     if lark is not None:
         _must_be_file(lark)
-        return GrammarSource("lark", lark, lark.name, {"start": start})
+        return GrammarSource("lark", lark, lark.name, {"start": start or "start"})
     if gbnf is not None:
         return GrammarSource("gbnf", read_text(gbnf), gbnf.name)
     if choice:
         return GrammarSource("choice", list(choice), f"one of {len(choice)} texts")
     if builtin is not None:
-        return GrammarSource("grammar", builtin, f"builtin {builtin}")
+        return GrammarSource("grammar", builtin, f"builtin {builtin}", {"start": start})
     return GrammarSource("artifact", artifact, artifact.name if artifact is not None else "")
 
 

@@ -37,15 +37,18 @@ def info(
 
 
 def grammars() -> None:
-    """The grammars that come with structgen (for --builtin)."""
-    from structgen_grammars import builtin_grammars
+    """The grammars that come with structgen (for --builtin): start rules (the first counts), lexer, layout."""
+    from structgen_grammars import profiles
 
-    known = builtin_grammars()
-    width = max((len(name) for name in known), default=0)
-    for name in sorted(known):
-        text = known[name].read_text(encoding="utf-8")
-        first = next((line for line in text.splitlines() if line.startswith(("//", "#"))), "")
-        typer.echo(f"{name:<{width}}  {first.lstrip('/# ')}".rstrip())
+    rows = [("name", "start rules", "lexer", "layout", "what")]
+    for profile in profiles().values():
+        starts = ", ".join(profile.starts)
+        what = f"{profile.summary} ({profile.reference})"
+        rows.append((profile.name, starts, profile.lexer, profile.layout, what))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        typer.echo("  ".join(cells).rstrip())
 
 
 def _artifact_lines(path: Path) -> list[tuple[str, str]]:

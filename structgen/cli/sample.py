@@ -45,7 +45,7 @@ def sample(
     builtin: BuiltinOption = None,
     artifact: ArtifactOption = None,
     dialect: DialectOption = "python",
-    start: StartOption = "start",
+    start: StartOption = None,
     compact: CompactOption = False,
     method: Annotated[
         str, typer.Option(help="auto, local, rejection, cars, asap, awrs, smc or mcmc.")
