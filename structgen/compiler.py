@@ -119,10 +119,10 @@ class Compiler:
     ) -> CompiledGrammar:
         """Texts of a Lark grammar, given as text or as a Path. ``import_paths``: folders for its ``%import``.
 
-        ``lexer``: how text is cut into terminals. 'contextual': the longest match among the terminals that the
-        parser takes at the place; 'basic': among all terminals; of matches of one length the terminal of higher
-        priority, then strings before regexes. 'dynamic_complete': every way to cut it counts. Any grammar may
-        be given; those that are LALR(1) are faster.
+        ``lexer``: how text is cut into terminals. 'contextual': the longest match among the terminals that
+        the parser takes at the place; 'basic': among all terminals; of matches of one length the terminal
+        of higher priority, then strings before regexes. 'dynamic_complete': every way to cut it counts.
+        Any grammar may be given; those that are LALR(1) are faster.
 
         Raises `InvalidGrammarError`, `UnsupportedGrammarError`, `UnsatisfiableGrammarError`,
         `CompileLimitError`, `OptionError`.
@@ -160,7 +160,7 @@ class Compiler:
 
         if not self.store.is_byte_complete:
             raise VocabularyError(
-                "a grammar with a lexer needs a vocabulary in which each byte that occurs is a token of its own"
+                "a grammar with a lexer needs a vocabulary in which each byte that occurs is a token"
             )
         also = [name for mode in modes for name in (*(mode.only or ()), *mode.patterns)]
         read = lexed_source(grammar, start, import_paths=import_paths, terminals=also)

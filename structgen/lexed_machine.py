@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-from structgen_kernels import layout, lexed, lexed_layout, lexed_masks, lexed_parser, lexed_records
+from structgen_kernels import layout, lexed, lexed_layout, lexed_masks, lexed_records, lexed_transfer
 
 from structgen.errors import CompileLimitError
 from structgen.lexed_store import LexedStore
@@ -19,13 +19,61 @@ _FIRST_POOL = 1 << 14
 _FIRST_TABLE = 1 << 11
 _FIRST_SCRATCH = 1 << 12
 _MAX_POOL = 1 << 29  # words; a record's number must fit in 31 bits
+_MOST_TRIED = 1 << 22  # words of records that masks are worked out with, before they are thrown away
 _MASK_BYTES = 64 << 20  # of masks kept; older ones make room
+
+
+class _Records:
+    """Room for records: a pool, the table that interns them, the memo of steps, and working room."""
+
+    __slots__ = ("interned", "pool", "scratch", "steps")
+
+    def __init__(self) -> None:
+        self.pool: Int32Array = np.zeros(_FIRST_POOL, np.int32)
+        self.interned: Int32Array = np.zeros(_FIRST_TABLE, np.int32)
+        self.steps: npt.NDArray[np.int64] = np.zeros(2 * _FIRST_TABLE, np.int64)
+        self.scratch: npt.NDArray[np.int64] = np.zeros(_FIRST_SCRATCH, np.int64)
+        self.pool[layout.POOL_USED] = layout.POOL_HEADER
+
+    @property
+    def nbytes(self) -> int:
+        return int(self.pool.nbytes + self.interned.nbytes + self.steps.nbytes + self.scratch.nbytes)
+
+    def clear(self) -> None:
+        """Drop all records; counters of work stay."""
+        self.pool[layout.POOL_USED] = layout.POOL_HEADER
+        self.pool[layout.POOL_INTERNED] = self.pool[layout.POOL_STEPS] = 0
+        self.interned[:] = 0
+        self.steps[:] = 0
+
+    def grow(self, status: int) -> None:
+        """Make more of what a kernel found too small."""
+        if status == layout.NEED_POOL:
+            size = 2 * self.pool.shape[0]
+            if size > _MAX_POOL:
+                raise CompileLimitError("max_pool_words", _MAX_POOL, size, fixed=True)
+            pool = np.zeros(size, np.int32)
+            pool[: self.pool.shape[0]] = self.pool
+            self.pool = pool
+        elif status == layout.NEED_INTERNED:
+            interned = np.zeros(2 * self.interned.shape[0], np.int32)
+            lexed_records.rehash(self.pool, self.interned, interned)
+            self.interned = interned
+        elif status == layout.NEED_STEPS:
+            steps = np.zeros(2 * self.steps.shape[0], np.int64)
+            lexed_records.rehash_steps(self.steps, steps)
+            self.steps = steps
+        elif status == layout.NEED_SCRATCH:
+            self.scratch = np.zeros(4 * self.scratch.shape[0], np.int64)
+        else:
+            raise ValueError(f"a kernel returned the status {status}")
 
 
 class LexedMachine:
     """Configurations of one grammar over one vocabulary. All methods are thread-safe.
 
-    A configuration is a positive int; 0 means refused.
+    A configuration is a positive int; 0 means refused. Records of texts stay; those of terminals that
+    masks try are kept apart and thrown away when they are many.
     """
 
     def __init__(self, tables: LexedTables, store: MaskStore, lexed_store: LexedStore | None = None) -> None:
@@ -35,15 +83,12 @@ class LexedMachine:
         self._blob = store.vocabulary.blob
         self._offsets = store.vocabulary.offsets
         self._lock = threading.Lock()
-        self._pool: Int32Array = np.zeros(_FIRST_POOL, np.int32)
-        self._pool[layout.POOL_USED] = layout.POOL_HEADER
-        self._interned: Int32Array = np.zeros(_FIRST_TABLE, np.int32)
-        self._steps: npt.NDArray[np.int64] = np.zeros(2 * _FIRST_TABLE, np.int64)
-        self._scratch: npt.NDArray[np.int64] = np.zeros(_FIRST_SCRATCH, np.int64)
-        slots = max(16, _MASK_BYTES // max(4 * store.n_words, 1))
-        self._most_masks = slots
+        self._texts = _Records()
+        self._tried = _Records()
+        self._moved: Int32Array = np.zeros(_FIRST_POOL, np.int32)
+        self._most_masks = max(16, _MASK_BYTES // max(4 * store.n_words, 1))
         self._masks: Int32Array = np.zeros((16, store.n_words), np.int32)
-        self._mask_of: Int32Array = np.zeros(slots, np.int32)  # the configuration that each slot is for
+        self._mask_of: Int32Array = np.zeros(self._most_masks, np.int32)  # the configuration of each slot
         self._n_masks = 0
         self.start = self._run(lexed.start_configuration)
 
@@ -60,20 +105,20 @@ class LexedMachine:
     def accept(self, config: int, token: int) -> int:
         """The configuration after the bytes of one token id, which must have some; 0 when refused."""
         with self._lock:
-            return self._run(
-                lexed.advance, config, self._blob[self._offsets[token] : self._offsets[token + 1]]
-            )
+            data = self._blob[self._offsets[token] : self._offsets[token + 1]]
+            return self._run(lexed.advance, config, data)
 
     def fill(self, config: int, bitmask: Int32Array, row: int) -> None:
         """Write the mask of ``config`` into ``bitmask[row]``, int32 (rows, words) and C-contiguous."""
         with self._lock:
-            place = config + 2 + int(self._pool[config + 1])
-            slot = int(self._pool[place]) - 1
+            pool = self._texts.pool
+            place = config + 2 + int(pool[config + 1])
+            slot = int(pool[place]) - 1
             if slot < 0:
                 slot = self._free_slot()
                 self._compute(config, self._masks[slot])
                 self._mask_of[slot] = config
-                self._pool[place] = slot + 1
+                pool[place] = slot + 1
             n_words = self.store.n_words
             bitmask[row, :n_words] = self._masks[slot]
             bitmask[row, n_words:] = 0
@@ -102,24 +147,42 @@ class LexedMachine:
             if following.shape[0] != 1:
                 break
             found.append(int(following[0]))
-            config = self.advance(config, np.array(following, np.uint8))
+            data = following.astype(np.uint8)
+            data.flags.writeable = False  # as kernels are compiled for
+            config = self.advance(config, data)
         return bytes(found)
 
     @property
     def nbytes(self) -> int:
         """Bytes of memory held by the records and masks (the store not counted)."""
-        arrays = (self._pool, self._interned, self._steps, self._scratch, self._masks, self._mask_of)
-        return int(sum(array.nbytes for array in arrays))
+        arrays = (self._moved, self._masks, self._mask_of)
+        return self._texts.nbytes + self._tried.nbytes + int(sum(array.nbytes for array in arrays))
 
     def work(self) -> dict[str, int]:
         """Counters of the work done so far: entries walked, masks computed, records and steps kept."""
-        pool = self._pool
         return {
-            "nodes_walked": int(pool[layout.POOL_WALKED]),
-            "masks_computed": int(pool[layout.POOL_COMPUTED]),
-            "records": int(pool[layout.POOL_INTERNED]),
-            "steps": int(pool[layout.POOL_STEPS]),
+            "nodes_walked": int(self._tried.pool[layout.POOL_WALKED]),
+            "masks_computed": int(self._tried.pool[layout.POOL_COMPUTED]),
+            "records": int(self._texts.pool[layout.POOL_INTERNED]),
+            "steps": int(self._texts.pool[layout.POOL_STEPS]),
         }
+
+    def _run(self, kernel: Callable[..., int], *arguments: object) -> int:
+        records = self._texts
+        while True:
+            result = int(
+                kernel(
+                    self.tables.static,
+                    records.pool,
+                    records.interned,
+                    records.steps,
+                    records.scratch,
+                    *arguments,
+                )
+            )
+            if result >= 0:
+                return result
+            records.grow(result)
 
     def _free_slot(self) -> int:
         """A row for a mask, at last that of the configuration whose mask was made first."""
@@ -131,68 +194,61 @@ class LexedMachine:
             self._masks = grown
         owner = int(self._mask_of[slot])
         if owner:
-            self._pool[owner + 2 + int(self._pool[owner + 1])] = 0
+            self._texts.pool[owner + 2 + int(self._texts.pool[owner + 1])] = 0
             self._mask_of[slot] = 0
         return slot
 
     def _compute(self, config: int, out: Int32Array) -> None:
+        tried, store = self._tried, self.lexed_store
+        if tried.pool[layout.POOL_USED] > _MOST_TRIED:
+            tried.clear()
+            self._moved[:] = 0
+        if self._moved.shape[0] < self._texts.pool.shape[0]:
+            moved = np.zeros(self._texts.pool.shape[0], np.int32)
+            moved[: self._moved.shape[0]] = self._moved
+            self._moved = moved
         while True:
-            store = self.lexed_store
+            copy = int(
+                lexed_transfer.transfer(
+                    self.tables.static,
+                    self._texts.pool,
+                    config,
+                    tried.pool,
+                    tried.interned,
+                    self._moved,
+                    tried.scratch,
+                )
+            )
+            if copy > 0:
+                break
+            tried.grow(copy)
+        while True:
             status = int(
                 lexed_masks.compute_mask(
                     self.tables.static,
-                    self._pool,
-                    self._interned,
-                    self._steps,
-                    self._scratch,
+                    tried.pool,
+                    tried.interned,
+                    tried.steps,
+                    tried.scratch,
                     store.entries,
                     store.lists,
                     store.rows,
-                    config,
+                    copy,
                     out,
                 )
             )
             if status > 0:
                 return
-            self._make_room(status)
+            if status == layout.NEED_ENTRY:
+                self._fetch_entry()
+            else:
+                tried.grow(status)
 
-    def _run(self, kernel: Callable[..., int], *arguments: object) -> int:
-        while True:
-            result = int(
-                kernel(
-                    self.tables.static, self._pool, self._interned, self._steps, self._scratch, *arguments
-                )
-            )
-            if result >= 0:
-                return result
-            self._make_room(result)
-
-    def _make_room(self, status: int) -> None:
-        """Grow what the kernel found too small, or fetch the store entry that it wants."""
-        if status == layout.NEED_POOL:
-            size = 2 * self._pool.shape[0]
-            if size > _MAX_POOL:
-                raise CompileLimitError("max_pool_words", _MAX_POOL, size, fixed=True)
-            pool = np.zeros(size, np.int32)
-            pool[: self._pool.shape[0]] = self._pool
-            self._pool = pool
-        elif status == layout.NEED_INTERNED:
-            interned = np.zeros(2 * self._interned.shape[0], np.int32)
-            lexed_records.rehash(self._pool, self._interned, interned)
-            self._interned = interned
-        elif status == layout.NEED_STEPS:
-            steps = np.zeros(2 * self._steps.shape[0], np.int64)
-            lexed_records.rehash_steps(self._steps, steps)
-            self._steps = steps
-        elif status == layout.NEED_SCRATCH:
-            self._scratch = np.zeros(4 * self._scratch.shape[0], np.int64)
-        else:
-            lexical = int(self._pool[layout.POOL_WANTED])
-            mode = int(self._pool[lexed_layout.POOL_MODE])
-            offset = self.lexed_store.entry(lexical, mode)
-            key = int(lexed_masks.entry_key(self.tables.static, lexical, mode))
-            while lexed_records.keep_step(self._pool, self._steps, key, offset) < 0:
-                self._make_room(layout.NEED_STEPS)
-
-
-__all__ = ["LexedMachine", "lexed_parser"]
+    def _fetch_entry(self) -> None:
+        tried = self._tried
+        lexical = int(tried.pool[layout.POOL_WANTED])
+        mode = int(tried.pool[lexed_layout.POOL_MODE])
+        offset = self.lexed_store.entry(lexical, mode)
+        key = int(lexed_masks.entry_key(self.tables.static, lexical, mode))
+        while lexed_records.keep_step(tried.pool, tried.steps, key, offset) < 0:
+            tried.grow(layout.NEED_STEPS)

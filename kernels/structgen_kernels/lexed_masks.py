@@ -1,8 +1,8 @@
 """Masks of grammars with a lexer: the store's trie of emitted terminals, walked with the parser's stack.
 
-For each thread of a configuration the entry of its lexical state is gone through from its root: a group of tokens
-is allowed where one of the terminals that may come next is one that the place takes; an edge is followed where the
-place takes its terminal.
+For each thread of a configuration the entry of its lexical state is gone through from its root: a group of
+tokens is allowed where one of the terminals that may come next is one that the place takes; an edge is
+followed where the place takes its terminal.
 """
 
 from __future__ import annotations
@@ -18,18 +18,17 @@ from structgen_kernels.layout import (
     POOL_WALKED,
     POOL_WANTED,
 )
-from structgen_kernels.lexed import accepts
+from structgen_kernels.lexed import accepts, leads_to_end
 from structgen_kernels.lexed_layout import (
     EOS,
     N_EOS,
     N_MODES,
-    N_TERMINALS,
     N_WORDS,
     PLACE_VIABLE,
     POOL_MODE,
     SETS,
 )
-from structgen_kernels.lexed_parser import may_end, mode_of, n_parts, part, step_place
+from structgen_kernels.lexed_places import may_end, mode_of, n_parts, part, step_place
 from structgen_kernels.lexed_records import known_step
 
 
@@ -54,16 +53,15 @@ def compute_mask(
 ) -> Int:
     """Write the mask of a configuration into ``out`` int32 (words,). Returns 1, or a status.
 
-    NEED_ENTRY: the store has to give the entry of lexical state ``pool[POOL_WANTED]`` in mode ``pool[POOL_MODE]``
-    first. Cost: the groups and edges visited, counted in ``pool[POOL_WALKED]``.
+    NEED_ENTRY: the store has to give the entry of lexical state ``pool[POOL_WANTED]`` in mode
+    ``pool[POOL_MODE]`` first. Cost: the groups and edges visited, counted in ``pool[POOL_WALKED]``.
     """
     n_words = np.int64(static[N_WORDS])
-    end = np.int64(static[N_TERMINALS]) - 1
     out[:] = 0
     quarter = scratch.shape[0] // 4
     rest = scratch[: scratch.shape[0] - quarter]
     bottom = scratch.shape[0] - quarter
-    walked = 0
+    walked = np.int64(0)
     for i in range(config + 2, config + 2 + pool[config + 1], 2):
         place = np.int64(pool[i + 1])
         mode = mode_of(pool, place)
@@ -88,7 +86,7 @@ def compute_mask(
                     if static[words + w] & pool[place + PLACE_VIABLE + w]:
                         alive = True
                         break
-                if not alive and (static[words + (end >> 5)] >> (end & 31)) & 1:
+                if not alive and leads_to_end(static, words):
                     ends = may_end(static, pool, interned, steps, rest, place)
                     if ends < 0:
                         return ends

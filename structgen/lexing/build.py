@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from structgen.errors import CompileLimitError, UnsatisfiableGrammarError, UnsupportedGrammarError
+from structgen.lexing.adjacency import Following
 from structgen.lexing.cfg import Cfg, plain_productions, safe, without_pairs, without_useless
 from structgen.lexing.lalr import LalrTables, lalr_tables
 from structgen.lexing.modes import (
@@ -22,7 +23,7 @@ from structgen.lexing.modes import (
     explicit_modes,
     modes_below,
 )
-from structgen.lexing.product import LexicalStates, blocked, lexical_states, scanner_emits
+from structgen.lexing.product import LexicalStates, lexical_states, scanner_emits
 from structgen.lexing.scanner import Scanner, build_scanner
 from structgen.lexing.tables import (
     LayoutTerminals,
@@ -72,6 +73,7 @@ class _Builder:
         self._numbers = LayoutTerminals()
         self._specs = modes
         self._indentation = indentation
+        self._shared = True
 
     def build(self) -> LexedTables:
         lexicon = self._lexicon
@@ -97,15 +99,15 @@ class _Builder:
             possible = {*np.flatnonzero(seen).tolist(), self._numbers.indent, self._numbers.dedent}
         cfg = without_useless(cfg, set(range(end)) - possible)
         while True:
-            tables, never = self._attempt(cfg, modes, scanner, names)
+            tables, lost, never = self._attempt(cfg, modes, scanner if self._shared else None, names)
             if tables is not None:
                 return tables
-            cfg = without_pairs(cfg, never)
+            cfg = without_pairs(without_useless(cfg, lost), never, end)
 
     def _attempt(
         self, cfg: Cfg, modes: list[CompiledMode], scanner: Scanner | None, names: Sequence[str]
-    ) -> tuple[LexedTables | None, dict[int, frozenset[int]]]:
-        """The tables; or None, and which terminals can never follow which, though the rules let them."""
+    ) -> tuple[LexedTables | None, set[int], dict[int, frozenset[int]]]:
+        """The tables; or None, and which terminals can never be, and which can never follow which."""
         cfg = safe(cfg)
         if not cfg.productions[cfg.start]:
             raise UnsatisfiableGrammarError(
@@ -125,31 +127,62 @@ class _Builder:
             next_mode = next_modes(modes, modes_below(modes), self._numbers, len(names))
         if scanner is None:
             scanner = self._scanner(modes, names)
+        for mode in modes:
+            mode.terminals = {self._lexicon.components[number].terminal for number in mode.components}
         unseen = 0  # what the parser does not see may stand anywhere
         for mode in modes:
             unseen |= sum(1 << t for t, op in mode.op.items() if op != PARSE)
-        adjacent = [
-            bits | unseen for bits in adjacent_terminals(lalr, modes, self._numbers, len(names))
-        ]
+        adjacent = [bits | unseen for bits in adjacent_terminals(lalr, modes, self._numbers, len(names))]
         emitted = unseen
         for state in range(lalr.n_states):
             emitted |= lalr.lookaheads(state)
         states = lexical_states(scanner, len(names) - 1, len(modes), next_mode, adjacent, emitted)
-        never = self._kept_apart(states, lalr, lr_modes, next_mode, names)
+        following = Following(states, {t for t in range(len(names)) if unseen >> t & 1}, next_mode)
+        if following.undecided is not None and self._shared and len(modes) > 1:
+            self._shared = False  # states that modes share were taken to go on alike
+            return None, set(), {}
+        can_be = following.emits[states.start[0]].any(axis=0)
+        taken = {t for _, body in cfg.flat() for t in body if t >= 0}
+        lost = {t for t in taken if not can_be[t] and t not in (self._numbers.indent, self._numbers.dedent)}
+        if lost:
+            return None, lost, {}
+        if lr_modes is not None:
+            self._check_start(states, lalr, lr_modes[0], names)
+        never = self._kept_apart(following, lalr, lr_modes, next_mode, names)
         if never:
-            return None, never
+            return None, set(), never
         eos = self._vocabulary.eos_token_ids
         tables = lexed_tables(
-            cfg, lalr, states, modes, next_mode, lr_modes, adjacent, self._numbers, names, eos
+            cfg,
+            lalr,
+            states,
+            following.emits,
+            modes,
+            next_mode,
+            lr_modes,
+            adjacent,
+            self._numbers,
+            names,
+            eos,
         )
-        return tables, {}
+        return tables, set(), {}
 
     def _scanner(self, modes: Sequence[CompiledMode], names: Sequence[str]) -> Scanner:
-        return build_scanner(self._lexicon.components, [mode.components for mode in modes], names)
+        components = [mode.components for mode in modes]
+        return build_scanner(self._lexicon.components, components, names, shared=self._shared)
+
+    def _check_start(self, states: LexicalStates, lalr: LalrTables, mode: int, names: Sequence[str]) -> None:
+        emits = states.emits[states.start[0, mode]]
+        for terminal, name in enumerate(names):
+            if lalr.lookaheads(0) >> terminal & 1 and not emits[terminal]:
+                raise UnsupportedGrammarError(
+                    f"{name} may begin a text, but other terminals always match what it matches",
+                    remedy="give it priority, or take it out",
+                )
 
     def _kept_apart(
         self,
-        states: LexicalStates,
+        following: Following,
         lalr: LalrTables,
         lr_modes: Sequence[int] | None,
         next_mode: Sequence[Sequence[Sequence[int]]],
@@ -172,11 +205,8 @@ class _Builder:
             for mode in targets:
                 known = needed.get((terminal, mode))
                 needed[terminal, mode] = wanted if known is None else known | wanted
-        ignored = [
-            *self._lexicon.ignored,
-            *(n for name, n in self._lexicon.numbers.items() if name.startswith("(blank")),
-        ]
-        never, pair = blocked(states, ignored, needed, next_mode)
+        never, pair = following.kept_apart(needed, not self._specs)
+        pair = following.undecided or pair
         if pair is not None:
             first, second = names[pair[0]], names[pair[1]]
             raise UnsupportedGrammarError(

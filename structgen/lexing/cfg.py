@@ -194,9 +194,7 @@ def without_useless(cfg: Cfg, impossible: Collection[int]) -> Cfg:
                     reached.append(~symbol)
     return Cfg(
         [cfg.names[head] for head in reached],
-        [
-            [tuple(s if s >= 0 else ~number[~s] for s in body) for body in kept[head]] for head in reached
-        ],
+        [[tuple(s if s >= 0 else ~number[~s] for s in body) for body in kept[head]] for head in reached],
         0,
     )
 
@@ -320,11 +318,12 @@ def _components(n: int, edges: Mapping[int, set[int]]) -> list[int]:
     return component
 
 
-def without_pairs(cfg: Cfg, never_after: Mapping[int, frozenset[int]]) -> Cfg:
-    """The texts in which no terminal t is followed at once by one of ``never_after[t]``.
+def without_pairs(cfg: Cfg, never_after: Mapping[int, frozenset[int]], end: int) -> Cfg:
+    """The texts in which no terminal t is followed at once by one of ``never_after[t]``; ``end`` is the
+    text's end.
 
-    A product with the automaton of the last terminal (Bar-Hillel, Perles and Shamir 1961): a nonterminal there is
-    (nonterminal, class of the terminal before it, class of its last one).
+    A product with the automaton of the last terminal (Bar-Hillel, Perles and Shamir 1961): a nonterminal
+    there is (nonterminal, class of the terminal before it, class of its last one).
     """
     rows = list(dict.fromkeys([frozenset(), *never_after.values()]))
     class_of = {terminal: rows.index(row) for terminal, row in never_after.items()}
@@ -362,7 +361,9 @@ def without_pairs(cfg: Cfg, never_after: Mapping[int, frozenset[int]]) -> Cfg:
             queue.append(key)
         return numbers[key]
 
-    productions[0] = [(~number_of(cfg.start, 0, last),) for last in sorted(ends[cfg.start][0])]
+    productions[0] = [
+        (~number_of(cfg.start, 0, last),) for last in sorted(ends[cfg.start][0]) if end not in rows[last]
+    ]
     for head, before, last in queue:
         found: dict[tuple[int, ...], None] = {}
         for body in cfg.productions[head]:

@@ -6,14 +6,14 @@ At each place where a lexeme may end, it is guessed that it does. The guess leav
   was wrong.
 - a condition: text that must follow (or must not), of a terminal with a lookahead at its end.
 
-So a text of any length is cut without ever going back, and each cut is the one of maximal munch. While atoms are
-left, it is also known which terminals the parser may take at all after the one that ended: what leads to none
-of them is not followed.
+So a text of any length is cut without ever going back, and each cut is the one of maximal munch. While
+atoms are left, it is also known which terminals the parser may take at all after the one that ended: what
+leads to none of them is not followed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,9 +35,10 @@ _State = tuple[int, Atoms, int]  # scanner state, atoms, what may be emitted nex
 class LexicalStates:
     """``delta`` int32 (states, classes), 0 dead. State p emits ``emitted[p]``: (terminal, pending) pairs.
 
-    ``pending``: numbers of sets of atoms; ``start[pending, mode]`` int32: the state after an emission, where the
-    mode goes on; 0: none, or a dead one. ``emits`` bool (states, terminals + 1): what may be emitted next from
-    a state; the last column: the text may end here.
+    ``pending``: numbers of sets of atoms; ``start[pending, mode]`` int32: the state after an emission,
+    where the mode goes on; 0: none, or a dead one. ``emits`` bool (states, terminals + 1): what may be
+    emitted next from a state; the last column: the text may end here. ``met``: the modes that a state is
+    met in, as bits.
     """
 
     delta: npt.NDArray[np.int32]
@@ -45,6 +46,7 @@ class LexicalStates:
     emitted: list[tuple[tuple[int, int], ...]]
     start: npt.NDArray[np.int32]
     emits: npt.NDArray[np.bool_]
+    met: list[int]
 
 
 def lexical_states(
@@ -56,8 +58,8 @@ def lexical_states(
     emitted: int,
 ) -> LexicalStates:
     """All that can be reached. ``next_mode[mode][terminal]``: the modes in which text may go on;
-    ``allowed_after``: the terminals that may follow each one, at least, as bits; ``emitted``: those that may be
-    emitted at all. Others only keep shorter matches from being taken.
+    ``allowed_after``: the terminals that may follow each one, at least, as bits; ``emitted``: those that
+    may be emitted at all. Others only keep shorter matches from being taken.
 
     Raises `CompileLimitError` (``max_lexical_states``).
     """
@@ -258,9 +260,12 @@ class _Builder:
             if kept == emitted:
                 break
             emitted = kept
-        delta = np.where(emits.any(axis=1)[delta], delta, 0).astype(np.int32)
+        leads_on: npt.NDArray[np.bool_] = emits.max(axis=1)
+        delta = np.where(leads_on[delta], delta, 0).astype(np.int32)
         emits[:, end] = may_end
-        return LexicalStates(delta, self._scanner.byte_class, emitted, start.astype(np.int32), emits)
+        start = start.astype(np.int32)
+        met = modes_met(delta, modes_of_starts(start))
+        return LexicalStates(delta, self._scanner.byte_class, emitted, start, emits, met)
 
 
 def _match_kind(labels: Sequence[Label]) -> object:
@@ -291,6 +296,16 @@ def modes_met(delta: npt.NDArray[np.int32], starts: Iterable[tuple[int, int]]) -
     return met
 
 
+def modes_of_starts(start: npt.NDArray[np.int32]) -> set[tuple[int, int]]:
+    """(state, mode) of all states in which lexemes begin; ``start`` int32 (pendings, modes)."""
+    return {
+        (state, mode)
+        for mode in range(start.shape[1])
+        for state in np.unique(start[:, mode]).tolist()
+        if state
+    }
+
+
 def reachable(delta: npt.NDArray[np.int32], marks: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """``marks`` bool (states, n) of each state and of all that it leads to; the dead state has none."""
     words = np.packbits(marks, axis=1)
@@ -304,72 +319,3 @@ def reachable(delta: npt.NDArray[np.int32], marks: npt.NDArray[np.bool_]) -> npt
         if np.array_equal(words, before):
             break
     return np.unpackbits(words.view(np.uint8), axis=1, count=marks.shape[1]).astype(np.bool_)
-
-
-def blocked(
-    states: LexicalStates,
-    ignored: Sequence[int],
-    needed: Mapping[tuple[int, int], npt.NDArray[np.bool_]],
-    next_mode: Sequence[Sequence[Sequence[int]]],
-) -> tuple[dict[int, set[int]], tuple[int, int] | None]:
-    """Terminals that cannot stand side by side, although the parser would take them so.
-
-    ``needed[terminal, mode]`` bool (terminals + 1,): what may follow a terminal where the mode goes on. Returns for
-    each terminal those that can never come right after it, and a pair for which that hangs on the very
-    text (None: there is no such). Where there are neither, whoever emits a terminal that the parser takes finds a
-    way on.
-    """
-    end = states.emits.shape[1] - 1
-    telling = np.ones(end + 1, np.bool_)
-    telling[list(ignored)] = False
-    n_modes = states.start.shape[1]
-    # an ignored text that frees everything: behind it all can follow that could at a fresh start
-    free = [states.emits[states.start[0, mode]] & telling for mode in range(n_modes)]
-    frees = np.zeros((states.delta.shape[0], n_modes), np.bool_)
-    ignored_set = set(ignored)
-    full: dict[tuple[int, int], bool] = {}
-    for p, found in enumerate(states.emitted):
-        for terminal, pending in found:
-            if terminal in ignored_set:
-                for mode in np.flatnonzero(states.start[pending]).tolist():
-                    if (pending, mode) not in full:
-                        lost = free[mode] & ~states.emits[states.start[pending, mode]]
-                        full[pending, mode] = not lost.any()
-                    frees[p, mode] = full[pending, mode]
-    frees = reachable(states.delta, frees)
-    lost_by: dict[int, npt.NDArray[np.bool_]] = {}
-    kept_by: dict[int, npt.NDArray[np.bool_]] = {}
-    seen: set[tuple[int, int, int]] = set()
-    met = modes_met(
-        states.delta,
-        {
-            (int(state), mode)
-            for mode in range(n_modes)
-            for state in np.unique(states.start[:, mode]).tolist()
-            if state
-        },
-    )
-    for p, found in enumerate(states.emitted):
-        for terminal, pending in found:
-            modes = {
-                after for mode in range(n_modes) if met[p] >> mode & 1 for after in next_mode[mode][terminal]
-            }
-            for mode in sorted(modes):
-                wanted = needed.get((terminal, mode))
-                if wanted is None or (terminal, pending, mode) in seen or not states.start[pending, mode]:
-                    continue
-                seen.add((terminal, pending, mode))
-                after = states.start[pending, mode]
-                wanted = wanted & free[mode]
-                can = wanted if frees[after, mode] else wanted & states.emits[after]
-                nothing = np.zeros(end + 1, np.bool_)
-                kept_by[terminal] = kept_by.get(terminal, nothing) | can
-                lost_by[terminal] = lost_by.get(terminal, nothing) | (wanted & ~can)
-    never: dict[int, set[int]] = {}
-    for terminal, lost in lost_by.items():
-        both = lost & kept_by[terminal]
-        if both.any() or lost[end]:
-            return {}, (terminal, int(np.flatnonzero(both if both.any() else lost)[-1]))
-        if lost.any():
-            never[terminal] = set(np.flatnonzero(lost).tolist())
-    return never, None

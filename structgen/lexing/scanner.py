@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -54,9 +55,14 @@ class Scanner:
 
 
 def build_scanner(
-    components: Sequence[Component], modes: Sequence[Iterable[int]], names: Sequence[str]
+    components: Sequence[Component],
+    modes: Sequence[Iterable[int]],
+    names: Sequence[str],
+    *,
+    shared: bool = True,
 ) -> Scanner:
-    """The scanner of all ``modes`` (sets of component numbers). ``names``: of terminals, for errors.
+    """The scanner of all ``modes`` (sets of component numbers). ``names``: of terminals, for errors;
+    ``shared``: modes share the states that are alike in them.
 
     Raises `UnsupportedGrammarError`, `CompileLimitError` (``max_scanner_states``).
     """
@@ -68,7 +74,8 @@ def build_scanner(
         i: (aheads.index(c.ahead), c.negated) for i, c in enumerate(components) if c.ahead is not None
     }
     n_classes = len(samples)
-    numbers: dict[tuple[tuple[int, int], ...], int] = {}
+    numbers: dict[tuple[int, tuple[tuple[int, int], ...]], int] = {}
+    owners = [-1]  # the mode of each state, where they are not shared
     states: list[tuple[tuple[int, int], ...]] = [()]
     labels: list[tuple[Label, ...]] = [()]
 
@@ -81,11 +88,7 @@ def build_scanner(
         matched.sort(key=lambda i: (-components[i].priority, components[i].order))
         certain = [i for i in matched if i not in conditions]
         best = max((components[i].priority for i in certain), default=None)
-        alive = [
-            (i, state)
-            for i, state in content
-            if best is None or components[i].priority >= best
-        ]
+        alive = [(i, state) for i, state in content if best is None or components[i].priority >= best]
         found: list[Label] = []
         held: list[Condition] = []
         for i in matched:
@@ -108,13 +111,14 @@ def build_scanner(
             held.append(conditions[i])
         return tuple(alive), tuple(found)
 
-    def number_of(content: list[tuple[int, int]]) -> int:
+    def number_of(content: list[tuple[int, int]], owner: int) -> int:
         if not content:
             return 0
         key, found = settled(content)
-        number = numbers.get(key)
+        number = numbers.get((owner, key))
         if number is None:
-            number = numbers[key] = len(states)
+            number = numbers[owner, key] = len(states)
+            owners.append(owner)
             states.append(key)
             labels.append(found)
             if number > MAX_STATES:
@@ -127,26 +131,27 @@ def build_scanner(
         content = tuple(sorted(i for i in mode if not components[i].automaton.is_empty))
         if content not in starts:
             starts[content] = len(states)
+            owners.append(-1 if shared else len(starts))
             states.append(tuple((i, START) for i in content))
             labels.append(())
         start_of.append(starts[content])
     rows: list[list[int]] = [[0] * n_classes]
-    known: dict[tuple[tuple[int, int], ...], int] = {}
+    known: dict[tuple[int, tuple[tuple[int, int], ...]], int] = {}
     done = 1
     while done < len(states):
-        state = states[done]
+        state, owner = states[done], owners[done]
         row = []
         parts = [(i, tables[i][s]) for i, s in state]
         for column in range(n_classes):
-            content = [(i, r[column]) for i, r in parts if r[column]]
-            target = known.get(tuple(content))
+            after = [(i, r[column]) for i, r in parts if r[column]]
+            target = known.get((owner, tuple(after)))
             if target is None:
-                target = known[tuple(content)] = number_of(content)
+                target = known[owner, tuple(after)] = number_of(after, owner)
             row.append(target)
         rows.append(row)
         done += 1
     delta = np.array(rows, np.int32)
-    merged, labels, start_of = _merged(delta, labels, start_of)
+    merged, labels, start_of = _merged(delta, labels, start_of, owners)
     columns, byte_class = _merged_columns(
         merged,
         byte_class,
@@ -157,10 +162,7 @@ def build_scanner(
         byte_class,
         labels,
         start_of,
-        [
-            (a.transitions[:, a.byte_class[samples]][:, columns].astype(np.int32), a.accepting)
-            for a in aheads
-        ],
+        [(a.transitions[:, a.byte_class[samples]][:, columns].astype(np.int32), a.accepting) for a in aheads],
     )
 
 
@@ -183,8 +185,8 @@ def refined(delta: npt.NDArray[np.int32], block: npt.NDArray[np.int64]) -> npt.N
     count = int(block.max()) + 1
     while True:
         values = random.integers(1, 2**63, count, dtype=np.uint64)
-        marks = values[block]
-        signature = marks * np.uint64(0x9E3779B97F4A7C15)
+        marks: npt.NDArray[Any] = values[block]
+        signature: npt.NDArray[Any] = marks * np.uint64(0x9E3779B97F4A7C15)
         for column in range(delta.shape[1]):
             signature += marks[delta[:, column]] * factors[column]
         _, block = np.unique(signature, return_inverse=True)
@@ -198,14 +200,19 @@ def refined(delta: npt.NDArray[np.int32], block: npt.NDArray[np.int64]) -> npt.N
 
 
 def _merged(
-    delta: npt.NDArray[np.int32], labels: list[tuple[Label, ...]], starts: list[int]
+    delta: npt.NDArray[np.int32],
+    labels: list[tuple[Label, ...]],
+    starts: list[int],
+    owners: list[int],
 ) -> tuple[npt.NDArray[np.int32], list[tuple[Label, ...]], list[int]]:
     """States that go on alike made one; starts stay what they are."""
     kinds: dict[object, int] = {}
     special = set(starts)
     block = np.array(
         [
-            kinds.setdefault(("start", i) if i in special else ("dead",) if i == 0 else label, len(kinds))
+            kinds.setdefault(
+                ("start", i) if i in special else ("dead",) if i == 0 else (owners[i], label), len(kinds)
+            )
             for i, label in enumerate(labels)
         ],
         np.int64,

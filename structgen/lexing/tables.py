@@ -17,7 +17,7 @@ from structgen_kernels import lexed_layout as layout
 from structgen.lexing.cfg import Cfg
 from structgen.lexing.lalr import LalrTables
 from structgen.lexing.modes import JOIN, PARSE, CompiledMode
-from structgen.lexing.product import LexicalStates, modes_met
+from structgen.lexing.product import LexicalStates, modes_met, modes_of_starts
 
 Int32Array = npt.NDArray[np.int32]
 
@@ -76,10 +76,7 @@ class LexedTables:
         delta = static[static[layout.DELTA] :][: n * n_classes].reshape(n, n_classes)
         starts = static[static[layout.START] : static[layout.N_STARTS] + static[layout.START]]
         starts = starts.reshape(-1, n_modes)
-        found = {
-            (int(state), mode) for mode in range(n_modes) for state in np.unique(starts[:, mode]) if state
-        }
-        met = modes_met(delta, found)
+        met = modes_met(delta, modes_of_starts(starts))
         return [(p, mode) for p in range(n) for mode in range(n_modes) if met[p] >> mode & 1]
 
 
@@ -136,6 +133,7 @@ def lexed_tables(
     cfg: Cfg,
     lalr: LalrTables,
     states: LexicalStates,
+    may_emit: npt.NDArray[np.bool_],
     modes: Sequence[CompiledMode],
     next_mode: Sequence[Sequence[Sequence[int]]],
     lr_modes: Sequence[int] | None,
@@ -144,20 +142,21 @@ def lexed_tables(
     names: Sequence[str],
     eos_token_ids: Sequence[int],
 ) -> LexedTables:
-    """Write it all down. ``next_mode[mode][terminal]``: modes that may come next; ``lr_modes``: the mode of each
-    LR state where the lexer is contextual.
+    """Write it all down. ``may_emit``: see `structgen.lexing.adjacency.Following.emits`;
+    ``next_mode[mode][terminal]``: modes that may come next; ``lr_modes``: the mode of each LR state where
+    the lexer is contextual.
     """
     writer = _Writer()
     header = writer.header
     n_terminals = len(names)
-    n_words = (n_terminals + 31) // 32
+    n_words = (n_terminals + 32) // 32
     header[layout.N_LEXICAL], header[layout.N_CLASSES] = states.delta.shape
     writer.add(layout.CLASS_OF, states.byte_class)
     writer.add(layout.DELTA, states.delta)
     writer.add(layout.EMIT_BEGIN, np.cumsum([0, *map(len, states.emitted)]))
     writer.add(layout.EMITTED, [pair for found in states.emitted for pair in found])
     header[layout.N_WORDS] = n_words
-    packed = np.packbits(states.emits, axis=1, bitorder="little")
+    packed = np.packbits(may_emit, axis=1, bitorder="little")
     packed = np.pad(packed, ((0, 0), (0, 4 * n_words - packed.shape[1])))
     emits = np.ascontiguousarray(packed).view(np.int32)
     sets, ids = np.unique(emits, axis=0, return_inverse=True)
@@ -177,7 +176,7 @@ def lexed_tables(
             ops[number, terminal] = op
         for terminal, action in mode.action.items():
             actions[number, terminal] = action
-        always.append(sum(1 << terminal for terminal, op in mode.op.items() if op != PARSE))
+        always.append(sum(1 << t for t, op in mode.op.items() if op != PARSE and t in mode.terminals))
     writer.add(layout.OP, ops)
     writer.add(layout.ACTION, actions)
     flat = [after for row in next_mode for after in row]
@@ -245,4 +244,3 @@ def adjacent_terminals(
     if numbers.newline >= 0:
         found[numbers.newline] = everything
     return found
-
