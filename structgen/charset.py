@@ -6,6 +6,7 @@ stand in UTF-8 text.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -74,7 +75,8 @@ class CharSet:
         return CharSet.of(gaps)
 
     def __contains__(self, code_point: int) -> bool:
-        return any(low <= code_point <= high for low, high in self.ranges)
+        after = bisect_right(self.ranges, (code_point, MAX_CODE_POINT))
+        return after > 0 and code_point <= self.ranges[after - 1][1]
 
     def __bool__(self) -> bool:
         return bool(self.ranges)

@@ -72,6 +72,14 @@ INVALID: list[tuple[Any, str, str]] = [
     ({"type": S, "$ref": "#/type"}, "/type", "'type' must be"),
     ({"title": "x", "$ref": "#/title"}, "/title", "a schema must be an object or a boolean, not a string"),
     ({"$ref": "#"}, "", "the schema applies itself to the same value, without end"),
+    ({"properties": {"a": {"anyOf": [S, {"$ref": "#/properties/a"}]}}}, "/properties/a", "applies itself"),
+    (
+        {"properties": {"a": {"$ref": "#/$defs/t"}}, "$defs": {"t": {"not": {"$ref": "#/$defs/t"}}}},
+        "/$defs/t",
+        "applies itself",
+    ),
+    ({"$id": "http://[", "$ref": "x"}, "/$ref", "is no URI: Invalid IPv6 URL"),
+    ({"$id": "http://a/", "items": {"$id": "//[", "$ref": "x"}}, "/items", "is no URI"),
     ({"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"allOf": [{"$ref": "#/$defs/a"}]}}, "$ref": "#/$defs/a"}, "/$defs/", "without end"),
     ({"anyOf": [S, {"$ref": "#"}]}, "", "without end"),
     ({"$defs": {"unused": {"minLength": "x"}}}, "/$defs/unused/minLength", "a non-negative integer"),
@@ -211,7 +219,10 @@ def cyclic() -> dict[str, Any]:
 
 
 WORDS = "^(?:\\S+\\s+){0,29}\\S+$"
-WIDE = [{"anyOf": [{"type": "object", "required": [f"{i}_{j}"]} for j in range(6)]} for i in range(12)]
+WIDE = [
+    {"anyOf": [{"type": "object", "required": [f"{i}_{j}"], "maxProperties": 40 + j} for j in range(6)]}
+    for i in range(12)
+]
 
 
 def line(length: int) -> dict[str, Any]:

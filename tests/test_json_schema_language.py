@@ -209,6 +209,11 @@ CASES: dict[str, tuple[object, list[str], list[str]]] = {
         ['[1,"a"]'],
         ['["a"]'],
     ),
+    "draft 4 pasted in, without $id": (
+        {"$schema": D2020, "properties": {"a": {"$schema": D4, "properties": {"n": I, "m": {"minimum": 1, "exclusiveMinimum": True}}}}},
+        ['{"a":{"n":1}}', '{"a":{"m":2}}'],
+        ['{"a":{"n":1.0}}', '{"a":{"m":1}}'],
+    ),
     # allOf, anyOf
     "allOf": ({"allOf": [{"type": ["string", "integer"]}, {"type": ["integer", "null"]}, {"minimum": 3}]}, ["3"], ["2", '"a"', "null"]),
     "allOf objects": (
@@ -220,6 +225,52 @@ CASES: dict[str, tuple[object, list[str], list[str]]] = {
         {"type": "object", "properties": {"a": I}, "additionalProperties": False, "allOf": [{"properties": {"b": S}}]},
         ["{}", '{"a":1}'],
         ['{"b":"x"}', '{"a":1,"b":"x"}'],
+    ),
+    "a member of each of twelve pairs": (
+        {"type": "object", "allOf": [{"anyOf": [{"required": [f"p{i}"]}, {"required": [f"q{i}"]}]} for i in range(12)]},
+        ["{" + ",".join(f'"{"pq"[i % 2]}{i}":0' for i in range(12)) + "}"],
+        ["{" + ",".join(f'"p{i}":0' for i in range(11)) + "}", "{}"],
+    ),
+    "just one member of each of twelve pairs": (
+        {"type": "object", "allOf": [{"oneOf": [{"required": [f"p{i}"]}, {"required": [f"q{i}"]}]} for i in range(12)]},
+        ["{" + ",".join(f'"{"pq"[i % 3 > 0]}{i}":0' for i in range(12)) + "}"],
+        ["{" + ",".join(f'"p{i}":0' for i in range(12)) + ',"q11":0}', "{" + ",".join(f'"p{i}":0' for i in range(11)) + "}"],
+    ),
+    "other than an array with a fraction that may not come twice": (
+        {"type": "array", "items": {"enum": [True, 0.3, [False, 0.3]]}, "uniqueItems": True},
+        ["[true,0.3]", "[[false,0.3],0.3]", "[]"],
+        ["[0.3,0.3]", "[[false,0.3],[false,0.3]]", "[0.30,3e-1]"],
+    ),
+    "more members than there are names of a kind": (
+        {"type": "object", "propertyNames": {"pattern": "^[a-d]{3}$"}, "minProperties": 64},
+        ["{" + ",".join(f'"{a}{b}{c}":0' for a in "abcd" for b in "abcd" for c in "abcd") + "}"],
+        ["{" + ",".join(f'"{a}{b}{c}":0' for a in "abcd" for b in "abcd" for c in "abc") + "}"],
+    ),
+    "oneOf with a base in common": (
+        {
+            "$defs": {"base": {"properties": {"id": I}, "required": ["id"]}},
+            "oneOf": [
+                {"allOf": [{"$ref": "#/$defs/base"}, {"properties": {"a": I}, "required": ["a"]}]},
+                {"allOf": [{"$ref": "#/$defs/base"}, {"properties": {"b": I}, "required": ["b"]}]},
+            ],
+            "type": "object",
+        },
+        ['{"id":1,"a":1}', '{"id":1,"b":1}', '{"id":1,"a":1,"b":"x"}'],
+        ['{"id":1,"a":1,"b":1}', '{"id":1}', '{"a":1}', '{"id":"x","a":1}', '{"id":1,"a":"x","b":"x"}'],
+    ),
+    "oneOf by a required member": (
+        {
+            "type": "object",
+            "required": ["kind"],
+            "oneOf": [{"properties": {"kind": {"enum": [kind]}, kind: I}} for kind in ("p", "q", "r")],
+        },
+        ['{"kind":"p","p":1}', '{"kind":"q","p":"x"}', '{"kind":"r"}'],
+        ['{"kind":"p","p":"x"}', '{"kind":"s"}', '{"p":1}', "{}"],
+    ),
+    "keys that cannot be of two patterns": (
+        {"patternProperties": {"^ab?c": I, "^x[yz]": S, "^.{2}z$": B}, "additionalProperties": False, "type": "object"},
+        ['{"ac1":1}', '{"xy":""}', '{"aaz":true}', "{}"],
+        ['{"ac1":""}', '{"xyz":true}', '{"abcd":true}', '{"q":1}'],
     ),
     "text order of siblings": (
         {"allOf": [{"properties": {"x": I}}], "properties": {"a": I}, "type": "object"},

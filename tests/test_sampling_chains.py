@@ -18,7 +18,7 @@ from structgen.sampling.prefix_trie import PrefixTrie
 from structgen.sampling.randomness import Randomness, Scheme, ancestors
 from structgen.sampling.result import Budget
 from structgen.sampling.run import Run
-from structgen.sampling.smc import smc
+from structgen.sampling.smc import Pilot, Resampler, run_twisted, smc
 from structgen.sampling.target import Target
 
 
@@ -118,6 +118,18 @@ class EnumeratedRandomness(Randomness):
         mass = p.sum(axis=1)
         return [self.branches.choose((p[row] / mass[row]).tolist()) for row in row_of], np.log(mass)
 
+    def stratified(self, weights, count):
+        edges = count * np.cumsum(weights) / weights.sum()
+        places = []
+        for stratum in range(count):
+            inner = sorted(
+                {0.0, 1.0, *(float(x - stratum) for x in edges if 1e-12 < x - stratum < 1 - 1e-12)}
+            )
+            cells = [((a + b) / 2, b - a) for a, b in itertools.pairwise(inner)]
+            at = stratum + cells[self.branches.choose([volume for _, volume in cells])][0]
+            places.append(int(np.searchsorted(edges, at, side="right")))
+        return places
+
     def resampled(self, weights, scheme):
         cells = uniforms_by_cell(weights, scheme)
         chosen = self.branches.choose([volume for _, volume in cells])
@@ -154,6 +166,76 @@ def test_smc_by_enumeration(scheme: Scheme) -> None:
     assert z == pytest.approx(made.z, rel=1e-9)
     for w, p in made.target.items():
         assert expected[w] == pytest.approx(p * made.z, rel=1e-9)
+
+
+class Taught(Pilot):
+    """A pilot that tries nothing: the trie is as the test made it, and steers."""
+
+    can_steer = True
+
+    def teach(self, passes: int) -> None:
+        pass
+
+
+@pytest.mark.parametrize("taught", [(), ((0, 1), (2,)), ((2, 0), (1,), (0,))])
+@pytest.mark.parametrize("scheme", ["stratified", "systematic"])
+def test_twisted_smc_by_enumeration(scheme: Scheme, taught: tuple[tuple[int, ...], ...]) -> None:
+    """The same with particles on a trie, whatever it knows: some prefixes visited, bounds below 1 there."""
+    made = make_toy("choice", ["a", "ab", "b", "ca"], 4, seed=2)
+    model = LanguageModel(made.model, PROMPT, target_of(made))
+    expected: dict[tuple[int, ...], float] = {}
+    z = total = 0.0
+    resampled = 0
+    for branches in Branches.all():
+        randomness = EnumeratedRandomness(branches)
+        run = Run(model, GrammarConstraint(made.grammar), randomness, PrefixTrie(None), Budget(), 64)
+        teach(run, taught)
+        before = run.trie.root.bound
+        resampler = Resampler(randomness, 0.95, scheme)
+        (particles,) = run_twisted(run, Taught(run), groups=1, each=2, critic=None, resampler=resampler)
+        assert (before < 1) == bool(taught) and run.trie.root.bound <= before + 1e-12
+        total += branches.probability
+        z += branches.probability * sum(math.exp(one.log_weight) for one in particles) / 2
+        resampled += resampler.resamplings
+        for one in particles:
+            if one.ending == "stop":
+                share = branches.probability * math.exp(one.log_weight) / 2
+                expected[one.tokens] = expected.get(one.tokens, 0.0) + share
+    assert total == pytest.approx(1, abs=1e-9) and (resampled > 0 or taught)
+    assert z == pytest.approx(made.z, rel=1e-9)
+    assert expected.keys() == made.target.keys()
+    for w, p in made.target.items():
+        assert expected[w] == pytest.approx(p * made.z, rel=1e-9)
+
+
+def teach(run: Run, prefixes: tuple[tuple[int, ...], ...]) -> None:
+    """Visit the nodes on the way to each prefix, and bring the bounds up to date."""
+    walker = run.walker()
+    for prefix in prefixes:
+        node = run.trie.root
+        for token in (*prefix, None):
+            if not node.is_visited:
+                walker.run_at([node], {}, None)
+            if token is not None:
+                child = run.trie.child(node, token, node.probability(token), None)
+                child.state = walker.mask.extended(walker.state_of(node), token)
+                node = child
+        run.trie.update([node])
+
+
+def test_twisted_particles_know_what_a_twist_is_worth() -> None:
+    """The negative control: with what the twist put in never taken out, the mean of the weights is not Z."""
+    made = make_toy("choice", ["a", "ab", "b", "ca"], 4, seed=2)
+    model = LanguageModel(made.model, PROMPT, target_of(made))
+    wrong = 0.0
+    for branches in Branches.all():
+        randomness = EnumeratedRandomness(branches)
+        run = Run(model, GrammarConstraint(made.grammar), randomness, PrefixTrie(None), Budget(), 64)
+        teach(run, ((0, 1), (2,)))
+        resampler = Resampler(randomness, 0.95, "stratified")
+        (particles,) = run_twisted(run, Taught(run), groups=1, each=1, critic=None, resampler=resampler)
+        wrong += branches.probability * math.exp(particles[0].log_weight) / run.trie.root.bound
+    assert abs(wrong - made.z) > 0.1 * made.z
 
 
 def target_of(made: Toy) -> Target:

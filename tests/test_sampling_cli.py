@@ -100,16 +100,33 @@ def test_the_distances_of_the_benchmark() -> None:
     from structgen import sample
 
     made = make_toy(*GRAMMARS["regex"])
-    target, facts, _ = exact_target(made.arguments(), 0)
+    target, facts = exact_target(made.arguments(), 0, 60.0)
     assert facts["log_z"] == pytest.approx(math.log(made.z), abs=0.01)
     for w, p in target.items():
         assert p == pytest.approx(made.target.get(w, facts["mass_unseen"]), rel=0.02)
     result = sample(**made.arguments(), method="cars", n=500, generator=torch.Generator().manual_seed(1))
-    tv, kl = distances(shares(result, facts["log_z"], [1 / 500] * 500), target)
+    logp = result.logp_model.tolist()
+    tv, kl = distances(shares(result.sequences, logp, facts["log_z"], [1 / 500] * 500), target)
     wanted = expected(target, 500, 0)
     assert tv == pytest.approx(wanted[0], rel=0.4) and kl == pytest.approx(wanted[1], rel=0.6)
-    cost = rejection_cost(made.arguments(), made.z, 500, 0)
+    cost = rejection_cost(made.arguments(), made.z, 500, 0, 60.0)
     assert cost["tries_expected"] == pytest.approx(500 / made.z)
+    # run to its end: as many were accepted as Z says, and each try ran the prompt's last token at least
+    assert cost["accepted"] / cost["tries"] == pytest.approx(made.z, rel=0.15)
+    assert cost["physical"] == pytest.approx(cost["physical_expected"], rel=0.15)
+    assert cost["passes_a_try"] >= 1
+
+
+def test_a_problem_that_has_no_target_in_time() -> None:
+    """Its figures say so, and have no distances."""
+    from structgen_bench.sampling_distance import Setting, exact_target, measure_setting
+
+    made = make_toy(*GRAMMARS["rare"])
+    target, facts = exact_target(made.arguments(), 0, 0.0)
+    assert target == {} and "log_z" not in facts and facts["draws"] < 1_000
+    assert facts["log_z_upper"] >= math.log(made.z)
+    row = measure_setting(made.arguments(), Setting("cars", "cars", {}), {}, None, 20, 0, 60.0)
+    assert row["texts"] == 20 and "tv" not in row
     assert sampler.model_digest(made.model) != sampler.model_digest(
         make_toy(*GRAMMARS["regex"], seed=1).model
     )

@@ -288,6 +288,30 @@ def test_progress_and_interruption(method: str) -> None:
         assert len(result) > 0
 
 
+@pytest.mark.parametrize("twist", ["learned", "none"])
+def test_texts_that_were_interrupted_do_not_count(twist: str) -> None:
+    """Whole populations do; where there is none, what is there is returned, without an estimate of Z."""
+    made = toy("brackets")
+
+    def stop_in(population: int):
+        begun = []
+
+        def progress(now) -> None:
+            begun.extend([now] if now.method == "smc" and now.done == 1 else [])
+            if len(begun) == population and now.method == "smc" and now.done == 2:
+                raise KeyboardInterrupt
+
+        return progress
+
+    options = {"twist": twist, "particles": 32, "batch_size": 32}
+    result = run(made, "smc", n=50, progress=stop_in(3), **options)
+    assert len(result) == 2 and all(result.complete) and math.isfinite(result.log_z)
+    assert any("1 unfinished left out" in note for note in result.diagnostics.notes)
+    result = run(made, "smc", n=None, progress=stop_in(1), **options)
+    assert len(result) > 0 and not all(result.complete) and math.isnan(result.log_z)
+    assert any("not yet of the target" in note for note in result.diagnostics.notes)
+
+
 @pytest.mark.parametrize("method", ["local", "rejection", "cars", "asap", "awrs", "smc", "mcmc", "auto"])
 def test_the_same_seed_gives_the_same(method: str) -> None:
     made = toy("regex")

@@ -1,8 +1,9 @@
 """genlm-control's side of the comparison, run by the Python of an environment that has it.
 
-    PYTHON genlm_probe.py MODEL PROMPT_IDS REGEX PARTICLES RUNS MAX_TOKENS METHOD
+    PYTHON genlm_probe.py MODEL PROMPT_IDS REGEX PARTICLES SEEDS MAX_TOKENS METHOD
 
-Prints one line of JSON: for each run the estimate of log Z, the texts and their weights, tokens, seconds.
+SEEDS is FIRST:LAST. Prints one line of JSON: for each run the estimate of log Z, the texts and their
+weights, tokens, seconds.
 It imports nothing of structgen, which that environment does not have.
 """
 
@@ -20,17 +21,18 @@ async def main() -> None:
     import torch
     from genlm.control import AWRS, EOS, BoolFSA, PromptedLLM, direct_token_sampler
 
-    model, prompt, regex, particles, runs, max_tokens, method = sys.argv[1:]
+    model, prompt, regex, particles, seeds, max_tokens, method = sys.argv[1:]
+    first, last = map(int, seeds.split(":"))
     torch.set_num_threads(1)
     llm = PromptedLLM.from_name(model, backend="hf", prompt_ids=json.loads(prompt))
     fsa = BoolFSA.from_regex(regex).coerce(llm, f=b"".join)
     results = []
-    for seed in range(int(runs) + 1):  # the first one warms up
-        random.seed(seed)
-        np.random.seed(seed)
-        torch.manual_seed(seed)
+    for seed in (-1, *range(first, last)):  # the first one warms up
+        random.seed(seed + 1)
+        np.random.seed(seed + 1)
+        torch.manual_seed(seed + 1)
         if method == "awrs":
-            sampler = AWRS(llm, fsa, seed=seed)
+            sampler = AWRS(llm, fsa, seed=seed + 1)
         else:
             sampler = direct_token_sampler(llm * fsa)
         begin = time.perf_counter()
@@ -38,7 +40,7 @@ async def main() -> None:
             n_particles=int(particles), ess_threshold=0.5, max_tokens=int(max_tokens)
         )
         seconds = time.perf_counter() - begin
-        if seed == 0:
+        if seed < 0:
             continue
         texts = [b"".join(bytes(t) for t in context if t is not EOS).decode(errors="replace")
                  for context, _ in sequences]  # fmt: skip

@@ -25,6 +25,8 @@ def sampling(
         str, typer.Option(help="Of distance, awrs, overhead, genlm; with commas.")
     ] = "distance,awrs,overhead",
     model: Annotated[str, typer.Option(help="'default', a folder or a hub id, for distance.")] = "default",
+    folders: Annotated[str, typer.Option(help="Of DIR; with commas: BV4, SLIA, CP.")] = "BV4,SLIA",
+    seconds: Annotated[float, typer.Option(help="For each method on each problem, at most.")] = 60.0,
     problems: Annotated[int, typer.Option(min=1, help="Of each folder, at most.")] = 3,
     n: Annotated[int, typer.Option("-n", min=10, help="Draws of each method.")] = 200,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Part of the target.")] = 14,
@@ -37,6 +39,9 @@ def sampling(
     ] = None,
     toy: Annotated[
         Path | None, typer.Option(help="Folder of a model, for genlm: see bench/README.md.")
+    ] = None,
+    toy_tokenizer: Annotated[
+        Path | None, typer.Option(help="tokenizer.json: a model of four layers is made in --toy by it.")
     ] = None,
     runs: Annotated[int, typer.Option(min=2, help="Populations of each engine, for genlm.")] = 20,
     seed: Annotated[int, typer.Option(help="Seed of all draws.")] = 0,
@@ -79,15 +84,16 @@ def sampling(
         if adapt_steps:
             with console.status("teaching the model SyGuS"):
                 losses = adapt(
-                    network, tokenizer, data, steps=adapt_steps, prompt_tokens=prompt_tokens, seed=seed
-                )
+                    network, tokenizer, data, folders.split(","), steps=adapt_steps,
+                    prompt_tokens=prompt_tokens, seed=seed,
+                )  # fmt: skip
             document["adapted"] = {"steps": adapt_steps, "loss": [losses[0], losses[-1]]}
         document["distance"] = []
-        for path in find_problems(data, problems):
+        for path in find_problems(data, folders.split(","), problems):
             with console.status(path.stem):
                 figures = measure_problem(
                     network, tokenizer, compiler, read_problem(path, tokenizer, prompt_tokens), n=n,
-                    max_new_tokens=max_new_tokens, seed=seed,
+                    max_new_tokens=max_new_tokens, seed=seed, seconds=seconds,
                 )  # fmt: skip
             document["distance"].append(figures)
             console.print(distance_table(figures))
@@ -114,6 +120,11 @@ def sampling(
         from structgen.model import default_model_path
         from structgen_bench.sampling_genlm import compare
 
+        if toy is not None and toy_tokenizer is not None and not (toy / "config.json").is_file():
+            from structgen_bench.sampling_toy import make_toy
+
+            with console.status("teaching the toy"):
+                make_toy(toy_tokenizer, toy)
         with console.status("beside genlm-control"):
             default = (*load("default"), default_model_path())
             document["genlm"] = compare(genlm_python, default, toy, runs)
@@ -122,41 +133,47 @@ def sampling(
     console.print(f"written: {output.name}")
 
 
-def find_problems(data: Path, most: int) -> list[Path]:
-    """At most so many .ebnf files of each folder of bit-vector and string problems."""
+def find_problems(data: Path, folders: list[str], most: int) -> list[Path]:
+    """At most so many .ebnf files of each folder."""
     found = [
         path
-        for folder in ("BV4", "SLIA")
+        for folder in folders
         for path in sorted((data / folder).glob("*.ebnf"))[:most]
         if path.with_suffix(".txt").is_file()
     ]
     if not found:
-        raise BenchError(f"no problems in {data.name!r}", "give the folder that holds BV4 and SLIA")
+        raise BenchError(f"no problems in {data.name!r}", "give the folder that holds BV4, SLIA, CP")
     return found
 
 
 def distance_table(figures: dict[str, Any]) -> Table:
     facts = figures["target"]
+    known = "log_z" in facts
     table = Table(
         title=f"{figures['problem']}: log Z {facts['log_z']:.2f}, {facts['texts_seen']} texts seen, "
-        f"{facts['mass_unseen']:.1%} of the mass not",
+        f"{facts['mass_unseen']:.1%} of the mass not"
+        if known
+        else f"{figures['problem']}: no target; {facts['draws']} exact draws of {facts['tries']} tries, "
+        f"log Z at most {facts['log_z_upper']:.1f}",
         title_justify="left",
     )
-    for column in ("method", "passes", "without sharing", "TV", "TV weighted", "KL (plug-in)", "KL estimate"):
+    for column in ("method", "texts", "passes", "without sharing", "TV", "TV weighted", "KL", "log Z"):
         table.add_column(column, justify="left" if column == "method" else "right")
     for row in figures["methods"]:
         table.add_row(
-            row["label"], f"{row['physical']:,}", f"{row['logical']:,}", f"{row['tv']:.3f}",
-            f"{row['tv_weighted']:.3f}" if "tv_weighted" in row else "", f"{row['kl_plug_in']:.2f}",
-            "" if row["kl_estimate"] is None else f"{row['kl_estimate']:.2f}",
+            row["label"], str(row["texts"]), f"{row['physical']:,}",
+            f"{row['logical']:,}" if "logical" in row else "", *(
+                f"{row[name]:.3f}" if name in row else "" for name in ("tv", "tv_weighted", "kl_plug_in")
+            ), f"{row['log_z']:.2f}",
         )  # fmt: skip
-    exact = figures["exact_draws"]
-    table.add_row(
-        "exact draws (expected)", "", "", f"{exact['tv']:.3f}", "", f"{exact['kl_plug_in']:.2f}", ""
-    )
-    table.add_row(
-        "rejection (expected)", f"{figures['rejection']['physical_expected']:.3g}", "", "", "", "", ""
-    )
+    if known:
+        exact, cost = figures["exact_draws"], figures["rejection"]
+        table.add_row(
+            "exact draws (expected)", "", "", "", f"{exact['tv']:.3f}", "", f"{exact['kl_plug_in']:.3f}", ""
+        )
+        run = "run" if "physical" in cost else "expected"
+        passes = cost.get("physical", cost["physical_expected"])
+        table.add_row(f"plain rejection ({run})", "", f"{passes:.4g}", "", "", "", "", "")
     return table
 
 
@@ -173,7 +190,10 @@ def awrs_table(rows: list[dict[str, Any]]) -> Table:
 
 
 def draw(problems: list[dict[str, Any]], target: Path) -> None:
-    """A panel a problem: TV against physical passes."""
+    """A panel a problem whose target is known: TV against physical passes."""
+    problems = [figures for figures in problems if "log_z" in figures["target"]]
+    if not problems:
+        return
     try:
         import matplotlib
 
@@ -191,13 +211,14 @@ def draw(problems: list[dict[str, Any]], target: Path) -> None:
     for axis in axes.flat[len(problems) :]:
         axis.remove()
     for figures, axis in zip(problems, axes.flat, strict=False):
-        for row in figures["methods"]:
-            axis.plot(max(1, row["physical"]), row["tv"], "o", label=row["label"])
+        for place, row in enumerate(figures["methods"]):
+            mark = "os"[place // 10]  # after ten the colours come again
+            axis.plot(row["physical"] / max(1, row["texts"]), row["tv"], mark, label=row["label"])
         axis.axhline(figures["exact_draws"]["tv"], color="grey", linestyle="--", linewidth=0.8)
         axis.set_xscale("log")
         axis.set_ylim(0, 1.02)
         axis.set_title(f"{figures['problem']}, log Z {figures['target']['log_z']:.1f}", fontsize=8)
-        axis.set_xlabel(f"forward passes for {figures['n']} texts", fontsize=8)
+        axis.set_xlabel("forward passes a text", fontsize=8)
         axis.set_ylabel("TV to the target", fontsize=8)
     axes.flat[0].legend(fontsize=6)
     target.parent.mkdir(parents=True, exist_ok=True)

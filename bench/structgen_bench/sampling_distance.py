@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import random
 import re
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from typing import Any
 from structgen_bench.errors import BenchError
 
 REFERENCE_DRAWS = 4_000
+ENOUGH_DRAWS = 1_000  # of these, for a target
 MEASURED_FROM = 1e-3  # of Z: below it plain rejection is not run to its end
 UNSEEN = (-1,)  # stands for all texts that the long run did not draw
 
@@ -37,12 +39,17 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A method with its options. ``skip``: draws at the beginning that only teach (asap)."""
+    """A method with its options.
+
+    skip: draws at the beginning that only teach (asap). alone: each text by a call of its own, which knows
+    nothing of the others; else one call, and what a text taught serves the next ones.
+    """
 
     method: Any  # of structgen.sample
     label: str
     options: dict[str, Any]
     skip: int = 0
+    alone: bool = False
 
 
 SETTINGS = (
@@ -51,31 +58,35 @@ SETTINGS = (
     Setting("asap", "asap, first draws", {}),
     Setting("asap", "asap, after 1,000", {}, skip=1_000),
     Setting("awrs", "awrs, unweighted", {}),
+    Setting("smc", "smc, 20, no twist", {"particles": 20, "twist": "none"}),
     Setting("smc", "smc, 5 particles", {"particles": 5}),
     Setting("smc", "smc, 20 particles", {"particles": 20}),
-    Setting("mcmc", "mcmc restart, 5 steps", {"mcmc_steps": 5, "cut": "restart"}),
+    Setting("smc", "smc, 20, each from nothing", {"particles": 20}, alone=True),
     Setting("mcmc", "mcmc restart, 20 steps", {"mcmc_steps": 20, "cut": "restart"}),
     Setting("mcmc", "mcmc priority, 20 steps", {"mcmc_steps": 20, "cut": "priority"}),
-    Setting("mcmc", "mcmc uniform, 20 steps", {"mcmc_steps": 20, "cut": "uniform"}),
 )
 
 
 def read_problem(path: Path, tokenizer: Any, prompt_tokens: int) -> Problem:
     """The problem of a .ebnf file and the .txt beside it. Raises `BenchError`."""
     source = path.read_text(encoding="utf-8")
+    text = path.with_suffix(".txt").read_text(encoding="utf-8")
+    if path.parent.name == "CP":  # nothing is forced but the answer's line
+        ids = tokenizer(text.rstrip("\n") + "\n")["input_ids"][-prompt_tokens:]
+        return Problem(path.stem, ids, source)
     begin = re.match(r'root ::= "((?:[^"\\]|\\.)*)" (Start_ .*)\n', source)
     if begin is None:
         raise BenchError(f"{path.name}: the root rule does not begin with a text")
     forced = begin[1].replace('\\"', '"')
     # the space at its end stays in the grammar: a tokenizer would write it together with what follows
-    prompt = path.with_suffix(".txt").read_text(encoding="utf-8") + forced.rstrip(" ")
+    prompt = text + forced.rstrip(" ")
     ids = tokenizer(prompt[-20 * prompt_tokens :])["input_ids"][-prompt_tokens:]
     space = " " * (len(forced) - len(forced.rstrip(" ")))
     return Problem(path.stem, ids, f'root ::= "{space}" {begin[2]}\n{source[begin.end() :]}')
 
 
-def exact_target(common: dict[str, Any], seed: int) -> tuple[Target, dict[str, float], Any]:
-    """P of every text that a long run drew, normalised; how exact that is; and the run."""
+def exact_target(common: dict[str, Any], seed: int, seconds: float) -> tuple[Target, dict[str, Any]]:
+    """P of every text that a long run drew, normalised, and how exact that is."""
     import numpy as np
     import torch
 
@@ -84,22 +95,31 @@ def exact_target(common: dict[str, Any], seed: int) -> tuple[Target, dict[str, f
 
     trie = PrefixTrie(None)
     generator = torch.Generator().manual_seed(seed)
-    run = sample(**common, method="cars", n=REFERENCE_DRAWS, generator=generator, state=trie)
+    run = sample(
+        **common, method="cars", n=REFERENCE_DRAWS, generator=generator, state=trie,
+        progress=_StopAfter(seconds=seconds),
+    )  # fmt: skip
     logp = dict(zip(run.sequences, run.logp_model.tolist(), strict=True))
+    facts: dict[str, Any] = {
+        "draws": len(run),
+        "tries": run.diagnostics.tries,
+        "physical": run.diagnostics.forwards_physical,
+        "log_z_upper": trie.log_bound,
+        "texts_seen": len(logp),
+    }
+    if len(run) < ENOUGH_DRAWS:
+        return {}, facts
     seen = math.fsum(map(math.exp, logp.values()))
     z = math.exp(run.log_z)  # between what was seen and the bound; its error is a thousandth
     z = min(max(z, seen), trie.root.bound)
     target = {w: math.exp(p) / z for w, p in logp.items()}
     target[UNSEEN] = max(0.0, 1 - seen / z)
-    facts = {
+    return target, facts | {
         "log_z": math.log(z),
         "log_z_stderr": run.log_z_stderr,
-        "log_z_upper": trie.log_bound,
-        "texts_seen": len(logp),
         "mass_unseen": target[UNSEEN],
         "entropy_seen": float(-np.sum([p * math.log(p) for p in target.values() if p > 0])),
     }
-    return target, facts, run
 
 
 def distances(draws: dict[tuple[int, ...], tuple[float, float]], target: Target) -> tuple[float, float]:
@@ -114,10 +134,12 @@ def distances(draws: dict[tuple[int, ...], tuple[float, float]], target: Target)
     return tv, math.fsum(q * math.log(q / max(p, 1e-300)) for q, p in draws.values() if q > 0)
 
 
-def shares(result: Any, log_z: float, weights: Sequence[float]) -> dict[tuple[int, ...], tuple[float, float]]:
+def shares(
+    sequences: Sequence[tuple[int, ...]], logps: Sequence[float], log_z: float, weights: Sequence[float]
+) -> dict[tuple[int, ...], tuple[float, float]]:
     """Of each text drawn its share of the weights, and its probability under the target, which is known."""
     found: dict[tuple[int, ...], tuple[float, float]] = {}
-    for w, weight, logp in zip(result.sequences, weights, result.logp_model.tolist(), strict=True):
+    for w, weight, logp in zip(sequences, weights, logps, strict=True):
         found[w] = (found.get(w, (0.0, 0.0))[0] + weight, math.exp(logp - log_z))
     return found
 
@@ -134,108 +156,206 @@ def expected(target: Target, n: int, seed: int) -> tuple[float, float]:
 
 
 def measure_problem(
-    model: Any, tokenizer: Any, compiler: Any, problem: Problem, *, n: int, max_new_tokens: int, seed: int
-) -> dict[str, Any]:
-    """All methods on one problem, n draws each."""
+    model: Any, tokenizer: Any, compiler: Any, problem: Problem, *, n: int, max_new_tokens: int, seed: int,
+    seconds: float,
+) -> dict[str, Any]:  # fmt: skip
+    """All methods on one problem, n draws each; each has so many seconds, the long run twice as many."""
+    common: dict[str, Any] = {
+        "model": model,
+        "tokenizer": tokenizer,
+        "constraint": compiler.gbnf(problem.grammar, undefined="nothing"),
+        "prompt": problem.prompt,
+        "max_new_tokens": max_new_tokens,
+    }
+    target, facts = exact_target(common, seed, 2 * seconds)
+    log_z = facts.get("log_z")
+    rows = [measure_setting(common, setting, target, log_z, n, seed, seconds) for setting in SETTINGS]
+    figures: dict[str, Any] = {
+        "problem": problem.name,
+        "prompt_tokens": len(problem.prompt),
+        "max_new_tokens": max_new_tokens,
+        "target": facts,
+        "n": n,
+        "methods": rows,
+    }
+    if not target:
+        return figures
+    floor = expected(target, n, seed)
+    by_label: dict[str, dict[str, Any]] = {row["label"]: row for row in rows}
+    local, cars = by_label["local"], by_label["cars"]
+    figures["exact_draws"] = {"tv": floor[0], "kl_plug_in": floor[1]}
+    figures["to_local"] = {
+        label: {"tv": row["tv"] / local["tv"], "kl_plug_in": row["kl_plug_in"] / local["kl_plug_in"]}
+        for label, row in by_label.items()
+        if "tv" in row
+    }
+    cost = rejection_cost(common, math.exp(facts["log_z"]), n, seed, seconds)
+    figures["rejection"] = cost
+    figures["cars_saves"] = cost.get("physical", cost["physical_expected"]) / cars["physical"]
+    return figures
+
+
+def measure_setting(
+    common: dict[str, Any], setting: Setting, target: Target, log_z: float | None, n: int, seed: int,
+    seconds: float,
+) -> dict[str, Any]:  # fmt: skip
+    """n draws of one method, or as many as the time allows; the distances where the target is known."""
     import torch
 
     from structgen import sample
     from structgen.sampling import PrefixTrie
 
-    common: dict[str, Any] = {
-        "model": model,
-        "tokenizer": tokenizer,
-        "constraint": compiler.gbnf(problem.grammar),
-        "prompt": problem.prompt,
-        "max_new_tokens": max_new_tokens,
-    }
-    target, facts, _ = exact_target(common, seed)
-    rows = []
-    for setting in SETTINGS:
-        trie = PrefixTrie(None)
-        generator = torch.Generator().manual_seed(seed + 1)
-        spent = 0
-        if setting.skip:
-            first = sample(**common, method=setting.method, n=setting.skip, generator=generator, state=trie)
-            spent = first.diagnostics.forwards_physical
+    begin = time.perf_counter()
+    generator = torch.Generator().manual_seed(seed + 1)
+    sequences: list[tuple[int, ...]] = []
+    logp: list[float] = []
+    spent = 0
+    trie = PrefixTrie(None)
+    if setting.skip:
+        first = sample(
+            **common, method=setting.method, n=setting.skip, generator=generator, state=trie,
+            progress=_StopAfter(seconds=seconds),
+        )  # fmt: skip
+        spent = first.diagnostics.forwards_physical
+    calls = n if setting.alone else 1
+    logs_z = []
+    done = 0
+    while done < calls and (not done or time.perf_counter() - begin < seconds):
         result = sample(
-            **common, method=setting.method, n=n, generator=generator, state=trie, **setting.options
-        )
-        diagnostics = result.diagnostics
-        even = [1 / max(1, len(result))] * len(result)
-        tv, kl = distances(shares(result, facts["log_z"], even), target)
-        row: dict[str, Any] = {
-            "label": setting.label,
-            "method": setting.method,
-            "guarantee": result.guarantee,
-            "texts": len(result),
-            "tv": tv,
-            "kl_plug_in": kl,
-            "physical": diagnostics.forwards_physical + spent,
-            "logical": diagnostics.forwards_logical,
-            "calls": diagnostics.calls,
-            "log_z": result.log_z,
-            "dead_ends": diagnostics.dead_ends,
-            "kl_estimate": diagnostics.kl,
-        }
-        if setting.method in ("local", "awrs"):
-            by_weight = shares(result, facts["log_z"], result.weights.tolist())
-            row["tv_weighted"] = distances(by_weight, target)[0]
-        rows.append(row)
-    floor = expected(target, n, seed)
-    by_label: dict[str, dict[str, Any]] = {row["label"]: row for row in rows}
-    rejection = rejection_cost(common, math.exp(facts["log_z"]), n, seed)
-    cars = by_label["cars"]["physical"]
-    return {
-        "problem": problem.name,
-        "prompt_tokens": len(problem.prompt),
-        "target": facts,
-        "n": n,
-        "exact_draws": {"tv": floor[0], "kl_plug_in": floor[1]},
-        "methods": rows,
-        "rejection": rejection,
-        "cars_saves": rejection["physical_expected"] / cars,
-        "smc_20_to_local": by_label["smc, 20 particles"]["tv"] / by_label["local"]["tv"],
-        "smc_20_to_local_kl": by_label["smc, 20 particles"]["kl_plug_in"] / by_label["local"]["kl_plug_in"],
+            **common, method=setting.method, n=1 if setting.alone else n, generator=generator,
+            state=PrefixTrie(None) if setting.alone else trie, progress=_StopAfter(seconds=seconds),
+            **setting.options,
+        )  # fmt: skip
+        sequences += result.sequences
+        logp += result.logp_model.tolist()
+        spent += result.diagnostics.forwards_physical
+        logs_z.append(result.log_z)
+        done += 1
+    row: dict[str, Any] = {
+        "label": setting.label,
+        "method": setting.method,
+        "guarantee": result.guarantee,
+        "texts": len(sequences),
+        "tried": done if setting.alone else n,
+        "physical": spent,
+        "seconds": time.perf_counter() - begin,
+        "log_z": _log_mean(logs_z),
+        "stopped": result.diagnostics.stopped,
+        "notes": list(result.diagnostics.notes),
     }
+    if not setting.alone:
+        row |= {
+            "logical": result.diagnostics.forwards_logical,
+            "calls": result.diagnostics.calls,
+            "dead_ends": result.diagnostics.dead_ends,
+            "kl_estimate": result.diagnostics.kl,
+        }
+    if log_z is not None:
+        even = [1 / max(1, len(sequences))] * len(sequences)
+        row["tv"], row["kl_plug_in"] = distances(shares(sequences, logp, log_z, even), target)
+        if setting.method in ("local", "awrs"):
+            by_weight = shares(sequences, logp, log_z, result.weights.tolist())
+            row["tv_weighted"] = distances(by_weight, target)[0]
+    return row
 
 
-def rejection_cost(common: dict[str, Any], z: float, n: int, seed: int) -> dict[str, float]:
-    """What n texts cost by plain rejection: passes a try, measured on 2,000 tries, times n / Z tries.
+def _log_mean(logs: list[float]) -> float:
+    best = max(logs)
+    if not math.isfinite(best):
+        return best
+    return best + math.log(math.fsum(math.exp(each - best) for each in logs) / len(logs))
 
-    Measured as a whole only where Z allows it: at Z = e^-20 it would take years.
+
+def rejection_cost(common: dict[str, Any], z: float, n: int, seed: int, seconds: float) -> dict[str, Any]:
+    """What n texts cost by plain rejection, which shares nothing between tries: n / Z tries, expected.
+
+    Run where Z allows it (at Z = e^-20 it would take years); else the passes of a try are measured, on 2,000.
     """
     import torch
 
-    from structgen import Budget, sample
+    from structgen.sampling.constraint import GrammarConstraint
+    from structgen.sampling.language_model import LanguageModel
+    from structgen.sampling.randomness import Randomness
+    from structgen.sampling.target import Target as SampledTarget
 
-    tried = sample(
-        **common, method="rejection", n=10**9, generator=torch.Generator().manual_seed(seed),
-        budget=Budget(forwards=10**9), progress=_StopAfter(2_000),
-    ).diagnostics  # fmt: skip
-    each = tried.forwards_logical / tried.tries
-    cost = {"passes_a_try": each, "tries_expected": n / z, "physical_expected": each * n / z}
-    if z > MEASURED_FROM:
-        whole = sample(**common, method="rejection", n=n, generator=torch.Generator().manual_seed(seed))
-        cost["physical_measured"] = whole.diagnostics.forwards_logical
+    rules = GrammarConstraint(common["constraint"])
+    rule = SampledTarget(rules.vocabulary, common["max_new_tokens"])
+    # the last token of the prompt is run for each try: without sharing, its logits are nobody else's
+    model = LanguageModel(common["model"], common["prompt"][:-1], rule)
+    randomness = Randomness(torch.Generator().manual_seed(seed))
+    whole = z > MEASURED_FROM
+    before, begin = model.forwards.physical, time.perf_counter()
+    tries = accepted = 0
+    while accepted < n and (whole or tries < 2_000) and time.perf_counter() - begin < 10 * seconds:
+        tries += _BATCH
+        accepted += _plain_tries(model, rules, rule, common["prompt"][-1], randomness)
+    passes = model.forwards.physical - before
+    cost: dict[str, Any] = {
+        "passes_a_try": passes / tries,
+        "tries_expected": n / z,
+        "physical_expected": passes / tries * n / z,
+    }
+    if accepted >= n:
+        cost |= {"tries": tries, "accepted": accepted, "physical": passes * n / accepted}
     return cost
 
 
-class _StopAfter:
-    """Progress that ends a call after so many tries, as Ctrl-C does."""
+_BATCH = 64  # tries side by side
 
-    def __init__(self, tries: int) -> None:
-        self._tries = tries
+
+def _plain_tries(model: Any, rules: Any, rule: Any, last: int, randomness: Any) -> int:
+    """One batch of tries, each from the prompt on; how many were valid."""
+    logp, rows = model.begin().advance([0] * _BATCH, [last] * _BATCH)
+    states = [rules.start()] * _BATCH
+    accepted = depth = 0
+    while states:
+        tokens, _ = randomness.tokens(logp, list(range(len(states))))
+        going = []
+        for row, (state, token) in enumerate(zip(states, tokens, strict=True)):
+            if token == rule.stop:
+                accepted += state.is_complete()
+            elif not rule.only_stop_fits(depth) and token < rules.vocabulary.size:
+                after = state.extended(token)
+                if after is not None:
+                    going.append((row, token, after))
+        states = [after for _, _, after in going]
+        depth += 1
+        if states:
+            logp, rows = rows.advance([row for row, _, _ in going], [token for _, token, _ in going])
+    return accepted
+
+
+class _StopAfter:
+    """Progress that ends a call after so many seconds, as Ctrl-C does."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.perf_counter() + seconds
 
     def __call__(self, now: Any) -> None:
-        if now.tries >= self._tries:
+        if time.perf_counter() > self._end:
             raise KeyboardInterrupt
 
 
+# Worked examples in the prompts: a folder, question and solution, what the solution begins with.
+_SYGUS = r"(\(synth-fun.*?Solution:\n)\(define-fun([^\n]*)"
+_EXAMPLES = (
+    ("BV4", _SYGUS, "(define-fun"),
+    ("SLIA", _SYGUS, "(define-fun"),
+    ("CP", r"([^\n]+\n->\n)(\[[^\n]*\])", ""),
+)
+
+
 def adapt(
-    model: Any, tokenizer: Any, data: Path, *, steps: int, prompt_tokens: int, seed: int
+    model: Any,
+    tokenizer: Any,
+    data: Path,
+    folders: Sequence[str],
+    *,
+    steps: int,
+    prompt_tokens: int,
+    seed: int,
 ) -> list[float]:
-    """Teach the embedded model what SyGuS solutions look like, so that Z is not absurdly small.
+    """Teach the embedded model what solutions look like, so that Z is not absurdly small.
 
     From the worked examples in the prompts (their last question has no solution and is left out). Returns
     the loss of each step. The model is changed in place; with the seed and one thread it is the same again.
@@ -244,13 +364,11 @@ def adapt(
 
     examples = sorted(
         {
-            (question, "(define-fun" + solution)
-            for path in data.glob("*/*.txt")
-            for question, solution in re.findall(
-                r"(\(synth-fun.*?Solution:\n)\(define-fun([^\n]*)",
-                path.read_text(encoding="utf-8"),
-                re.DOTALL,
-            )
+            (question, begin + solution)
+            for folder, pattern, begin in _EXAMPLES
+            if folder in folders
+            for path in data.glob(f"{folder}/*.txt")
+            for question, solution in re.findall(pattern, path.read_text(encoding="utf-8"), re.DOTALL)
         }
     )
     if not examples:

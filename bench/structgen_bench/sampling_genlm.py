@@ -1,7 +1,11 @@
 """structgen beside genlm-control: the same model, prompt, constraint and number of particles.
 
 genlm-control runs in an environment of its own (`genlm_probe.py`, by that environment's Python). Accuracy
-is the error of the estimate of Z over runs, against a reference of many weighted draws.
+is the error of the estimate of Z over runs, against a reference of many populations under the grammar. The
+engines take turns, a few runs each, so that a busy machine is busy for all.
+
+genlm-control drops tokens with characters outside the regex's alphabet before it samples: its automaton has
+no name for them. The same is given to structgen as the predicate's mask in one of its rows.
 """
 
 from __future__ import annotations
@@ -17,9 +21,12 @@ from typing import Any
 import numpy as np
 
 from structgen_bench.errors import BenchError
+from structgen_bench.sampling_toy import PROMPT
 
 PROBE_SECONDS = 900.0
 PARTICLES = 20
+REFERENCE = 200  # populations
+ROUNDS = 2  # in which the engines take turns
 
 
 class _Quoted:
@@ -27,7 +34,7 @@ class _Quoted:
 
     regex = '"[a-z ]{1,8}"'
     max_tokens = 14
-    reference = 1_000  # weighted draws
+    alphabet = '["a-z ]*'
 
     def check(self, prefix: str) -> bool:
         return re.fullmatch(r'("([a-z ]{0,8}|[a-z ]{1,8}"))?', prefix) is not None
@@ -41,7 +48,7 @@ class _Sentence:
 
     regex = r" [a-z ]{1,40}\."
     max_tokens = 50
-    reference = 400
+    alphabet = r"[a-z .]*"
 
     def check(self, prefix: str) -> bool:
         return re.fullmatch(r"( ([a-z ]{0,40}|[a-z ]{1,40}\.))?", prefix) is not None
@@ -61,7 +68,7 @@ def compare(
     results = [_case("embedded model", network, tokenizer, folder, prompt, _Quoted(), python, runs)]
     if toy is not None:
         network, tokenizer = load(toy)
-        prompt = tokenizer("A sentence:")["input_ids"]
+        prompt = tokenizer(PROMPT)["input_ids"]
         results.append(_case("4 layers, 50k ids", network, tokenizer, toy, prompt, _Sentence(), python, runs))
     return results
 
@@ -80,66 +87,88 @@ def _case(
 
     from structgen import Compiler, sample
     from structgen.cli.generate import vocabulary_of_model
+    from structgen.sampling import PredicateConstraint
 
     grammar = Compiler(vocabulary_of_model(network, tokenizer)).regex(rules.regex)
+    vocabulary = grammar.vocabulary
     common = {
         "model": network, "tokenizer": tokenizer, "prompt": prompt, "max_new_tokens": rules.max_tokens,
+        "method": "smc", "particles": PARTICLES,
     }  # fmt: skip
-    reference = sample(
-        **common, constraint=grammar, method="local", n=rules.reference,
-        generator=torch.Generator().manual_seed(99),
-    )  # fmt: skip
-    figures: dict[str, Any] = {
+    reference = sample(**common, constraint=grammar, n=REFERENCE, generator=torch.Generator().manual_seed(99))
+    in_alphabet = re.compile(rules.alphabet.encode())
+    writable = np.array(
+        [not token or in_alphabet.fullmatch(token) is not None for token in vocabulary.tokens]
+    )
+
+    def asked(mask: Any) -> PredicateConstraint:  # a new one for each run: it remembers answers
+        return PredicateConstraint(rules.check, vocabulary, accepts=rules.accepts, mask=mask)
+
+    engines: dict[str, Any] = {
+        "structgen smc, grammar": lambda: {"constraint": grammar},
+        "structgen smc, grammar, no twist": lambda: {"constraint": grammar, "twist": "none"},
+        "structgen smc, awrs on a predicate": lambda: {"constraint": asked(None)},
+        "structgen smc, awrs, mask of the alphabet": lambda: {"constraint": asked(lambda _: writable)},
+    }
+    answers: dict[str, list[dict[str, Any]]] = {label: [] for label in engines}
+    genlm: list[dict[str, Any]] = []
+    for turn in range(ROUNDS):
+        seeds = range(turn * runs // ROUNDS, (turn + 1) * runs // ROUNDS)
+        for label, options in engines.items():
+            sample(**common, **options(), generator=torch.Generator().manual_seed(7))  # warms up
+            for seed in seeds:
+                given = options()
+                begin = time.perf_counter()
+                result = sample(**common, **given, generator=torch.Generator().manual_seed(1_000 + seed))
+                seconds = time.perf_counter() - begin
+                steps = max((len(w) + 1 for w in result.sequences), default=1)
+                tokens = result.diagnostics.forwards_logical
+                answers[label].append(
+                    {
+                        "log_z": result.log_z, "seconds": seconds, "steps": steps,
+                        "checks": result.diagnostics.checks / max(1, tokens),
+                    }
+                )  # fmt: skip
+        genlm += _probe(python, folder, prompt, rules, seeds, "awrs")
+    answers["genlm-control smc, awrs"] = genlm
+    return {
         "case": name,
+        "ids": vocabulary.size,
         "regex": rules.regex,
         "particles": PARTICLES,
         "runs": runs,
         "reference_log_z": reference.log_z,
         "reference_stderr": reference.log_z_stderr,
-        "engines": {},
+        "engines": {label: _summary(each, reference.log_z) for label, each in answers.items()},
     }
-    from structgen.sampling import PredicateConstraint
-
-    asked = PredicateConstraint(rules.check, grammar.vocabulary, accepts=rules.accepts)
-    for label, constraint in (
-        ("structgen smc, grammar", grammar),
-        ("structgen smc, awrs on a predicate", asked),
-    ):
-        runs_of_it = []
-        for seed in range(runs + 1):
-            begin = time.perf_counter()
-            result = sample(
-                **common, constraint=constraint, method="smc", particles=PARTICLES,
-                generator=torch.Generator().manual_seed(seed),
-            )  # fmt: skip
-            seconds = time.perf_counter() - begin
-            if seed:  # the first one warms up
-                steps = max((len(w) + 1 for w in result.sequences), default=1)
-                runs_of_it.append({"log_z": result.log_z, "seconds": seconds, "steps": steps})
-        figures["engines"][label] = _summary(runs_of_it, reference.log_z)
-    answers = _probe(python, folder, prompt, rules, runs, "awrs")
-    figures["engines"]["genlm-control smc, awrs"] = _summary(answers, reference.log_z)
-    return figures
 
 
 def _summary(runs: list[dict[str, Any]], log_z: float) -> dict[str, float]:
-    ratios = np.array([math.exp(run["log_z"] - log_z) for run in runs])
-    return {
+    """rmse: of Z relative to the reference; its stderr by the spread of the squared errors."""
+    errors = np.array([math.exp(run["log_z"] - log_z) - 1 for run in runs])
+    mean_square = float(np.mean(errors**2))
+    rmse = math.sqrt(mean_square)
+    spread = float(np.std(errors**2, ddof=1)) / math.sqrt(len(runs))
+    summary = {
         "ms_a_step": 1e3 * float(np.median([run["seconds"] / run["steps"] for run in runs])),
         "seconds_a_run": float(np.median([run["seconds"] for run in runs])),
-        "z_relative_rmse": float(np.sqrt(np.mean((ratios - 1) ** 2))),
-        "z_mean_over_reference": float(ratios.mean()),
+        "z_relative_rmse": rmse,
+        "z_relative_rmse_stderr": spread / (2 * rmse) if rmse else 0.0,
+        "z_mean_over_reference": 1 + float(errors.mean()),
     }
+    if "checks" in runs[0]:
+        summary["checks_a_token"] = float(np.mean([run["checks"] for run in runs]))
+    return summary
 
 
 def _probe(
-    python: Path, folder: Path, prompt: list[int], rules: Any, runs: int, method: str
+    python: Path, folder: Path, prompt: list[int], rules: Any, seeds: range, method: str
 ) -> list[dict[str, Any]]:
     probe = Path(__file__).with_name("genlm_probe.py")
     # -P: this folder holds modules with the names of others' packages
     command = [
         str(python), "-P", str(probe), str(folder), json.dumps(prompt), rules.regex, str(PARTICLES),
-        str(runs), str(rules.max_tokens - 1), method,
+        f"{seeds.start}:{seeds.stop}", str(rules.max_tokens - 1), method,
     ]  # fmt: skip
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_SECONDS, check=False)

@@ -16,6 +16,7 @@ from structgen_kernels.layout import ACCEPTS, ALIVE, CLASS_MAP, FLAGS, LEADS_ON,
 
 # Refused sizes are reported by a negative count rather than an exception.
 TOO_MANY_STATES = -1
+TOO_MUCH_WORK = -2
 
 
 @kernel
@@ -45,18 +46,18 @@ def determinise(
     eps: Int32Array,
     start: Int,
     final: Int,
-    class_bytes: ByteArray,
+    n_classes: Int,
     max_states: Int,
+    max_work: Int,
 ) -> tuple[Int32Array, BoolArray, Int]:
-    """Subset construction (Rabin and Scott 1959) of an NFA with byte-range edges.
+    """Subset construction (Rabin and Scott 1959) of an NFA with edges over ranges of byte classes.
 
-    edge_begin int32 (n+1), edges int32 (m, 3) rows (low, high, target) grouped by source;
-    eps_begin int32 (n+1), eps int32: targets of empty edges; class_bytes uint8 (c,): one byte of each
-    class. Returns (table int32 (k, c), accepting bool (k,), count): state 0 dead, 1 start; count is
-    TOO_MANY_STATES when more than max_states were needed. O(states x classes x set size).
+    edge_begin int32 (n+1), edges int32 (m, 3) rows (first class, last class, target) grouped by source;
+    eps_begin int32 (n+1), eps int32: targets of empty edges. Returns (table int32 (k, n_classes),
+    accepting bool (k,), count): state 0 dead, 1 start; count is TOO_MANY_STATES when more than max_states
+    were needed, TOO_MUCH_WORK when more than max_work steps of an NFA state under a class were taken.
     """
     n = edge_begin.shape[0] - 1
-    n_classes = class_bytes.shape[0]
     capacity = 64
     table = np.zeros((capacity, n_classes), np.int32)
     accepting = np.zeros(capacity, np.bool_)
@@ -68,12 +69,35 @@ def determinise(
     found = np.zeros(n + 1, np.int32)
     seeds = np.zeros(n + 1, np.int32)
     clock = np.int64(0)
+    n_steps = np.int64(0)
+    # the steps of a set: for each class a linked list of targets
+    head = np.zeros(n_classes, np.int64)
+    step_target = np.zeros(256, np.int32)
+    step_next = np.zeros(256, np.int64)
     count = 2  # the dead state and the start
     set_begin[1] = 0
     source = 1
     first = True
     while source < count or first:
         n_seen_classes = 1 if first else n_classes
+        if not first:
+            head[:] = -1
+            n_listed = np.int64(0)
+            for i in range(set_begin[source], set_begin[source + 1]):
+                state = members[i]
+                for e in range(edge_begin[state], edge_begin[state + 1]):
+                    width = np.int64(edges[e, 1] - edges[e, 0]) + 1
+                    while n_listed + width > step_target.shape[0]:
+                        step_target = _grown(step_target, 2 * step_target.shape[0])
+                        step_next = _grown(step_next, 2 * step_next.shape[0])
+                    for c in range(edges[e, 0], edges[e, 1] + 1):
+                        step_target[n_listed] = edges[e, 2]
+                        step_next[n_listed] = head[c]
+                        head[c] = n_listed
+                        n_listed += 1
+            n_steps += n_listed
+            if n_steps > max_work:
+                return table, accepting, TOO_MUCH_WORK
         for c in range(n_seen_classes):
             # seeds: targets of the byte class (or the start state, the very first time)
             n_seeds = 0
@@ -83,16 +107,14 @@ def determinise(
                 stamp[start] = clock
                 n_seeds = 1
             else:
-                byte = np.int32(class_bytes[c])
-                for i in range(set_begin[source], set_begin[source + 1]):
-                    state = members[i]
-                    for e in range(edge_begin[state], edge_begin[state + 1]):
-                        if edges[e, 0] <= byte and byte <= edges[e, 1]:
-                            target = edges[e, 2]
-                            if stamp[target] != clock:
-                                stamp[target] = clock
-                                seeds[n_seeds] = target
-                                n_seeds += 1
+                at = head[c]
+                while at >= 0:
+                    target = step_target[at]
+                    if stamp[target] != clock:
+                        stamp[target] = clock
+                        seeds[n_seeds] = target
+                        n_seeds += 1
+                    at = step_next[at]
             if n_seeds == 0:
                 continue
             # closure over empty edges; only states with byte edges, and the final one, tell sets apart
@@ -378,6 +400,36 @@ def _mark(
         n_touched += 1
     marked[block] += 1
     return n_touched
+
+
+@kernel
+def numbered(table: Int32Array, accepting: BoolArray) -> tuple[Int32Array, BoolArray]:
+    """A minimal automaton, as `minimise` returns it, numbered breadth-first again: its columns were moved.
+
+    table int32 (k, c), accepting bool (k,).
+    """
+    k, n_classes = table.shape
+    number = np.zeros(k, np.int32)
+    order = np.zeros(k, np.int32)
+    number[1] = 1
+    order[1] = 1
+    count = 2
+    i = 1
+    while i < count:
+        for c in range(n_classes):
+            t = table[order[i], c]
+            if t != 0 and number[t] == 0:
+                number[t] = count
+                order[count] = t
+                count += 1
+        i += 1
+    result = np.zeros((k, n_classes), np.int32)
+    accepts = np.zeros(k, np.bool_)
+    for i in range(1, count):
+        accepts[i] = accepting[order[i]]
+        for c in range(n_classes):
+            result[i, c] = number[table[order[i], c]]
+    return result, accepts
 
 
 @kernel

@@ -180,48 +180,60 @@ def closure(static: Int32Array, pool: Int32Array, interned: Int32Array, scratch:
 
 
 @kernel
-def _may_merge(pool: Int32Array, a: Int, b: Int) -> bool:
+def _may_merge(pool: Int32Array, node: Int) -> bool:
     """False where there are cells: each of them must know what lies below it."""
-    if pool[a] == TAG_TRACKED or pool[b] == TAG_TRACKED:
-        return False
-    return bool(pool[a + 2] >= 0 and pool[b + 2] >= 0)
+    return bool(pool[node] != TAG_TRACKED and pool[node + 2] >= 0)
 
 
 @kernel
 def _merge_threads(pool: Int32Array, interned: Int32Array, scratch: Int64Array, n: Int) -> Int:
     """Threads of one terminal state and one parser state become one, with the union of their stacks.
 
-    Works on the sorted first ``n`` of ``scratch``; returns how many remain, or a status.
+    Works on the sorted first ``n`` of ``scratch`` and beside them in the second section. Returns how many
+    remain, or a status.
     """
+    aside = scratch.shape[0] // SECTIONS
     kept = 0
     i = 0
     while i < n:
         state = scratch[i] >> 32
-        begin = kept
+        size = 0
         while i < n and scratch[i] >> 32 == state:
             k = scratch[i] & 0xFFFFFFFF
+            scratch[aside + size] = (np.int64(pool[k + 1]) << 32) | k
+            size += 1
             i += 1
-            merged = False
-            for j in range(begin, kept):
-                other = scratch[j] & 0xFFFFFFFF
-                if other == k:
-                    merged = True
-                    break
-                if pool[other + 1] == pool[k + 1] and _may_merge(pool, pool[other + 2], pool[k + 2]):
-                    node = merged_node(pool, interned, pool[other + 2], pool[k + 2])
+        begin = kept
+        if size == 1:
+            scratch[kept] = (state << 32) | k
+            kept += 1
+            continue
+        scratch[aside : aside + size].sort()  # by parser state
+        j = 0
+        while j < size:
+            parser_state = scratch[aside + j] >> 32
+            together = np.int64(0)
+            while j < size and scratch[aside + j] >> 32 == parser_state:
+                k = scratch[aside + j] & 0xFFFFFFFF
+                j += 1
+                if j > 1 and scratch[aside + j - 2] & 0xFFFFFFFF == k:
+                    continue
+                if not _may_merge(pool, pool[k + 2]):
+                    scratch[kept] = (state << 32) | k
+                    kept += 1
+                elif together == 0:
+                    together = k
+                else:
+                    node = merged_node(pool, interned, pool[together + 2], pool[k + 2])
                     if node < 0:
                         return node
-                    both = continuation(pool, interned, pool[k + 1], node)
-                    if both < 0:
-                        return both
-                    scratch[j] = (state << 32) | both
-                    merged = True
-                    break
-            if not merged:
-                scratch[kept] = (state << 32) | k
+                    together = continuation(pool, interned, parser_state, node)
+                    if together < 0:
+                        return together
+            if together > 0:
+                scratch[kept] = (state << 32) | together
                 kept += 1
-        if kept - begin > 1:  # merging may have changed the order
-            scratch[begin:kept].sort()
+        scratch[begin:kept].sort()
     return np.int64(kept)
 
 

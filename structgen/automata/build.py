@@ -26,6 +26,9 @@ from structgen.regex.syntax import (
 
 MAX_STATES = 200_000
 _INTERSECTION, _DIFFERENCE, _UNION = 0, 1, 2
+_MANY_EDGES = 24  # of a set of characters: so many are numbered as an array
+# Steps of single states in a subset construction: bounds its time, which the number of its states does not.
+_MOST_WORK = 1 << 27
 
 
 @lru_cache(maxsize=1024)
@@ -117,7 +120,7 @@ def restrict_bytes(automaton: Dfa, alphabet: npt.NDArray[np.bool_]) -> Dfa:
 
 def canonical(table: npt.NDArray[np.int32], accepting: npt.NDArray[np.bool_]) -> Dfa:
     """The minimal `Dfa` of a complete table, int32 (states, 256): state 0 dead, 1 start."""
-    representatives, byte_class = _byte_classes_of_columns(table)
+    representatives, byte_class = _equal_columns(table, _EVERY_BYTE)
     return _minimal(np.ascontiguousarray(table[:, representatives]), accepting, byte_class)
 
 
@@ -162,34 +165,36 @@ def _minimal(
     table: npt.NDArray[np.int32], accepting: npt.NDArray[np.bool_], byte_class: npt.NDArray[np.uint8]
 ) -> Dfa:
     """Minimise, merge equal columns, number classes by their first byte and states breadth-first."""
-    from structgen_kernels.automata import minimise
+    from structgen_kernels.automata import minimise, numbered
 
     minimal, accepts = minimise(table, accepting)
-    wide = minimal[:, byte_class]
-    representatives, merged = _byte_classes_of_columns(wide)
-    columns = np.ascontiguousarray(wide[:, representatives])
-    if columns.shape[1] != table.shape[1] or not np.array_equal(byte_class, merged):
-        # state numbers follow the order of the columns: number again in the final one
-        columns, accepts = minimise(columns, accepts)
+    kept, merged = _equal_columns(minimal, byte_class)
+    if kept == list(range(table.shape[1])):
+        return Dfa(minimal, byte_class, accepts)
+    # state numbers follow the order of the columns: number again in the final one
+    columns, accepts = numbered(np.ascontiguousarray(minimal[:, kept]), accepts)
     return Dfa(columns, merged, accepts)
 
 
-def _byte_classes_of_columns(
-    wide: npt.NDArray[np.int32],
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
-    """Group the 256 columns that are alike; classes in the order of their first byte."""
-    columns = np.ascontiguousarray(wide.T)
+def _equal_columns(
+    table: npt.NDArray[np.int32], byte_class: npt.NDArray[np.uint8]
+) -> tuple[list[int], npt.NDArray[np.uint8]]:
+    """Of columns that are alike one, in the order of their first bytes; and the new class of each byte."""
+    columns = np.ascontiguousarray(table.T)
     numbers: dict[bytes, int] = {}
-    byte_class = np.zeros(256, np.uint8)
-    representatives: list[int] = []
-    for byte in range(256):
-        content = columns[byte].tobytes()
+    new_class = np.zeros(table.shape[1], np.uint8)
+    kept: list[int] = []
+    for column in dict.fromkeys(byte_class.tolist()):
+        content = columns[column].tobytes()
         number = numbers.get(content)
         if number is None:
-            number = numbers[content] = len(representatives)
-            representatives.append(byte)
-        byte_class[byte] = number
-    return np.array(representatives, np.int64), byte_class
+            number = numbers[content] = len(kept)
+            kept.append(column)
+        new_class[column] = number
+    return kept, new_class[byte_class]
+
+
+_EVERY_BYTE = np.arange(256, dtype=np.uint8)
 
 
 class _Nfa:
@@ -200,6 +205,7 @@ class _Nfa:
         self._max_states = max_states
         self._n_states = 0
         self._edges: list[ByteEdge] = []
+        self._blocks: list[npt.NDArray[np.int32]] = []  # further edges
         self._empty: list[tuple[int, int]] = []
 
     def new_state(self) -> int:
@@ -279,6 +285,14 @@ class _Nfa:
     def _add_charset(self, charset: CharSet, source: int, target: int) -> None:
         fragment = charset_fragment(charset, self._encoding)
         base = self.new_states(fragment.n_states - 2) - 2
+        if len(fragment.edges) > _MANY_EDGES:
+            edges = _edge_array(charset, self._encoding)
+            moved = edges + np.array((base, 0, 0, base), np.int32)
+            for column in (0, 3):
+                moved[edges[:, column] == 0, column] = source
+                moved[edges[:, column] == 1, column] = target
+            self._blocks.append(moved)
+            return
         place = {0: source, 1: target}
         for begin, low, high, end in fragment.edges:
             self._edges.append((place.get(begin, base + begin), low, high, place.get(end, base + end)))
@@ -297,31 +311,41 @@ class _Nfa:
         self._empty.append((source, target))
 
     def determinise(self, start: int, final: int) -> Dfa:
-        from structgen_kernels.automata import TOO_MANY_STATES, determinise
+        from structgen_kernels.automata import TOO_MANY_STATES, TOO_MUCH_WORK, determinise
 
-        edges = np.array(self._edges, np.int32).reshape(-1, 4)
+        edges = np.concatenate([np.array(self._edges, np.int32).reshape(-1, 4), *self._blocks])
         cuts = np.zeros(257, np.bool_)
         cuts[0] = True
         cuts[edges[:, 1]] = True
         cuts[edges[:, 2] + 1] = True
-        class_bytes = np.flatnonzero(cuts[:256]).astype(np.uint8)
         byte_class = (np.cumsum(cuts[:256]) - 1).astype(np.uint8)
         edge_begin, by_source = _grouped(edges[:, 0], self._n_states)
         empty = np.array(self._empty, np.int32).reshape(-1, 2)
         empty_begin, empty_by_source = _grouped(empty[:, 0], self._n_states)
+        ranges = np.ascontiguousarray(edges[by_source, 1:])
+        ranges[:, :2] = byte_class[ranges[:, :2]]
         table, accepting, count = determinise(
             edge_begin,
-            np.ascontiguousarray(edges[by_source, 1:]),
+            ranges,
             empty_begin,
             np.ascontiguousarray(empty[empty_by_source, 1]),
             start,
             final,
-            class_bytes,
+            int(byte_class[255]) + 1,
             self._max_states,
+            _MOST_WORK,
         )
         if count == TOO_MANY_STATES:
             raise CompileLimitError("max_states", self._max_states, self._max_states + 1)
+        if count == TOO_MUCH_WORK:
+            raise CompileLimitError("max_subset_work", _MOST_WORK, _MOST_WORK + 1, fixed=True)
         return _minimal(table, accepting, byte_class)
+
+
+@lru_cache(maxsize=256)
+def _edge_array(charset: CharSet, encoding: Encoding) -> npt.NDArray[np.int32]:
+    """int32 (edges, 4): the fragment's edges."""
+    return np.array(charset_fragment(charset, encoding).edges, np.int32)
 
 
 def _grouped(

@@ -9,7 +9,7 @@ from structgen.sampling.particles import Proposal
 from structgen.sampling.randomness import Scheme
 from structgen.sampling.result import Budget, SampleResult
 from structgen.sampling.run import Run
-from structgen.sampling.smc import smc
+from structgen.sampling.smc import Twist, smc
 from structgen.sampling.tries import Tries, collect
 
 PILOT_SHARE: Final = 0.25  # of the budget that the pilot may spend
@@ -29,6 +29,7 @@ def auto(
     particles: int,
     ess_threshold: float,
     scheme: Scheme,
+    twist: Twist,
 ) -> SampleResult:
     """`cars` if the pilot forecasts ``n`` texts within the budget, else `smc`; never a biased method.
 
@@ -71,4 +72,6 @@ def auto(
         ess_threshold=ess_threshold,
         scheme=scheme,
         critic=None,
+        twist=twist,
+        pilot=pilot,
     )

@@ -9,6 +9,13 @@ x and w with
 
 so that E[w] is the mass of A (*properly weighted*). `tests/test_sampling_awrs.py` enumerates all random
 paths and holds them to this.
+
+What is known of a row is used exactly. The likeliest tokens are checked first, and several draws from one
+row (particles with the same text) share all answers. The valid ones among those weigh their mass V, the
+others nothing; an estimator as above (where V > 0, a recursive one that is cut short) gives a token y of
+the unknown mass U and its weight w, and one of the two is chosen in proportion to V and w U. The weight is
+V + w U: given what is known it is proper, and varies by w U only. Where U is small, y is drawn with a
+chance in proportion to U, and weighs that much more.
 """
 
 from __future__ import annotations
@@ -26,6 +33,14 @@ Variant = Literal["auto", "two-round", "recursive", "geometric"]
 # From this probability of the likeliest token on, geometric needs fewer checks for the same variance.
 GEOMETRIC_FROM: Final = 2 / 3
 _NEGLIGIBLE: Final = 2.0**-52  # mass left over at which a row counts as having no valid token
+
+
+FIRST_FROM: Final = 1 / 16  # share of a token that is checked before anything is drawn
+FIRST_MOST: Final = 4
+_EAGER: Final = 8  # times U / (V + U): the chance that something unknown is drawn
+_REJECTS: Final = 2  # before the last draw, where a valid token is known
+
+Checker = Callable[[int], bool]
 
 
 class Geometric(Protocol):
@@ -49,18 +64,69 @@ class Pool(Protocol):
 
 
 class Row:
-    """One distribution, to make pools of. ``p`` float64 (V,), not negative, not all 0; need not sum to 1."""
+    """One distribution, and which of its tokens are known. ``p`` float64 (V,), not negative, not all 0.
 
-    __slots__ = ("cdf", "p", "top")
+    whole: the sum of p, which need not be 1. valid: the known valid tokens and their p. unknown: mass of the
+    tokens not known. top: the largest p among these, when they were last looked through.
+    """
+
+    __slots__ = ("_cdf", "_total", "looked", "out", "p", "top", "unknown", "valid", "whole")
 
     def __init__(self, p: Float64) -> None:
         self.p = p
-        self.cdf: Float64 = np.cumsum(p)
-        self.top = float(p.max() / self.cdf[-1])  # of the likeliest token
+        self._cdf: Float64 | None = None
+        self.whole = self.unknown = self._total = float(p.sum())
+        self.top = float(p.max())
+        self.valid: dict[int, float] = {}
+        self.out: set[int] = set()  # known, but still in `cdf`
+        self.looked = False  # whether the likeliest tokens were checked
+
+    @property
+    def cdf(self) -> Float64:
+        """Running sums of p, made when they are first asked for."""
+        if self._cdf is None:
+            self._cdf = np.cumsum(self.p)
+        return self._cdf
+
+    def learn(self, answers: dict[int, bool]) -> None:
+        """Take in which of some tokens, all unknown before, are valid."""
+        for token, is_valid in answers.items():
+            p = float(self.p[token])
+            self.out.add(token)
+            self.unknown -= p
+            if is_valid:
+                self.valid[token] = p
+        if self.unknown < 0.5 * self._total:
+            self.p = self.p.copy()
+            self.p[list(self.out)] = 0.0
+            self._cdf, self.out = None, set()
+            self.unknown = self._total = float(self.p.sum())
+            self.top = float(self.p.max())
+
+    def look(self, is_valid: Checker) -> None:
+        """Check the likeliest tokens, once: `FIRST_MOST` at most, each with `FIRST_FROM` of the mass."""
+        if self.looked:
+            return
+        self.looked = True
+        for checked in range(FIRST_MOST):
+            if self.top < FIRST_FROM * self.whole:
+                break
+            if not checked:
+                self.p = self.p.copy()
+            token = int(self.p.argmax())
+            mass, self.p[token] = float(self.p[token]), 0.0
+            if is_valid(token):
+                self.valid[token] = mass
+            self.top = float(self.p.max())
+        self._cdf = None
+        self.unknown = self._total = float(self.p.sum())
 
 
 class RowPool:
-    """A pool over a `Row`, which it leaves as it is. A draw costs O(log V) while half the mass is left."""
+    """A pool over the unknown tokens of a `Row`, which it leaves as it is.
+
+    A draw costs O(log V) while half the mass is left.
+    """
 
     __slots__ = ("_cdf", "_out", "_out_mass", "_randomness", "_removed", "_row", "_total")
 
@@ -69,22 +135,23 @@ class RowPool:
         self._randomness = randomness
         self._cdf = row.cdf
         self._removed: dict[int, float] = {}
-        self._out: set[int] = set()  # removed since `_cdf` was made
-        self._out_mass = 0.0
+        self._out: set[int] = set(row.out)  # removed since `_cdf` was made
         self._total = float(row.cdf[-1])
+        self._out_mass = self._total - row.unknown
 
     @property
     def removed(self) -> float:
-        return min(1.0, sum(self._removed.values()) / float(self._row.cdf[-1]))
+        return min(1.0, sum(self._removed.values()) / self._row.unknown)
 
     def draw(self) -> tuple[int, float] | None:
         if self._out_mass > 0.5 * self._total:
             rest = self._row.p.copy()
+            rest[list(self._row.out)] = 0.0
             rest[list(self._removed)] = 0.0
             self._cdf = np.cumsum(rest)
             self._out, self._out_mass, self._total = set(), 0.0, float(self._cdf[-1])
         left = self._total - self._out_mass
-        if left <= _NEGLIGIBLE * float(self._row.cdf[-1]):
+        if left <= _NEGLIGIBLE * self._row.whole:
             return None
         while True:  # at most two rounds are expected
             token = index_at(self._cdf, float(self._randomness.uniforms(1)[0]))
@@ -95,9 +162,6 @@ class RowPool:
         self._removed[token] = float(self._row.p[token])
         self._out.add(token)
         self._out_mass += self._removed[token]
-
-
-Checker = Callable[[int], bool]
 
 
 def two_round(pool: Pool, is_valid: Checker) -> tuple[int | None, float]:
@@ -122,13 +186,15 @@ def two_round(pool: Pool, is_valid: Checker) -> tuple[int | None, float]:
     return accepted, (1 - first_rejects) / (rejects + 1)
 
 
-def recursive(pool: Pool, is_valid: Checker) -> tuple[int | None, float]:
+def recursive(pool: Pool, is_valid: Checker, most: int | None = None) -> tuple[int | None, float]:
     """Each reject multiplies w by 1 - q, q its probability among those left; then one more is tried.
 
     With the accepted one taken out too, another token is drawn: w stays if it is valid, and is multiplied
-    by the accepted one's probability among those left if not.
+    by the accepted one's probability among those left if not. After ``most`` rejects one last token is
+    drawn: w stays if it is valid, and is 0 if not. (Each level is proper if the next one is.)
     """
     weight = 1.0
+    rejects = 0
     while True:
         drawn = pool.draw()
         if drawn is None:
@@ -136,8 +202,13 @@ def recursive(pool: Pool, is_valid: Checker) -> tuple[int | None, float]:
         token, q = drawn
         if is_valid(token):
             break
+        if rejects == most:
+            return None, 0.0
         pool.remove(token)
+        rejects += 1
         weight *= 1 - q
+    if rejects == most:
+        return token, weight
     pool.remove(token)
     another = pool.draw()
     if another is not None and not is_valid(another[0]):
@@ -171,13 +242,59 @@ def geometric(
     return accepted, (accepts - 1) / (n_accepted + n_rejected - 1)
 
 
+class Chance(Protocol):
+    """What `combined` needs of `Randomness`."""
+
+    def coin(self, p: float) -> bool: ...
+
+    def one_of(self, weights: dict[int, float]) -> int: ...
+
+
+def combined(
+    valid: dict[int, float], unknown: float, draw: Callable[[], tuple[int | None, float]], chance: Chance
+) -> tuple[int | None, float]:
+    """A token of those known to be valid, or of the unknown ones, and its weight.
+
+    valid: mass by token. unknown: mass of the others, of which ``draw`` gives one with a proper weight for
+    them renormalised.
+    """
+    known = sum(valid.values())
+    token, weight = None, 0.0
+    if unknown > 0:
+        share = min(1.0, _EAGER * unknown / (known + unknown))
+        if share >= 1 or chance.coin(share):
+            token, weight = draw()
+            weight *= unknown / share
+    if known + weight <= 0:
+        return None, 0.0
+    if weight > 0 and (known <= 0 or chance.coin(weight / (known + weight))):
+        return token, known + weight
+    return chance.one_of(valid), known + weight
+
+
 def weighted_token(
     row: Row, is_valid: Checker, randomness: Randomness, variant: Variant
 ) -> tuple[int | None, float]:
-    """One token and its weight, None and 0 where no token is valid."""
-    pool = RowPool(row, randomness)
-    if variant == "two-round":
-        return two_round(pool, is_valid)
-    if variant == "geometric" or (variant == "auto" and row.top >= GEOMETRIC_FROM):
-        return geometric(pool, is_valid, randomness)
-    return recursive(pool, is_valid)
+    """One token and its weight, None and 0 where no token is valid. What is found out stays in ``row``."""
+    row.look(is_valid)
+    answers: dict[int, bool] = {}
+
+    def answer(token: int) -> bool:
+        if token not in answers:
+            answers[token] = is_valid(token)
+        return answers[token]
+
+    def draw() -> tuple[int | None, float]:
+        pool = RowPool(row, randomness)
+        if row.valid:  # there may be no other: to go on until one is found could be to check all
+            return recursive(pool, answer, _REJECTS)
+        if variant == "two-round":
+            return two_round(pool, answer)
+        if variant == "geometric" or (variant == "auto" and row.top >= GEOMETRIC_FROM * row.unknown):
+            return geometric(pool, answer, randomness)
+        return recursive(pool, answer)
+
+    unknown = row.unknown if row.unknown > _NEGLIGIBLE * row.whole else 0.0
+    token, weight = combined(row.valid, unknown, draw, randomness)
+    row.learn(answers)
+    return token, weight / row.whole

@@ -23,6 +23,7 @@ from structgen.sampling.mask import TokenMask
 from structgen.sampling.prefix_trie import Float64
 from structgen.sampling.randomness import Randomness
 from structgen.sampling.result import decode
+from structgen.sampling.target import Target
 
 Critic = Callable[[str, bool], float]
 
@@ -212,12 +213,18 @@ class Particles:
         particle.tokens = (*particle.tokens, token)
 
     def _twist(self, particle: Particle, critic: Critic) -> None:
-        text = decode(self._target.vocabulary.decode(particle.tokens))
-        potential = float(critic(text, particle.ending is not None))
-        if math.isnan(potential) or potential == math.inf:
-            raise GenerationError(f"the critic returned {potential} for {text[-60:]!r}")
+        potential = potential_of(critic, self._target, particle.tokens, particle.ending is not None)
         if potential == -math.inf:
             particle.ending, particle.log_weight = "dead", -math.inf
         else:
             particle.log_weight += potential - particle.potential
             particle.potential = potential
+
+
+def potential_of(critic: Critic, target: Target, tokens: Sequence[int], complete: bool) -> float:
+    """What a critic says of a text. Raises `GenerationError` for NaN and +inf."""
+    text = decode(target.vocabulary.decode(tokens))
+    potential = float(critic(text, complete))
+    if math.isnan(potential) or potential == math.inf:
+        raise GenerationError(f"the critic returned {potential} for {text[-60:]!r}")
+    return potential

@@ -34,6 +34,20 @@ class Randomness:
         """An index of ``weights`` float64 (k,), not negative, not all 0, by weight."""
         return index_at(np.cumsum(weights), float(self.uniforms(1)[0]))
 
+    def coin(self, p: float) -> bool:
+        """True with probability ``p``."""
+        return float(self.uniforms(1)[0]) < p
+
+    def one_of(self, weights: dict[int, float]) -> int:
+        """A key by weight; not all are 0."""
+        return list(weights)[self.index(np.array(list(weights.values())))]
+
+    def stratified(self, weights: Float64, count: int) -> list[int]:
+        """``count`` indices of ``weights`` float64 (k,), not all 0, by weight: one a stratum."""
+        cdf = np.cumsum(weights)
+        u = (np.arange(count) + self.uniforms(count)) / count
+        return [index_at(cdf, each) for each in u.tolist()]
+
     def geometric(self, p_continue: float) -> int:
         """How often an event of probability ``p_continue`` comes before its opposite: 0, 1, ..."""
         if p_continue <= 0:

@@ -23,7 +23,7 @@ from structgen.sampling.prefix_trie import PrefixTrie
 from structgen.sampling.randomness import Randomness, Scheme
 from structgen.sampling.result import Budget, ProgressCallback, SampleResult
 from structgen.sampling.run import Run
-from structgen.sampling.smc import independent, smc
+from structgen.sampling.smc import Twist, independent, smc
 from structgen.sampling.target import LengthRule, Target, is_count
 from structgen.sampling.tries import by_trying
 from structgen.tokenizers import eos_ids_of
@@ -46,6 +46,7 @@ def sample(
     particles: int = 20,
     ess_threshold: float = 0.5,
     resampling: Scheme = "stratified",
+    twist: Twist = "learned",
     max_new_tokens: int = 256,
     length: LengthRule = "condition",
     temperature: float = 1.0,
@@ -73,6 +74,9 @@ def sample(
         each of so many populations.
     particles, ess_threshold, resampling: of smc. A population is resampled ("stratified", "systematic")
         when its effective sample size is under ``ess_threshold`` times its number.
+    twist: of smc, where the mask is exact. "learned": particles are steered by what the prefix trie knows of
+        the future, taught by a short pilot of tries and by every population before; "none": each step knows
+        its own mask only. Weights are unbiased either way.
     max_new_tokens, length, temperature, top_k, top_p: part of the target, see `structgen.sampling.target`.
     critic: ``critic(text, complete) -> log potential``, for smc, awrs and local; the target becomes
         P(w) 1[valid] exp(critic(w, True)).
@@ -91,7 +95,9 @@ def sample(
     """
     _check_model(model, tokenizer)
     budget = Budget() if budget is None else budget
-    _check_options(method, n, particles, ess_threshold, resampling, variant, mcmc_steps, cut, batch_size)
+    _check_options(
+        method, n, particles, ess_threshold, resampling, twist, variant, mcmc_steps, cut, batch_size
+    )
     _check_objects(critic, generator, budget, state, progress)
     ids = prompt_ids(tokenizer, prompt)
     rules = as_constraint(constraint, lambda: _vocabulary_of(model, tokenizer))
@@ -115,6 +121,7 @@ def sample(
         else AwrsProposal(run.randomness, mask, target.stop, variant)
     )
     count = 1 if n is None else n
+    twist = twist if rules.is_exact else "none"
     match method:
         case "local" | "awrs":
             return independent(run, method, proposal, count, critic)
@@ -129,12 +136,13 @@ def sample(
         case "smc":
             return smc(
                 run, proposal, n=n, particles=particles, ess_threshold=ess_threshold, scheme=resampling,
-                critic=critic,
+                critic=critic, twist=twist,
             )  # fmt: skip
         case "auto":
             return auto(
-                run, proposal, n=count, particles=particles, ess_threshold=ess_threshold, scheme=resampling
-            )
+                run, proposal, n=count, particles=particles, ess_threshold=ess_threshold, scheme=resampling,
+                twist=twist,
+            )  # fmt: skip
 
 
 def identity_of(model: Any, prompt: Sequence[int], constraint: Constraint, target: Target) -> dict[str, str]:
@@ -185,6 +193,7 @@ def _check_options(
     particles: int,
     ess_threshold: float,
     resampling: str,
+    twist: str,
     variant: str,
     mcmc_steps: int,
     cut: str,
@@ -193,6 +202,7 @@ def _check_options(
     choices = {
         "method": (method, get_args(Method)),
         "resampling": (resampling, get_args(Scheme)),
+        "twist": (twist, get_args(Twist)),
         "variant": (variant, get_args(awrs.Variant)),
         "cut": (cut, get_args(Cut)),
     }

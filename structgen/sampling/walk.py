@@ -56,6 +56,19 @@ class Walk:
         return self.nodes[-1].tokens()
 
 
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What the model said at some nodes: log P and that under the mask float64 (rows, width).
+
+    place_of: the row of each node, by id. rows: to go on from.
+    """
+
+    logp: torch.Tensor
+    masked: torch.Tensor
+    place_of: dict[int, int]
+    rows: Rows | None
+
+
 class Walker:
     """Draws walks over one trie with one model under one constraint."""
 
@@ -148,12 +161,9 @@ class Walker:
         self, walks: Sequence[Walk], policy: Policy, live: dict[int, int], rows: Rows | None
     ) -> tuple[dict[int, int], Rows | None]:
         nodes: list[Node] = list({id(walk.nodes[-1]): walk.nodes[-1] for walk in walks}.values())
-        logp, order, after = self._run(nodes, live, rows)
-        place_of = {id(node): place for place, node in enumerate(order)}
-        masked = logp.clone()
-        self.mask.apply_(masked, [self.state_of(node) for node in order], [node.depth for node in order])
-        new = {id(node) for node in order if not node.is_visited}
-        self._visit([node for node in order if id(node) in new], masked, place_of)
+        new = {id(node) for node in nodes if not node.is_visited}
+        now = self.run_at(nodes, live, rows)
+        logp, masked, place_of, after = now.logp, now.masked, now.place_of, now.rows
         fresh = [walk for walk in walks if id(walk.nodes[-1]) in new]
         of_rest = [walk for walk in walks if id(walk.nodes[-1]) not in new]
         if fresh:
@@ -169,6 +179,18 @@ class Walker:
         for walk in of_rest:
             self._draw_rest(walk, masked[place_of[id(walk.nodes[-1])]], policy)
         return place_of, after
+
+    def run_at(self, nodes: list[Node], live: dict[int, int], rows: Rows | None) -> Pass:
+        """Run the model at ``nodes``, all of one depth; those that were not visited get their rows.
+
+        live: by id, the nodes run in the pass before and their places in its ``rows``.
+        """
+        logp, order, after = self._run(nodes, live, rows)
+        place_of = {id(node): place for place, node in enumerate(order)}
+        masked = logp.clone()
+        self.mask.apply_(masked, [self.state_of(node) for node in order], [node.depth for node in order])
+        self._visit([node for node in order if not node.is_visited], masked, place_of)
+        return Pass(logp, masked, place_of, after)
 
     def _run(
         self, nodes: list[Node], live: dict[int, int], rows: Rows | None

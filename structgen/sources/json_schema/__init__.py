@@ -16,6 +16,7 @@ from structgen.sources.json_schema.assertions import conjunction_of
 from structgen.sources.json_schema.deadline import Deadline
 from structgen.sources.json_schema.document import Document
 from structgen.sources.json_schema.emptiness import Emptiness
+from structgen.sources.json_schema.large_patterns import check_large_patterns
 from structgen.sources.json_schema.normal_form import NormalForms
 from structgen.sources.json_schema.options import SchemaOptions
 from structgen.sources.json_schema.reach import Reach
@@ -45,6 +46,7 @@ def json_schema_states(
     deadline = Deadline(chosen.max_seconds)
     document = Document(schema, chosen)
     reach = Reach(document)
+    check_large_patterns(reach.nodes.values(), chosen, deadline)
     forms = NormalForms(document, chosen, deadline)
     emptiness = Emptiness(forms, chosen, spelled)
     root = conjunction_of(document, document.root)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import unquote, urljoin
 
@@ -42,6 +42,8 @@ EITHER = ("either",)
 
 UNKNOWN = ("unknown",)
 """The keyword of a made subschema of which nothing is known: neither it nor its negation refuses a value."""
+
+APPLIES_ITSELF = "the schema applies itself to the same value, without end"
 
 Scope = tuple[Resource, ...]
 """The resources that evaluation came through, each once, the outermost first: where ``$dynamicRef`` looks."""
@@ -188,7 +190,7 @@ class Document:
         uri, _, fragment = reference.partition("#")
         resource = node.resource
         if uri:
-            absolute = urljoin(resource.uri, uri)
+            absolute = _joined(resource.uri, uri, where)
             resource_or_none = self._resource_of.get(absolute) or self._from_registry(
                 absolute, node.resource.dialect
             )
@@ -240,7 +242,7 @@ class Document:
                     for keyword in ("$ref", "$dynamicRef"):
                         reference = node.schema.get(keyword)
                         if isinstance(reference, str) and (uri := reference.partition("#")[0]):
-                            absolute = urljoin(node.resource.uri, uri)
+                            absolute = _joined(node.resource.uri, uri, node.at(keyword))
                             if absolute not in self._resource_of:
                                 self._from_registry(absolute, node.resource.dialect)
             done.update(node.resource for node in pending)
@@ -286,7 +288,8 @@ class Document:
         self._add_resource(resource)
         identifier = _own_id(schema, dialect.draft)
         if identifier:
-            self._resource_of.setdefault(urljoin(uri, identifier.partition("#")[0]), resource)
+            absolute = _joined(uri, identifier.partition("#")[0], pointer)
+            self._resource_of.setdefault(absolute, resource)
         self._scan(schema, pointer, resource)
         return resource
 
@@ -340,6 +343,8 @@ class Document:
                 )
             if depth > 1 and ("$id" in schema or "id" in schema):
                 resource = self._embedded_resource(schema, pointer, resource)
+            elif depth > 1 and "$schema" in schema:
+                resource = self._in_dialect(schema, pointer, resource)
             self._nodes[pointer] = Node(schema, pointer, resource)
             vocabulary = resource.dialect.keywords
             for keyword, value in schema.items():
@@ -377,10 +382,23 @@ class Document:
             outer.anchors[identifier[1:]] = pointer
             return outer
         dialect = self._dialect(schema, pointer, outer.dialect)
-        uri = urljoin(outer.uri, identifier.partition("#")[0])
+        uri = _joined(outer.uri, identifier.partition("#")[0], pointer)
         resource = Resource(uri, pointer, schema, dialect)
         self._add_resource(resource)
         return resource
+
+    def _in_dialect(self, schema: Schema, pointer: str, outer: Resource) -> Resource:
+        """The resource around a subschema, in the dialect that ``$schema`` names there.
+
+        The specification keeps ``$schema`` to the root of a resource; schemas pasted into others have it
+        all the same, and mean it, as `jsonschema` reads them.
+        """
+        if pointer not in self._resource_at:
+            dialect = self._dialect(schema, pointer, outer.dialect)
+            if dialect is outer.dialect:
+                return outer
+            self._resource_at[pointer] = replace(outer, dialect=dialect)
+        return self._resource_at[pointer]
 
     def _check_value(self, value: object, pointer: str) -> None:
         """An enumerated value is JSON, and not too deep."""
@@ -467,6 +485,13 @@ def subschemas_in(where: str, value: Any) -> Iterator[tuple[str, Any]]:
                 yield "/" + escape(name), inner
     else:
         yield "", value
+
+
+def _joined(base: str, uri: str, where: str) -> str:
+    try:
+        return urljoin(base, uri)
+    except ValueError as error:
+        raise InvalidSchemaError(where, f"{uri!r} beside {base!r} is no URI: {error}") from None
 
 
 def _own_id(schema: Schema, draft: Draft) -> str | None:

@@ -21,8 +21,10 @@ from structgen.sources.json_schema.normal_form import NormalForms, named_member
 from structgen.sources.json_schema.numbers import is_number_empty, number_language
 from structgen.sources.json_schema.objects import ObjectLanguage
 from structgen.sources.json_schema.options import SchemaOptions
+from structgen.sources.json_schema.plain_values import plainly_has_value
 from structgen.sources.json_schema.spelling import Spelled, is_written, string_automata
-from structgen.sources.json_schema.strings import Automaton, surely_has_string
+from structgen.sources.json_schema.string_samples import surely_has_string
+from structgen.sources.json_schema.strings import Automaton
 
 
 class Emptiness:
@@ -65,9 +67,18 @@ class Emptiness:
             return True
         known = self._decided.get(conjunction)
         if known is None:
+            if self._is_plain(conjunction):
+                return True
             self._decide(conjunction)
             known = self._decided[conjunction]
         return known
+
+    def _is_plain(self, conjunction: Conjunction) -> bool:
+        """`plainly_has_value`, kept; with a vocabulary that lacks bytes even that may not be written."""
+        if self._spelled is None and plainly_has_value(conjunction):
+            self._decided[conjunction] = True
+            return True
+        return False
 
     def facts_are_alive(self, facts: Facts) -> bool:
         """The same for one alternative."""
@@ -85,6 +96,8 @@ class Emptiness:
             if known is not None:
                 return known
             if conjunction not in members:
+                if self._is_plain(conjunction):
+                    return True
                 if len(self._decided) + len(reached) >= self._options.max_rules:
                     limit = self._options.max_rules
                     raise CompileLimitError("max_rules", limit, limit + 1, conjunction[0].pointer)

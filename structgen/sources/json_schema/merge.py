@@ -23,6 +23,7 @@ from structgen.sources.json_schema.facts import (
     StringFacts,
 )
 from structgen.sources.json_schema.numbers import merge_numbers
+from structgen.sources.json_schema.presence import as_clauses
 from structgen.sources.json_schema.strings import merge_strings, united
 from structgen.sources.json_schema.values import common, unique
 
@@ -30,6 +31,8 @@ from structgen.sources.json_schema.values import common, unique
 _COMPARED = 32
 # When conjunctions have more alternatives, those without a value are looked for.
 _MULTIPLIED = 3
+# Where more would be made of objects, those that only ask which members there are become clauses.
+_MULTIPLIED_AS_THEY_ARE = 8
 # Each alternative of one place is a thread of the parser there. A real schema (tson) has 784; thousands take
 # seconds a mask.
 _MOST_MULTIPLIED = 4096
@@ -153,6 +156,8 @@ def _merge_alternatives(
     if len(left) == len(right) == 1:
         merged = merge_facts(left[0], right[0])
         return () if merged is None else (merged,)
+    if len(left) * len(right) > _MULTIPLIED_AS_THEY_ARE and isinstance(left[0], ObjectFacts):
+        left, right = _with_clauses(left), _with_clauses(right)
     budget.spend(len(left) * len(right), pointer)
     pairs = (merge_facts(a, b) for a in left for b in right)
     found = [facts for facts in pairs if facts is not None]
@@ -163,6 +168,13 @@ def _merge_alternatives(
                 "max_merged_alternatives", _MOST_MULTIPLIED, len(found), pointer, fixed=True
             )
     return simplified(found, _FREE_OF[type(left[0])])
+
+
+def _with_clauses(alternatives: Alternatives) -> Alternatives:
+    if len(alternatives) == 1:
+        return alternatives
+    together = as_clauses(alternatives)
+    return alternatives if together is None else (together,)
 
 
 _FREE_OF: dict[type, Facts] = {type(facts): facts for facts in FREE if not isinstance(facts, LiteralFacts)}

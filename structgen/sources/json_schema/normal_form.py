@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from structgen.errors import CompileLimitError, InvalidSchemaError
 from structgen.sources.json_schema.assertions import OWN, Assertions, false_at, known
 from structgen.sources.json_schema.deadline import Deadline
-from structgen.sources.json_schema.document import Document, Node, is_true
+from structgen.sources.json_schema.document import APPLIES_ITSELF, Document, Node, is_true
 from structgen.sources.json_schema.evaluated import Evaluated, Evaluation
 from structgen.sources.json_schema.facts import (
     ANYTHING,
@@ -28,6 +28,7 @@ from structgen.sources.json_schema.keywords import Draft
 from structgen.sources.json_schema.merge import Budget, conjoin, merge_facts, merge_forms, union_forms
 from structgen.sources.json_schema.numbers import is_number_empty
 from structgen.sources.json_schema.options import SchemaOptions
+from structgen.sources.json_schema.string_samples import surely_has_string
 from structgen.sources.json_schema.strings import string_language, string_matches
 from structgen.sources.json_schema.values import OBJECT, STRING
 
@@ -115,7 +116,7 @@ class NormalForms:
         if node in self._open:
             if list(self._open).index(node) < self._floor:
                 raise _EntangledError
-            raise InvalidSchemaError(node.pointer, "the schema applies itself to the same value, without end")
+            raise InvalidSchemaError(node.pointer, APPLIES_ITSELF)
         if len(self._open) >= self._options.max_depth:
             raise CompileLimitError(
                 "max_depth", self._options.max_depth, len(self._open) + 1, node.pointer[:200]
@@ -223,11 +224,48 @@ class NormalForms:
                 chosen = _of_one_type(place, forms[i].by_type[place])
                 for j in holders:
                     if j != i and not self._exclude(forms[i].by_type[place], forms[j].by_type[place]):
-                        other = self.of_node(self.document.negation(options[j]))
+                        other = self._refuted(options[j], self._held(options[i]))
                         chosen = merge_forms(chosen, other, self.budget, options[j].pointer)
                 found.append(chosen)
             by_type.append(union_forms(found).by_type[place] if found else ())
         return NormalForm(tuple(by_type))  # type: ignore[arg-type]
+
+    def _held(self, node: Node) -> set[Node]:
+        """The subschemas that hold wherever ``node`` does: itself, and what it plainly applies in place."""
+        held: set[Node] = set()
+        pending = [node]
+        while pending:
+            current = pending.pop()
+            if current not in held:
+                held.add(current)
+                pending += self._applied(current)
+        return held
+
+    def _applied(self, node: Node) -> list[Node]:
+        """What ``allOf`` and ``$ref`` apply to the same value."""
+        if isinstance(node.schema, bool) or node.negated or node.schema_of_either is not None:
+            return []
+        schema = known(node)
+        found = [self.document.resolve(node, schema["$ref"], "$ref")] if "$ref" in schema else []
+        if "allOf" in schema and not (found and node.draft <= Draft.DRAFT7):
+            found += self._options_of(node, "allOf")
+        return found
+
+    def _refuted(self, node: Node, held: set[Node]) -> NormalForm:
+        """``node`` does not hold, though all of ``held`` do: options of ``oneOf`` often share a base."""
+        if node in held:
+            return NOTHING
+        own = self._held(node)
+        if (
+            held.isdisjoint(own)
+            or len(own) > _MOST_SHARED
+            or any(keyword in _IN_PLACE for keyword in known(node))
+        ):
+            return self.of_node(self.document.negation(node))
+        forms = [self._refuted(inner, held) for inner in self._applied(node)]
+        if not ("$ref" in known(node) and node.draft <= Draft.DRAFT7):
+            forms.insert(0, self.assertions.own_negation(node))
+        return union_forms(forms)
 
     def conditional(self, node: Node) -> list[NormalForm]:
         """``if`` holds and ``then``; or it does not and ``else``."""
@@ -330,7 +368,7 @@ class NormalForms:
         if isinstance(facts, NumberFacts):
             return is_number_empty(facts)
         if isinstance(facts, StringFacts):
-            return not facts.is_plain and not string_language(facts, self._options.max_states)
+            return not surely_has_string(facts) and not string_language(facts, self._options.max_states)
         if depth == _DISJOINT_DEPTH:
             return False
         if isinstance(facts, ArrayFacts):
@@ -352,6 +390,24 @@ class NormalForms:
             if all(self._is_surely_empty(inner, depth + 1) for group in form.by_type for inner in group):
                 return True
         return False
+
+
+# Keywords beside ``allOf`` and ``$ref`` that apply subschemas to the same value, or look at what those saw.
+_IN_PLACE = frozenset(
+    (
+        "anyOf",
+        "oneOf",
+        "not",
+        "if",
+        "dependentSchemas",
+        "dependencies",
+        "$dynamicRef",
+        "$recursiveRef",
+        "unevaluatedProperties",
+        "unevaluatedItems",
+    )
+)
+_MOST_SHARED = 64  # subschemas applied in place; where there are more, none is looked for in other options
 
 
 def named_member(facts: ObjectFacts, name: str) -> Conjunction:

@@ -16,8 +16,11 @@ from structgen.errors import CompileLimitError
 from structgen.sources.json_schema.facts import (
     Absent,
     Conjunction,
+    LiteralFacts,
     MemberTable,
+    MemberWitness,
     NamedMember,
+    NormalForm,
     ObjectFacts,
     OtherMember,
     Pattern,
@@ -27,12 +30,15 @@ from structgen.sources.json_schema.merge import conjoin
 from structgen.sources.json_schema.normal_form import NormalForms
 from structgen.sources.json_schema.options import SchemaOptions
 from structgen.sources.json_schema.spelling import Spelled, is_written, key_automaton, string_automata
+from structgen.sources.json_schema.string_samples import surely_has_string, surely_has_strings
 from structgen.sources.json_schema.strings import matches, merge_strings, string_language, string_values
 from structgen.sources.json_schema.values import STRING, is_spellable
 
 # So many other names are told apart one by one when there are no more; of larger sets it is remembered which
 # were seen.
 _MOST_LISTED = 64
+_MOST_NEEDED = 1_000  # names of a finite class that are listed because so many members must be there
+_ENOUGH = 17  # names of a class that make it one without end, if no more members must be there
 _MOST_CLAIMS = 12  # clauses that one member may bear witness for, or not: two to the power of this
 _MOST_SEARCHED = 20_000
 
@@ -94,6 +100,7 @@ class ObjectLanguage:
         self._witness_keys: list[Conjunction] = []
         self._classes: tuple[KeyClass, ...] | None = None
         self._required = frozenset(facts.required)
+        self._unsatisfied: frozenset[int] | None = None
         self._clauses: list[list[_Witness]] | None = None
         self._counts = facts.min_members > 0 or facts.max_members is not None
         self._finishes: dict[Place, bool] = {}
@@ -102,11 +109,33 @@ class ObjectLanguage:
     @property
     def is_simple(self) -> bool:
         """True when neither counts nor clauses matter: required members are all that must be."""
-        return not self._counts and not self.facts.clauses
+        return not self._counts and not self._waiting
 
     @property
     def start(self) -> Place:
-        return Place(0, frozenset(), 0, frozenset(range(len(self.facts.clauses))))
+        return Place(0, frozenset(), 0, self._waiting)
+
+    @property
+    def _waiting(self) -> frozenset[int]:
+        """The clauses that are not satisfied by what must be there anyway.
+
+        It is what decides between the options of ``oneOf`` that name their kind in a required member.
+        """
+        if self._unsatisfied is None:
+            self._unsatisfied = frozenset(
+                c for c, clause in enumerate(self.facts.clauses) if not any(map(self._is_borne, clause))
+            )
+        return self._unsatisfied
+
+    def _is_borne(self, witness: MemberWitness) -> bool:
+        """Is this witness a required member whose few possible values all satisfy what it asks?"""
+        if not isinstance(witness, NamedMember) or witness.name not in self._required:
+            return False
+        inner = self.inner(witness.name)
+        if not inner or len(witness.inner) != 1 or not _is_listed(self._forms.of(inner)):
+            return False
+        excluded = conjoin(inner, (self._forms.document.negation(witness.inner[0]),))
+        return self._forms.of(excluded).is_empty
 
     # -- names ---------------------------------------------------------------------------------------
 
@@ -208,13 +237,18 @@ class ObjectLanguage:
             self._limited(len(found), key[0].pointer if key else "")
         classes: list[KeyClass] = []
         listed: dict[str, None] = {}
+        enough = max(_ENOUGH, facts.min_members)
+        limit = max(_MOST_LISTED, min(facts.min_members, _MOST_NEEDED))
         for names, texts, held in found:
             inner: Conjunction = ()
             for table in facts.tables:
                 inner = conjoin(inner, _of_class(table, texts))
             if inner and inner[0].is_false:
                 continue
-            values = string_values(names, _MOST_LISTED, self._options.max_states)
+            if self._spelled is None and surely_has_strings(names, enough):
+                classes.append(KeyClass(names, texts, inner, held))
+                continue
+            values = string_values(names, limit, self._options.max_states)
             if values is None:
                 if is_written(string_automata(names, self._options, whole=True), self._spelled):
                     classes.append(KeyClass(names, texts, inner, held))
@@ -223,7 +257,7 @@ class ObjectLanguage:
         return tuple(classes), tuple(listed)
 
     def _exists(self, names: StringFacts) -> bool:
-        return names.is_plain or bool(string_language(names, self._options.max_states))
+        return surely_has_string(names) or bool(string_language(names, self._options.max_states))
 
     def _limited(self, number: int, pointer: str) -> None:
         if number > self._options.max_alternatives:
@@ -292,7 +326,8 @@ class ObjectLanguage:
             return False
         if self._options.any_order:
             return True
-        return self._index_of.get(name, -1) >= place.at or name in self.listed
+        index = self._index_of.get(name)
+        return name in self.listed if index is None else index >= place.at
 
     def skipped(self, place: Place) -> Place:
         """The place when the next name in order is left out."""
@@ -506,6 +541,15 @@ class ObjectLanguage:
             ):
                 missing -= 1
         return missing <= 0
+
+
+def _is_listed(form: NormalForm) -> bool:
+    """Are all values of the form listed in it?"""
+    return all(
+        isinstance(facts, LiteralFacts) or (isinstance(facts, StringFacts) and facts.values is not None)
+        for group in form.by_type
+        for facts in group
+    )
 
 
 def _of_table(table: MemberTable, name: str) -> Conjunction:

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from structgen.errors import UnsupportedSchemaError
+from structgen.errors import InvalidSchemaError, UnsupportedSchemaError
 from structgen.sources.json_schema.assertions import known
-from structgen.sources.json_schema.document import Document, Node, subschemas_in
+from structgen.sources.json_schema.document import APPLIES_ITSELF, Document, Node, subschemas_in
 from structgen.sources.json_schema.keywords import Draft
 from structgen.sources.json_schema.strings import Pattern, pattern_regex
 
@@ -20,6 +20,7 @@ _EVALUATED = {"unevaluatedProperties": "members", "unevaluatedItems": "items"}
 _IN_PLACE = frozenset(
     ["allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas", "dependencies"]
 )
+_APPLYING = _IN_PLACE | {"$ref"}
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 
 
@@ -53,6 +54,7 @@ class Reach:
         for error in document.strange_dialects:
             self._note(error)
         self._walk()
+        self._check_loops()
         if self._problems:
             self._note_what_depends()
 
@@ -75,6 +77,36 @@ class Reach:
                 self._check_patterns(node, schema)
                 found += [inner for _, inner in self._children(node, schema)]
             pending += reversed(found)
+
+    def _check_loops(self) -> None:
+        """No subschema applies itself to the same value: nothing could be said of it.
+
+        Where ``$dynamicRef`` leads hangs on the way there, so it is followed when the forms are made.
+        """
+        open_: set[str] = set()
+        done: set[str] = set()
+        for root in self.nodes.values():
+            stack = [(root, False)]
+            while stack:
+                node, leaving = stack.pop()
+                if leaving:
+                    open_.discard(node.pointer)
+                    done.add(node.pointer)
+                elif node.pointer in open_:
+                    raise InvalidSchemaError(node.pointer, APPLIES_ITSELF)
+                elif node.pointer not in done:
+                    open_.add(node.pointer)
+                    stack.append((node, True))
+                    stack += [(inner, False) for inner in self._in_place(node) if inner.pointer not in done]
+
+    def _in_place(self, node: Node) -> list[Node]:
+        schema = known(node)
+        if node.is_unknown or _APPLYING.isdisjoint(schema):
+            return []
+        found = [self._document.resolve(node, schema["$ref"], "$ref")] if "$ref" in schema else []
+        if not (found and node.draft <= Draft.DRAFT7):
+            found += [inner for keyword, inner in self._children(node, schema) if keyword in _IN_PLACE]
+        return found
 
     def _targets(self, node: Node, schema: Mapping[str, Any]) -> list[Node]:
         """What ``node`` refers to."""

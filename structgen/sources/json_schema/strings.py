@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import or_
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from structgen.automata import json_text
 from structgen.automata.build import compile_regex, difference, intersect, union
 from structgen.automata.counting import is_within_reach
 from structgen.automata.dfa import START, BoundedDfa, CountedDfa, Dfa
-from structgen.charset import ANY
+from structgen.charset import ANY, CharSet
 from structgen.errors import (
     CompileLimitError,
     InvalidRegexError,
@@ -108,7 +109,8 @@ def merge_strings(left: StringFacts, right: StringFacts) -> StringFacts | None:
     )
     if values is None:
         return merged
-    values = tuple(value for value in values if string_matches(merged, value))
+    if merged != StringFacts(values=values):
+        values = tuple(value for value in values if string_matches(merged, value))
     return StringFacts(values=values) if values else None
 
 
@@ -186,44 +188,6 @@ def matches(pattern: Pattern, text: str) -> bool:
     return matches_whole(pattern_regex(pattern), text)
 
 
-def surely_has_string(facts: StringFacts) -> bool:
-    """True when a string is easily found; False says nothing."""
-    if facts.is_plain:
-        return True
-    if facts.values is not None or facts.missed or facts.other_formats or facts.contents or facts.excluded:
-        return False
-    if len(facts.patterns) + len(facts.formats) > 1:
-        return False
-    pattern = facts.patterns[0] if facts.patterns else None
-    node = format_language(facts.formats[0]) if pattern is None else pattern_regex(pattern)
-    length = _shortest_length(node)
-    return (
-        length is not None
-        and length >= facts.min_length
-        and (facts.max_length is None or length <= facts.max_length)
-    )
-
-
-def _shortest_length(node: Regex) -> int | None:
-    """The length of some text that ``node`` matches; None where that is not easily told."""
-    if isinstance(node, Chars):
-        return 1 if node.charset else None
-    if isinstance(node, Literal):
-        return len(node.text)
-    if isinstance(node, Repeat):
-        if node.minimum == 0:
-            return 0
-        once = _shortest_length(node.item)
-        return None if once is None else once * node.minimum
-    if isinstance(node, Concat):
-        parts = [_shortest_length(part) for part in node.parts]
-        return None if None in parts else sum(part for part in parts if part is not None)
-    if isinstance(node, Union):
-        found = [length for option in node.options if (length := _shortest_length(option)) is not None]
-        return min(found, default=None)
-    return None
-
-
 def string_values(facts: StringFacts, limit: int, max_states: int) -> tuple[str, ...] | None:
     """All strings of the facts when they are at most ``limit``; None: more, or infinitely many."""
     if facts.values is not None:
@@ -298,6 +262,8 @@ def _parsed(text: str) -> Regex:
 @lru_cache(maxsize=1024)
 def _matching(key: _Key, max_states: int, whole: bool) -> Parts:
     minimum, maximum = key.minimum, key.maximum
+    if len(key.patterns) > 1 and begin_apart([_parsed(text) for text in key.patterns]):
+        return ()
     node = _regex_of(key)
     shortest = 0
     if node is not None:
@@ -436,7 +402,7 @@ def _compiled(node: Regex, max_states: int) -> Dfa:
     deterministic automaton with a state for every set of options found; so they are united one by one,
     minimised in between, as the complement of the intersection of their complements.
     """
-    if not isinstance(node, Union) or sum(map(_begins_anywhere, node.options)) <= 2:
+    if not isinstance(node, Union) or sum(map(begins_anywhere, node.options)) <= 2:
         return compile_regex(node, "json-string", max_states)
     anything = compile_regex(ANYTHING, "json-string")
     missed = anything
@@ -446,7 +412,45 @@ def _compiled(node: Regex, max_states: int) -> Dfa:
     return difference(anything, missed, max_states)
 
 
-def _begins_anywhere(node: Regex) -> bool:
+def begin_apart(nodes: Sequence[Regex]) -> bool:
+    """True when plainly no text can begin as each of the nodes begins; often so of keys' patterns."""
+    common: list[CharSet] = []
+    for node in nodes:
+        for i, charset in enumerate(_beginning(node)):
+            if i == len(common):
+                common.append(charset)
+            else:
+                common[i] &= charset
+                if not common[i]:
+                    return True
+    return False
+
+
+def _beginning(node: Regex) -> list[CharSet]:
+    """What the first characters may be, as far as all texts have them and it is plain."""
+    if isinstance(node, Chars):
+        return [node.charset]
+    if isinstance(node, Literal):
+        return [CharSet.chars(char) for char in node.text]
+    if isinstance(node, Repeat):
+        once = _beginning(node.item) if node.minimum else []
+        fixed = lengths(node.item)
+        return once * min(node.minimum, 8) if fixed == (len(once), len(once)) else once
+    if isinstance(node, Concat):
+        found: list[CharSet] = []
+        for part in node.parts:
+            begin = _beginning(part)
+            found += begin
+            if lengths(part) != (len(begin), len(begin)):
+                break
+        return found
+    if isinstance(node, Union) and node.options:
+        options = [_beginning(option) for option in node.options]
+        return [reduce(or_, charsets) for charsets in zip(*options, strict=False)]
+    return []
+
+
+def begins_anywhere(node: Regex) -> bool:
     return isinstance(node, Concat) and bool(node.parts) and node.parts[0] == ANYTHING
 
 

@@ -21,7 +21,7 @@ def type_of(value: Any) -> int:
         return NULL
     if isinstance(value, bool):
         return BOOLEAN
-    if isinstance(value, (int, float, Decimal)):
+    if isinstance(value, (int, float, Fraction, Decimal)):
         return NUMBER
     return OBJECT if isinstance(value, Mapping) else ARRAY
 

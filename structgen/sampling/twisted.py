@@ -1,0 +1,182 @@
+"""Particles that go down the prefix trie, and take what it knows of the future as their twist.
+
+Between the first token and the last a population targets P(u) B(u), B the trie's bound on the probability
+that a text which begins with u ends up valid (a *twist*: Guarniero, Johansen, Lee 2017, "The Iterated
+Auxiliary Particle Filter"). A token a is drawn in proportion to P(a | u) B(ua), the locally optimal
+proposal, and the weight changes by
+
+    sum over a of P(a | u) B(ua)  /  B(u),
+
+which is 1 where the bound is made of its children's, and the mass Z_t that the mask leaves at a new node.
+Known branches are so entered as often as what they lead to deserves, and a particle pays only for what
+nobody had seen. The bounds stay fixed while a population runs and are above 0 wherever a valid text may lie,
+so that E[Z] = Z whatever the trie knows; the next population gains by what this one saw.
+
+The model runs before particles are resampled: Z_t counts before the token is drawn, copies go on by
+different tokens (Pitt and Shephard 1999, *fully adapted*), and those at one node share one stratified set
+of uniforms.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+
+from structgen.sampling.language_model import Rows
+from structgen.sampling.particles import Critic, potential_of
+from structgen.sampling.prefix_trie import Float64, Node
+from structgen.sampling.walk import Walker
+
+
+@dataclass(slots=True)
+class TrieParticle:
+    """One text, as far as ``node``. ``bound``: the twist with which it came there; part of log_weight."""
+
+    group: int
+    origin: int
+    node: Node
+    bound: float = 1.0
+    ending: Literal["stop", "cut", "dead"] | None = None
+    log_weight: float = 0.0
+    logp: float = 0.0
+    potential: float = 0.0
+    log_proposal: float = math.nan  # resampling makes it the law of the whole population
+
+    @property
+    def tokens(self) -> tuple[int, ...]:
+        return self.node.tokens()
+
+
+class TrieParticles:
+    """``groups`` times ``each`` particles, to be weighted, resampled and moved until all have ended.
+
+    critic: as in `structgen.sampling.particles.Particles`; its potential is a second twist.
+    steered: whether the bounds are the twist; else it is 1, but for what is known to be invalid.
+    """
+
+    def __init__(
+        self, walker: Walker, groups: int, each: int, critic: Critic | None = None, *, steered: bool = True
+    ) -> None:
+        root = walker.trie.root
+        self.all = [TrieParticle(group, origin, root) for group in range(groups) for origin in range(each)]
+        self.depth = 0
+        self.seen: dict[int, Node] = {id(root): root}
+        self._walker = walker
+        self._steered = steered
+        self._critic = critic
+        self._live: dict[int, int] = {}
+        self._rows: Rows | None = None
+        self._masked: torch.Tensor | None = None
+
+    @property
+    def going(self) -> list[TrieParticle]:
+        return [particle for particle in self.all if particle.ending is None]
+
+    def weigh(self) -> None:
+        """Visit the nodes where the particles are, and let the mass that may follow there count."""
+        going = self.going
+        walker = self._walker
+        walker.model.forwards.logical += len(going)
+        nodes = {id(particle.node): particle.node for particle in going}
+        self._run([node for node in nodes.values() if not node.is_visited])
+        for node in nodes.values():
+            walker.trie.touch(node)
+        for particle in going:
+            total = float(self._masses(particle.node).sum()) + particle.node.rest
+            if total <= 0:
+                particle.ending, particle.log_weight = "dead", -math.inf
+            else:
+                particle.log_weight += math.log(total) - math.log(particle.bound)
+
+    def move(self) -> None:
+        """A token for each particle that goes on."""
+        together: dict[tuple[int, int], list[TrieParticle]] = {}
+        for particle in self.going:
+            together.setdefault((particle.group, id(particle.node)), []).append(particle)
+        moves: list[tuple[TrieParticle, int, float, float]] = []
+        of_rest: list[TrieParticle] = []
+        for particles in together.values():
+            node = particles[0].node
+            masses = self._masses(node)
+            # those of one group at one node have the same weight: none minds which stratum it gets
+            drawn = self._walker.randomness.stratified(np.append(masses, node.rest), len(particles))
+            for particle, place in zip(particles, drawn, strict=True):
+                if place == len(masses) or node.ids is None:
+                    of_rest.append(particle)
+                else:
+                    moves.append((particle, int(node.ids[place]), float(node.p[place]), float(masses[place])))
+        moves += self._of_rest(of_rest)
+        self.depth += 1
+        for particle, token, p, mass in moves:
+            self._enter(particle, token, p, mass)
+
+    def _of_rest(self, particles: list[TrieParticle]) -> list[tuple[TrieParticle, int, float, float]]:
+        """Tokens that have no entry of their own, from whole rows: each with P, which it was drawn by."""
+        known = {id(one.node): one.node for one in particles if id(one.node) not in self._live}
+        masked = {key: self._masked[place] for key, place in self._live.items() if self._masked is not None}
+        if known:
+            now = self._walker.run_at(list(known.values()), {}, None)
+            masked |= {key: now.masked[place] for key, place in now.place_of.items()}
+        moves = []
+        for particle in particles:
+            node = particle.node
+            others = masked[id(node)].clone()
+            if node.ids is not None:
+                others[node.ids.astype(np.int64)] = -math.inf
+            (token,), _ = self._walker.randomness.tokens(others[None], [0])
+            if token < 0:  # what the difference had left was rounding
+                particle.ending, particle.log_weight = "dead", -math.inf
+            else:
+                p = math.exp(float(others[token]))
+                moves.append((particle, token, p, p))
+        return moves
+
+    def _enter(self, particle: TrieParticle, token: int, p: float, mass: float) -> None:
+        walker, node = self._walker, particle.node
+        particle.logp += math.log(p)
+        particle.bound = mass / p
+        if token == walker.target.stop:
+            particle.ending = "stop"
+        else:
+            child = node.children.get(token)
+            if child is None:
+                child = walker.trie.child(node, token, p, None)
+                child.state = walker.mask.extended(walker.state_of(node), token)
+            particle.node = child
+            self.seen[id(child)] = child
+            if walker.target.is_cut_at(self.depth):
+                particle.ending = "cut"
+        if particle.ending is not None:  # a text that has ended is valid: there is no future to bound
+            particle.log_weight -= math.log(particle.bound)
+        if self._critic is not None:
+            after = potential_of(self._critic, walker.target, particle.tokens, particle.ending is not None)
+            particle.log_weight += after - particle.potential
+            particle.potential = after
+            if after == -math.inf:
+                particle.ending = "dead"
+
+    def replace_group(self, group: int, parents: Sequence[TrieParticle], log_weight: float) -> None:
+        """Put copies of ``parents``, all of the same weight, in the place of a group's particles."""
+        places = [place for place, particle in enumerate(self.all) if particle.group == group]
+        for place, parent in zip(places, parents, strict=True):
+            self.all[place] = replace(parent, log_weight=log_weight)
+
+    def teach(self) -> None:
+        """Bring the trie's bounds up to date by what was seen. Ends the use of this object."""
+        self._walker.trie.update(self.seen.values())
+
+    def _masses(self, node: Node) -> Float64:
+        """P of each entry times its twist."""
+        return node.mass if self._steered else np.where(node.mass > 0, node.p, 0.0)
+
+    def _run(self, nodes: list[Node]) -> None:
+        if not nodes:
+            self._live, self._rows = {}, None
+            return
+        now = self._walker.run_at(nodes, self._live, self._rows)
+        self._live, self._rows, self._masked = now.place_of, now.rows, now.masked

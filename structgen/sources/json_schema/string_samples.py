@@ -1,0 +1,130 @@
+"""Strings of some facts in hand: proof that there are any, or many, without an automaton."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+
+from structgen.charset import ANY
+from structgen.regex.samples import samples
+from structgen.regex.syntax import ANYTHING, Chars, Concat, Literal, Regex, Repeat, Union
+from structgen.sources.json_schema.formats import format_language
+from structgen.sources.json_schema.strings import (
+    Pattern,
+    StringFacts,
+    begin_apart,
+    begins_anywhere,
+    lengths,
+    pattern_regex,
+    string_matches,
+)
+
+_TRIES_FOR_ONE = 12
+_TRIES_FOR_EACH = 2  # of many
+_MOST_SAMPLED = 128
+
+
+def surely_has_string(facts: StringFacts) -> bool:
+    """True when a string that can be generated is easily found; False says nothing."""
+    if facts.is_plain:
+        return True
+    if facts.values is not None:
+        return any(string_matches(facts, value) for value in facts.values)
+    return _has_shortest(facts) or bool(_sampled(facts, 1))
+
+
+def surely_has_strings(facts: StringFacts, count: int) -> bool:
+    """True when ``count`` different strings that can be generated are easily found; False says nothing."""
+    if replace(facts, excluded=frozenset(), min_length=0).is_plain and facts.max_length is None:
+        return True
+    if facts.values is not None or count > _MOST_SAMPLED:
+        return False
+    if facts.excluded:
+        # the names of an object differ from schema to schema, the patterns beside them much less
+        others = _sampled(replace(facts, excluded=frozenset()), count + len(facts.excluded))
+        return len(others) - sum(text in facts.excluded for text in others) >= count
+    return len(_sampled(facts, count)) >= count
+
+
+def _sampled(facts: StringFacts, count: int) -> tuple[str, ...]:
+    nowhere = replace(
+        facts,
+        patterns=tuple(Pattern(pattern.text, "") for pattern in facts.patterns),
+        missed=tuple(Pattern(pattern.text, "") for pattern in facts.missed),
+    )
+    for pattern in (*facts.patterns, *facts.missed):
+        pattern_regex(pattern)  # its errors name the place
+    return _sampled_once(nowhere, count)
+
+
+@lru_cache(maxsize=4096)
+def _sampled_once(facts: StringFacts, count: int) -> tuple[str, ...]:
+    if facts.other_formats or len(facts.formats) > 1 or (facts.formats and facts.patterns):
+        return ()  # whether a text is of a format is told by an automaton
+    node = format_language(facts.formats[0]) if facts.formats else _source(facts)
+    if node is None:
+        return ()
+    unformatted = replace(facts, formats=())
+    tries = max(_TRIES_FOR_ONE, _TRIES_FOR_EACH * count)
+    found: dict[str, None] = {}
+    for text in samples(node, tries):
+        if text not in found and string_matches(unformatted, text):
+            found[text] = None
+            if len(found) == count:
+                break
+    return tuple(found)
+
+
+def _source(facts: StringFacts) -> Regex | None:
+    """What is likely to hit; None where nothing can."""
+    nodes = [pattern_regex(pattern) for pattern in facts.patterns]
+    if not nodes:
+        if facts.min_length or facts.max_length is not None:
+            return Repeat(Chars(ANY), facts.min_length, facts.max_length)
+        return ANYTHING
+    if len(nodes) == 1:
+        return nodes[0]
+    if begin_apart(nodes):
+        return None
+    # What may be found anywhere is written behind what must be at the beginning.
+    anywhere = [node for node in nodes if begins_anywhere(node)]
+    fixed = [node for node in nodes if not begins_anywhere(node)]
+    return (
+        Concat((*fixed[:1], *anywhere)) if len(fixed) <= 1 else max(fixed, key=lambda node: lengths(node)[0])
+    )
+
+
+def _has_shortest(facts: StringFacts) -> bool:
+    """Is a shortest text of the one pattern or format easily seen to be of the right length?"""
+    if facts.missed or facts.other_formats or facts.contents or facts.excluded:
+        return False
+    if len(facts.patterns) + len(facts.formats) > 1:
+        return False
+    pattern = facts.patterns[0] if facts.patterns else None
+    node = format_language(facts.formats[0]) if pattern is None else pattern_regex(pattern)
+    length = _shortest_length(node)
+    return (
+        length is not None
+        and length >= facts.min_length
+        and (facts.max_length is None or length <= facts.max_length)
+    )
+
+
+def _shortest_length(node: Regex) -> int | None:
+    """The length of some text that ``node`` matches; None where that is not easily told."""
+    if isinstance(node, Chars):
+        return 1 if node.charset else None
+    if isinstance(node, Literal):
+        return len(node.text)
+    if isinstance(node, Repeat):
+        if node.minimum == 0:
+            return 0
+        once = _shortest_length(node.item)
+        return None if once is None else once * node.minimum
+    if isinstance(node, Concat):
+        parts = [_shortest_length(part) for part in node.parts]
+        return None if None in parts else sum(part for part in parts if part is not None)
+    if isinstance(node, Union):
+        found = [length for option in node.options if (length := _shortest_length(option)) is not None]
+        return min(found, default=None)
+    return None
