@@ -151,10 +151,13 @@ class Compiler:
         lexer: Literal["contextual", "basic"],
         *,
         import_paths: Sequence[Path] = (),
+        starts: Sequence[str] | None = None,
         modes: Sequence[ModeSpec] = (),
         indentation: IndentationSpec | None = None,
     ) -> CompiledGrammar:
-        """A grammar whose text a lexer cuts. ``modes``, ``indentation``: of a builtin grammar's profile."""
+        """A grammar whose text a lexer cuts. ``starts`` (all start rules), ``modes``, ``indentation``: of a
+        builtin grammar's profile.
+        """
         from structgen.lexing.build import build_lexed
         from structgen.sources.lark_lexed import lexed_source
 
@@ -163,7 +166,7 @@ class Compiler:
                 "a grammar with a lexer needs a vocabulary in which each byte that occurs is a token"
             )
         also = [name for mode in modes for name in (*(mode.only or ()), *mode.patterns)]
-        read = lexed_source(grammar, start, import_paths=import_paths, terminals=also)
+        read = lexed_source(grammar, start, import_paths=import_paths, terminals=also, whole=starts)
         tables = build_lexed(read, lexer, self.vocabulary, modes, indentation)
         compiled = CompiledGrammar(tables, self.store, source)
         if not compiled.machine.is_satisfiable:
@@ -214,7 +217,13 @@ class Compiler:
         return self._cached(
             source,
             lambda: self._lexed(
-                profile.path, first, source, lexer, modes=profile.modes, indentation=profile.indentation
+                profile.path,
+                first,
+                source,
+                lexer,
+                starts=profile.starts,
+                modes=profile.modes,
+                indentation=profile.indentation,
             ),
         )
 

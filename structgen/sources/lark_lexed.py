@@ -65,8 +65,12 @@ def lexed_source(
     *,
     import_paths: Sequence[Path] = (),
     terminals: Iterable[str] = (),
+    whole: Iterable[str] | None = None,
 ) -> LexedSource:
     """The rules and terminals of a Lark text or file. ``terminals``: names to have, also where no rule does.
+
+    ``whole``: have the terminals of these start rules too, and all that the file names: then a text is cut in
+    the same way whatever it starts with, and a reserved word that no rule uses is still no name.
 
     Raises `InvalidGrammarError` and `UnsupportedGrammarError`, as `structgen.sources.lark.lark_grammar` does.
     """
@@ -75,6 +79,12 @@ def lexed_source(
     definitions = read_source(source, import_paths)
     reader = _LexedTerminals(definitions)
     grammar = read_rules(definitions, start, reader)
+    if whole is not None:
+        for other in whole:
+            read_rules(definitions, other, reader)
+        for name in definitions.terminals:
+            if not name.startswith("_"):  # those are parts of others
+                reader.named(name, None)
     for name in terminals:
         if name in definitions.terminals:
             reader.named(name, None)
