@@ -158,6 +158,7 @@ class Compiler:
         """A grammar whose text a lexer cuts. ``starts`` (all start rules), ``modes``, ``indentation``: of a
         builtin grammar's profile.
         """
+        ensure_kernels("lexer")
         from structgen.lexing.build import build_lexed
         from structgen.sources.lark_lexed import lexed_source
 
