@@ -12,7 +12,7 @@ from functools import cached_property
 
 from lark.lexer import PatternRE
 
-from structgen.lexing.cfg import plain_productions
+from structgen.lexing.cfg import plain_productions, safe, without_useless
 from structgen.lexing.lalr import lalr_tables
 from structgen.sources.lark_lexed import lexed_source
 
@@ -133,7 +133,7 @@ class ContextualTwin:
         names = list(source.terminals)
         self.names = names
         cfg = plain_productions(source.grammar, {name: i for i, name in enumerate(names)})
-        self.tables = lalr_tables(cfg, len(names))
+        self.tables = lalr_tables(safe(without_useless(cfg, ())), len(names))
         self.tokens = {token.name: token for token in grammar.tokens}
 
     def accepts(self, text: str) -> bool | None:

@@ -240,15 +240,15 @@ def _shifted(
     # then those on top, one for each target
     tops = room + n_below
     n_tops = np.int64(0)
-    i = np.int64(0)
-    while i < n_below:
-        target = scratch[room + i] >> 32
+    done = np.int64(0)
+    while done < n_below:
+        target = scratch[room + done] >> 32
         gathered = tops + n_below
         n_gathered = np.int64(0)
-        while i < n_below and scratch[room + i] >> 32 == target:
-            scratch[gathered + n_gathered] = scratch[room + i] & 0xFFFFFFFF
+        while done < n_below and scratch[room + done] >> 32 == target:
+            scratch[gathered + n_gathered] = scratch[room + done] & 0xFFFFFFFF
             n_gathered += 1
-            i += 1
+            done += 1
         node = _joined(pool, interned, scratch, target, gathered, n_gathered)
         if node < 0:
             return node

@@ -252,20 +252,28 @@ def safe(cfg: Cfg) -> Cfg:
 
 
 def _reduces_without_end(cfg: Cfg, nullable: set[int]) -> bool:
-    plain: dict[int, set[int]] = {}
-    hidden: set[tuple[int, int]] = set()  # edges behind something empty, or to a nonterminal that is all
+    """Whether a nonterminal derives itself alone, or begins itself behind something that may be empty."""
+    left: dict[int, set[int]] = {}
+    hidden: set[tuple[int, int]] = set()  # of `left`, those behind something empty
+    alone: dict[int, set[int]] = {}  # all around may be empty
     for head, bodies in enumerate(cfg.productions):
         for body in bodies:
             for i, symbol in enumerate(body):
                 if symbol >= 0:
                     break
-                plain.setdefault(head, set()).add(~symbol)
-                if i > 0 or all(s < 0 and ~s in nullable for s in body[1:]):
+                left.setdefault(head, set()).add(~symbol)
+                if i > 0:
                     hidden.add((head, ~symbol))
+                if all(s < 0 and ~s in nullable for s in body[i + 1 :]):
+                    alone.setdefault(head, set()).add(~symbol)
                 if ~symbol not in nullable:
                     break
-    component = _components(len(cfg.productions), plain)
-    return any(component[a] == component[b] for a, b in hidden)
+    n = len(cfg.productions)
+    component = _components(n, left)
+    if any(component[a] == component[b] for a, b in hidden):
+        return True
+    component = _components(n, alone)
+    return any(component[a] == component[b] for a, others in alone.items() for b in others)
 
 
 def _unit_classes(productions: list[list[tuple[int, ...]]]) -> list[int]:

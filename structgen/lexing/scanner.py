@@ -181,7 +181,7 @@ def refined(delta: npt.NDArray[np.int32], block: npt.NDArray[np.int64]) -> npt.N
     Rows are compared by hashes while it is refined; what comes out is checked.
     """
     random = np.random.default_rng(20_231_117)
-    factors = random.integers(1, 2**63, delta.shape[1], dtype=np.uint64) | np.uint64(1)
+    factors: Any = random.integers(1, 2**63, delta.shape[1], dtype=np.uint64) | np.uint64(1)
     count = int(block.max()) + 1
     while True:
         values = random.integers(1, 2**63, count, dtype=np.uint64)
@@ -189,7 +189,7 @@ def refined(delta: npt.NDArray[np.int32], block: npt.NDArray[np.int64]) -> npt.N
         signature: npt.NDArray[Any] = marks * np.uint64(0x9E3779B97F4A7C15)
         for column in range(delta.shape[1]):
             signature += marks[delta[:, column]] * factors[column]
-        _, block = np.unique(signature, return_inverse=True)
+        block = np.unique(signature, return_inverse=True)[1]
         if int(block.max()) + 1 == count:
             break
         count = int(block.max()) + 1
