@@ -53,8 +53,8 @@ def _key(part: Part) -> str:
 
     # numba keeps the code of each place of a source apart: two environments compile the same sources twice
     place = Path(jit.__file__).resolve().parent
-    versions = f"{sys.version} {numba.__version__} {binding.get_host_cpu_name()} {jit.sources_digest()} {place} {part}"
-    return hashlib.blake2b(versions.encode(), digest_size=16).hexdigest()
+    versions = (sys.version, numba.__version__, binding.get_host_cpu_name(), jit.sources_digest())
+    return hashlib.blake2b(repr((versions, str(place), part)).encode(), digest_size=16).hexdigest()
 
 
 def _exercise() -> None:
