@@ -217,7 +217,7 @@ def teach(run: Run, prefixes: tuple[tuple[int, ...], ...]) -> None:
             if not node.is_visited:
                 walker.run_at([node], {}, None)
             if token is not None:
-                child = run.trie.child(node, token, node.probability(token), None)
+                child = run.trie.child(node, token, node.log_probability(token), None)
                 child.state = walker.mask.extended(walker.state_of(node), token)
                 node = child
         run.trie.update([node])

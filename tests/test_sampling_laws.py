@@ -16,10 +16,14 @@ import pytest
 import torch
 from toy_models import (
     GRAMMARS,
+    LETTERS,
+    PROMPT,
+    STOPS,
     Toy,
     counts_of,
     enumerate_target,
     expected_tv,
+    log_softmax,
     make_toy,
     pooled_chi_square,
     tv_distance,
@@ -216,3 +220,46 @@ def z_values(made: Toy, method: str, runs: int, **options: Any) -> float:
 )
 def test_the_estimate_of_z_is_unbiased(method: str, options: dict[str, Any]) -> None:
     assert abs(z_values(toy("ambiguous"), method, 500, **options)) <= 4
+
+
+def unlikely(gap: float) -> tuple[Toy, dict[tuple[int, ...], float], float]:
+    """Two texts of ten tokens, each about e^-gap times as likely as the invalid ones; log of their mass."""
+    made = make_toy("choice", ["ac" * 5, "ca" * 5], 12, seed=3)
+    a, c = LETTERS.index(b"a"), LETTERS.index(b"c")
+    made.model.table[..., [a, c]] -= gap
+    logs = {}
+    for text in ((a, c) * 5, (c, a) * 5):
+        rows = [
+            log_softmax(made.model.lookup(torch.tensor([[*PROMPT, *text[:depth]]])))[0] for depth in range(11)
+        ]
+        steps = [float(row[token]) for row, token in zip(rows, text, strict=False)]
+        logs[text] = math.fsum(steps) + float(np.logaddexp.reduce(rows[10][list(STOPS)]))
+    log_z = float(np.logaddexp.reduce(list(logs.values())))
+    return made, {text: math.exp(each - log_z) for text, each in logs.items()}, log_z
+
+
+@pytest.mark.parametrize("gap", [100.0, 900.0])
+@pytest.mark.parametrize("method", ["cars", "smc", "auto"])
+def test_masses_too_small_for_a_float(method: str, gap: float) -> None:
+    """e^-1000 in ten steps, and e^-900 in one: nothing is called invalid, and the law is the target's."""
+    made, target, log_z = unlikely(gap)
+    assert log_z < -990 and all(p > 0.01 for p in target.values())
+    result = run(made, method, 300, batch_size=16)
+    counts = counts_of(result.sequences, np.exp(result.log_weights - max(result.log_weights)))
+    assert counts.keys() <= target.keys()
+    first, p = next(iter(target.items()))
+    assert abs(counts[first] / sum(counts.values()) - p) <= 5 * math.sqrt(p * (1 - p) / 300)
+    if result.guarantee == "weighted-unbiased":
+        assert result.log_z == pytest.approx(log_z, abs=0.5)
+    else:
+        assert len(result) == 300
+        assert result.diagnostics.log_z_upper == pytest.approx(log_z, abs=1e-6)
+
+
+@pytest.mark.parametrize("gap", [100.0, 900.0])
+def test_weights_too_small_for_a_float(gap: float) -> None:
+    made, target, log_z = unlikely(gap)
+    for method, options in (("local", {}), ("asap", {}), ("smc", {"twist": "none"})):
+        result = run(made, method, 100, **options)
+        assert set(result.sequences) == set(target), method
+        assert result.log_z == pytest.approx(log_z, abs=1.0), method

@@ -22,7 +22,7 @@ def asap(run: Run, n: int) -> SampleResult:
     walker = run.walker()
     walks: list[Walk] = []
     try:
-        while len(walks) < n and run.trie.root.bound > 0:
+        while len(walks) < n and run.trie.log_bound > -math.inf:
             if walks and run.is_spent():
                 break
             walk = walker.walk([run.trie.root], "asap")[0]

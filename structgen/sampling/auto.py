@@ -42,7 +42,7 @@ def auto(
     caller, run.budget = run.budget, Budget(max(1, int(PILOT_SHARE * forwards)), run.budget.checks)
     feasible = False
     try:
-        while not feasible and run.trie.root.bound > 0:
+        while not feasible and run.trie.log_bound > -math.inf:
             if pilot.tries and run.is_spent():
                 break
             pilot.round(_ENOUGH)
@@ -60,10 +60,10 @@ def auto(
         run.stopped = ""
     rate = pilot.accepted / pilot.tries if pilot.tries else 0.0
     seen = f"pilot: {pilot.accepted} of {pilot.tries} tries accepted"
-    if feasible or run.trie.root.bound <= 0 or (pilot.accepted and rate > 0.5 and not run.is_spent()):
+    if feasible or run.trie.log_bound == -math.inf or (pilot.accepted and rate > 0.5 and not run.is_spent()):
         run.notes.append(f"auto chose cars; {seen}")
         return collect(Tries(run, "cars"), n)
-    run.notes.append(f"auto chose smc; {seen}, Z at most {math.exp(run.trie.log_bound):.3g}")
+    run.notes.append(f"auto chose smc; {seen}, log Z at most {run.trie.log_bound:.2f}")
     return smc(
         run,
         proposal,

@@ -33,12 +33,11 @@ Variant = Literal["auto", "two-round", "recursive", "geometric"]
 # From this probability of the likeliest token on, geometric needs fewer checks for the same variance.
 GEOMETRIC_FROM: Final = 2 / 3
 _NEGLIGIBLE: Final = 2.0**-52  # mass left over at which a row counts as having no valid token
-
-
 FIRST_FROM: Final = 1 / 16  # share of a token that is checked before anything is drawn
 FIRST_MOST: Final = 4
 _EAGER: Final = 8  # times U / (V + U): the chance that something unknown is drawn
 _REJECTS: Final = 2  # before the last draw, where a valid token is known
+BLOCK: Final = 256  # tokens whose masses are added up together
 
 Checker = Callable[[int], bool]
 
@@ -63,105 +62,114 @@ class Pool(Protocol):
         """Leave a token out from now on."""
 
 
+class _Blocks:
+    """Masses p float64 (V,), not negative, that single tokens are taken out of. ``p`` itself is not written.
+
+    sums float64 (V / `BLOCK`,): the mass left in each block. A block is copied when a token of it goes, so
+    that to take one out costs O(`BLOCK`), and to draw one O(V / `BLOCK`).
+    """
+
+    __slots__ = ("_changed", "p", "sums")
+
+    def __init__(self, p: Float64, sums: Float64, changed: dict[int, Float64]) -> None:
+        self.p = p
+        self.sums = sums
+        self._changed = changed
+
+    def fork(self) -> _Blocks:
+        return _Blocks(self.p, self.sums.copy(), dict(self._changed))
+
+    def block(self, number: int) -> Float64:
+        changed = self._changed.get(number)
+        return self.p[number * BLOCK : (number + 1) * BLOCK] if changed is None else changed
+
+    def take(self, token: int) -> float:
+        """Set a token's mass to 0; what it was."""
+        number, place = divmod(token, BLOCK)
+        block = self.block(number).copy()  # the one there may be a fork's too
+        mass, block[place] = float(block[place]), 0.0
+        self._changed[number] = block
+        self.sums[number] = block.sum()
+        return mass
+
+
+def _by_block(p: Float64, reduce: np.ufunc) -> Float64:
+    """float64 (blocks,): ``reduce`` over each block of p; the last one may be short."""
+    whole = len(p) // BLOCK * BLOCK
+    reduced: Float64 = reduce.reduce(p[:whole].reshape(-1, BLOCK), axis=1)
+    return np.append(reduced, reduce.reduce(p[whole:])) if whole < len(p) else reduced
+
+
 class Row:
     """One distribution, and which of its tokens are known. ``p`` float64 (V,), not negative, not all 0.
 
     whole: the sum of p, which need not be 1. valid: the known valid tokens and their p. unknown: mass of the
-    tokens not known. top: the largest p among these, when they were last looked through.
+    tokens not known. top: the largest p among these.
     """
 
-    __slots__ = ("_cdf", "_total", "looked", "out", "p", "top", "unknown", "valid", "whole")
+    __slots__ = ("_tops", "left", "looked", "unknown", "valid", "whole")
 
     def __init__(self, p: Float64) -> None:
-        self.p = p
-        self._cdf: Float64 | None = None
-        self.whole = self.unknown = self._total = float(p.sum())
-        self.top = float(p.max())
+        self.left = _Blocks(p, _by_block(p, np.add), {})  # the unknown ones
+        self._tops = _by_block(p, np.maximum)
+        self.whole = self.unknown = float(self.left.sums.sum())
         self.valid: dict[int, float] = {}
-        self.out: set[int] = set()  # known, but still in `cdf`
         self.looked = False  # whether the likeliest tokens were checked
 
     @property
-    def cdf(self) -> Float64:
-        """Running sums of p, made when they are first asked for."""
-        if self._cdf is None:
-            self._cdf = np.cumsum(self.p)
-        return self._cdf
+    def top(self) -> float:
+        return float(self._tops.max())
 
     def learn(self, answers: dict[int, bool]) -> None:
         """Take in which of some tokens, all unknown before, are valid."""
         for token, is_valid in answers.items():
-            p = float(self.p[token])
-            self.out.add(token)
-            self.unknown -= p
+            mass = self.left.take(token)
+            self._tops[token // BLOCK] = self.left.block(token // BLOCK).max()
             if is_valid:
-                self.valid[token] = p
-        if self.unknown < 0.5 * self._total:
-            self.p = self.p.copy()
-            self.p[list(self.out)] = 0.0
-            self._cdf, self.out = None, set()
-            self.unknown = self._total = float(self.p.sum())
-            self.top = float(self.p.max())
+                self.valid[token] = mass
+        self.unknown = float(self.left.sums.sum())
 
     def look(self, is_valid: Checker) -> None:
         """Check the likeliest tokens, once: `FIRST_MOST` at most, each with `FIRST_FROM` of the mass."""
         if self.looked:
             return
         self.looked = True
-        for checked in range(FIRST_MOST):
+        for _ in range(FIRST_MOST):
             if self.top < FIRST_FROM * self.whole:
                 break
-            if not checked:
-                self.p = self.p.copy()
-            token = int(self.p.argmax())
-            mass, self.p[token] = float(self.p[token]), 0.0
-            if is_valid(token):
-                self.valid[token] = mass
-            self.top = float(self.p.max())
-        self._cdf = None
-        self.unknown = self._total = float(self.p.sum())
+            number = int(self._tops.argmax())
+            token = number * BLOCK + int(self.left.block(number).argmax())
+            self.learn({token: is_valid(token)})
 
 
 class RowPool:
-    """A pool over the unknown tokens of a `Row`, which it leaves as it is.
+    """A pool over the unknown tokens of a `Row`, which it leaves as it is."""
 
-    A draw costs O(log V) while half the mass is left.
-    """
-
-    __slots__ = ("_cdf", "_out", "_out_mass", "_randomness", "_removed", "_row", "_total")
+    __slots__ = ("_left", "_randomness", "_removed", "_row")
 
     def __init__(self, row: Row, randomness: Randomness) -> None:
         self._row = row
+        self._left = row.left.fork()
         self._randomness = randomness
-        self._cdf = row.cdf
-        self._removed: dict[int, float] = {}
-        self._out: set[int] = set(row.out)  # removed since `_cdf` was made
-        self._total = float(row.cdf[-1])
-        self._out_mass = self._total - row.unknown
+        self._removed = 0.0
 
     @property
     def removed(self) -> float:
-        return min(1.0, sum(self._removed.values()) / self._row.unknown)
+        return min(1.0, self._removed / self._row.unknown)
 
     def draw(self) -> tuple[int, float] | None:
-        if self._out_mass > 0.5 * self._total:
-            rest = self._row.p.copy()
-            rest[list(self._row.out)] = 0.0
-            rest[list(self._removed)] = 0.0
-            self._cdf = np.cumsum(rest)
-            self._out, self._out_mass, self._total = set(), 0.0, float(self._cdf[-1])
-        left = self._total - self._out_mass
+        cdf = np.cumsum(self._left.sums)
+        left = float(cdf[-1])
         if left <= _NEGLIGIBLE * self._row.whole:
             return None
-        while True:  # at most two rounds are expected
-            token = index_at(self._cdf, float(self._randomness.uniforms(1)[0]))
-            if token not in self._out:
-                return token, min(1.0, float(self._row.p[token]) / left)
+        u = self._randomness.uniforms(2)
+        number = index_at(cdf, float(u[0]))
+        block = self._left.block(number)
+        place = index_at(np.cumsum(block), float(u[1]))
+        return number * BLOCK + place, min(1.0, float(block[place]) / left)
 
     def remove(self, token: int) -> None:
-        self._removed[token] = float(self._row.p[token])
-        self._out.add(token)
-        self._out_mass += self._removed[token]
+        self._removed += self._left.take(token)
 
 
 def two_round(pool: Pool, is_valid: Checker) -> tuple[int | None, float]:

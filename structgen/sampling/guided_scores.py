@@ -136,8 +136,8 @@ class GuidedScores:
                 row.node = None  # "cars" drew without the mask
                 return
             place = node.place_of(token)
-            p = float(node.p[place]) if place >= 0 else node.rest
-            child = row.trie.child(node, token, p, state)
+            log_p = float(node.log_p[place]) if place >= 0 else node.log_rest
+            child = row.trie.child(node, token, log_p, state)
         row.node = child
 
     def _visit(self, trie: PrefixTrie, node: Node, masked: torch.Tensor) -> None:
@@ -145,18 +145,19 @@ class GuidedScores:
         trie.touch(node)
         if node.is_visited:
             return
-        p = masked.exp()
-        top = torch.topk(p, min(ROW_LENGTH, len(p)))
-        kept = top.values > 0
-        trie.visit(node, top.indices[kept].cpu().numpy(), top.values[kept].cpu().numpy(), float(p.sum()), 0.0)
-        if int((p > 0).sum()) == int(kept.sum()):
-            node.rest = 0.0
+        top = torch.topk(masked, min(ROW_LENGTH, len(masked)))
+        kept = torch.isfinite(top.values)
+        others = masked.clone()
+        others[top.indices] = -math.inf
+        log_rest, log_allowed = float(torch.logsumexp(others, 0)), float(torch.logsumexp(masked, 0))
+        ids, log_p = top.indices[kept].cpu().numpy(), top.values[kept].cpu().numpy()
+        trie.visit(node, ids, log_p, log_rest, log_allowed, 0.0)
 
 
 def _by_bounds(node: Node, masked: torch.Tensor) -> torch.Tensor:
     """log of P times the bounds, of all tokens that the mask allows."""
     out = masked.clone()
     for token, child in node.children.items():
-        if child.bound < 1.0:
-            out[token] += math.log(child.bound) if child.bound > 0 else -math.inf
+        if child.log_bound < 0.0:
+            out[token] += child.log_bound
     return out

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import numpy as np
 import torch
@@ -26,6 +26,8 @@ from structgen.sampling.result import decode
 from structgen.sampling.target import Target
 
 Critic = Callable[[str, bool], float]
+
+_SMALL_LOG: Final = -500.0  # exp of it has all bits still
 
 
 @dataclass(slots=True)
@@ -84,12 +86,12 @@ class AwrsProposal:
     def propose(
         self, masked: torch.Tensor, states: Sequence[State], row_of: Sequence[int]
     ) -> tuple[list[int], Float64]:
+        # moved up where exp would come out as 0, or with few bits, for all of a row
         best = masked.amax(dim=1)
-        alive = torch.isfinite(best)
-        p = torch.exp(masked - torch.where(alive, best, 0.0)[:, None])
-        log_mass = torch.where(alive, best + p.sum(dim=1).log(), -math.inf).cpu().numpy()
-        functions = p.cpu().numpy()
-        rows = {row: awrs.Row(functions[row]) for row in set(row_of) if log_mass[row] > -math.inf}
+        shift = torch.where(torch.isfinite(best) & (best < _SMALL_LOG), best, 0.0)
+        p = torch.exp(masked - shift[:, None] if bool(shift.any()) else masked)
+        functions, shifts = p.cpu().numpy(), shift.tolist()
+        rows = {row: awrs.Row(functions[row]) for row in set(row_of) if math.isfinite(best[row])}
         tokens, log_weights = [], np.full(len(row_of), -math.inf)
         for place, row in enumerate(row_of):
             token, weight = (
@@ -99,7 +101,7 @@ class AwrsProposal:
             )
             tokens.append(-1 if token is None or weight <= 0 else token)
             if weight > 0:
-                log_weights[place] = math.log(weight) + log_mass[row]
+                log_weights[place] = math.log(weight) + math.log(rows[row].whole) + shifts[row]
         return tokens, log_weights
 
     def _checker(self, state: State) -> Callable[[int], bool]:

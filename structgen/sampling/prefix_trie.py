@@ -7,6 +7,7 @@ that the text ends up valid: 1 before it was visited, 0 when it is known to be i
 
     bound(u) = sum over the tokens a of P(a | u) bound(ua).
 
+All of these are kept as logarithms: over a long text they are products beyond what a float64 can hold.
 Sampling in proportion to P bound, and nothing else, is what CARS (Parys et al. 2025, "Constrained Adaptive
 Rejection Sampling") and ASAp (Park et al. 2024, "Grammar-Aligned Decoding", algorithm 1) share. Accepted
 texts stay: taken out, the samples would be without replacement, another distribution.
@@ -14,6 +15,7 @@ texts stay: taken out, the samples would be without replacement, another distrib
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
@@ -31,6 +33,12 @@ _NODE_BYTES: Final = 700  # measured: objects and arrays' headers of a node with
 _ENTRY_BYTES: Final = 20
 
 Float64 = npt.NDArray[np.float64]
+
+
+def log_sum(logs: Float64) -> float:
+    """log of the sum of exp(logs) float64 (k,), -inf where there is nothing."""
+    best = float(logs.max(initial=-math.inf))
+    return best if best == -math.inf else best + math.log(float(np.exp(logs - best).sum()))
 
 
 class StateError(StructgenError):
@@ -53,8 +61,8 @@ class Node:
     """A prefix. ``state`` is None for one whose constraint state has to be found again (after loading)."""
 
     __slots__ = (
-        "allowed", "bound", "children", "depth", "entropy", "ids", "kept", "mass", "p", "parent", "rest",
-        "state", "token", "used",
+        "children", "depth", "entropy", "ids", "kept", "log_allowed", "log_bound", "log_mass", "log_p",
+        "log_rest", "parent", "state", "token", "used",
     )  # fmt: skip
 
     def __init__(self, parent: Node | None, token: int, state: State | None) -> None:
@@ -63,19 +71,24 @@ class Node:
         self.depth: int = 0 if parent is None else parent.depth + 1
         self.state = state
         self.kept: Any = None  # the language model's, for this token
-        self.bound = 1.0
+        self.log_bound = 0.0
         self.children: dict[int, Node] = {}  # by token
         self.used = 0
         self.ids: npt.NDArray[np.int32] | None = None  # None: the model has not run here
-        self.p: Float64 = _EMPTY
-        self.mass: Float64 = _EMPTY  # p times the child's bound
-        self.rest = 0.0
-        self.allowed = 1.0
+        self.log_p: Float64 = _EMPTY
+        self.log_mass: Float64 = _EMPTY  # of p times the child's bound
+        self.log_rest = -math.inf
+        self.log_allowed = 0.0
         self.entropy = 0.0  # of the allowed tokens, renormalised, nats
 
     @property
     def is_visited(self) -> bool:
         return self.ids is not None
+
+    @property
+    def bound(self) -> float:
+        """The bound itself, which may be 0 by underflow; `log_bound` tells."""
+        return math.exp(self.log_bound)
 
     def path(self) -> list[Node]:
         """The nodes from the one after the root to this one."""
@@ -96,17 +109,17 @@ class Node:
         found = np.flatnonzero(self.ids == token)
         return int(found[0]) if len(found) else REST
 
-    def probability(self, token: int) -> float:
-        """P(token | prefix) of one that has an entry."""
-        return float(self.p[self.place_of(token)])
+    def log_probability(self, token: int) -> float:
+        """log P(token | prefix) of one that has an entry."""
+        return float(self.log_p[self.place_of(token)])
 
     def set_bound(self) -> None:
         """Take the children's bounds into this node's."""
         if self.ids is not None:
             for token, child in self.children.items():
                 place = self.place_of(token)
-                self.mass[place] = self.p[place] * child.bound
-            self.bound = min(1.0, float(self.mass.sum()) + self.rest)
+                self.log_mass[place] = self.log_p[place] + child.log_bound
+            self.log_bound = min(0.0, log_sum(np.append(self.log_mass, self.log_rest)))
 
 
 _EMPTY: Float64 = np.zeros(0)
@@ -139,7 +152,7 @@ class PrefixTrie:
     @property
     def log_bound(self) -> float:
         """log of the upper bound on Z, the probability that the model's text is valid."""
-        return float(np.log(self.root.bound)) if self.root.bound > 0 else -np.inf
+        return self.root.log_bound
 
     def belongs_to(self, identity: dict[str, str]) -> None:
         """Take on an identity, or raise `StateError` where it is another's."""
@@ -149,14 +162,20 @@ class PrefixTrie:
         self.identity |= identity
 
     def visit(
-        self, node: Node, ids: npt.NDArray[np.int64], p: Float64, allowed: float, entropy: float
+        self,
+        node: Node,
+        ids: npt.NDArray[np.int64],
+        log_p: Float64,
+        log_rest: float,
+        log_allowed: float,
+        entropy: float,
     ) -> None:
-        """Give a node its row. ids, p (k,): the likeliest that may follow; ``allowed``: mass of all."""
+        """Give a node its row. ids, log_p (k,): the likeliest that may follow; rest and allowed: see above."""
         node.ids = ids.astype(np.int32)
-        node.p = p.astype(np.float64)
-        node.mass = node.p.copy()
-        node.allowed = allowed
-        node.rest = max(0.0, allowed - float(p.sum()))
+        node.log_p = log_p.astype(np.float64)
+        node.log_mass = node.log_p.copy()
+        node.log_rest = log_rest
+        node.log_allowed = log_allowed
         node.entropy = entropy
         self.n_entries += len(ids)
         self.touch(node)
@@ -165,11 +184,11 @@ class PrefixTrie:
         self._clock += 1
         node.used = self._clock
 
-    def child(self, node: Node, token: int, p: float, state: State | None) -> Node:
-        """The node after ``token``, made if need be; ``p``: its probability, should it have no entry yet."""
+    def child(self, node: Node, token: int, log_p: float, state: State | None) -> Node:
+        """The node after ``token``, made if need be; ``log_p``: of it, should it have no entry yet."""
         child = node.children.get(token)
         if child is None:
-            self.entry(node, token, p)
+            self.entry(node, token, log_p)
             child = Node(node, token, state)
             node.children[token] = child
             self.n_nodes += 1
@@ -177,13 +196,14 @@ class PrefixTrie:
             child.state = state
         return child
 
-    def entry(self, node: Node, token: int, p: float) -> None:
+    def entry(self, node: Node, token: int, log_p: float) -> None:
         """Give a token of the rest an entry of its own."""
         if node.ids is not None and node.place_of(token) == REST:
             node.ids = np.append(node.ids, np.int32(token))
-            node.p = np.append(node.p, p)
-            node.mass = np.append(node.mass, p)
-            node.rest = max(0.0, node.rest - p)
+            node.log_p = np.append(node.log_p, log_p)
+            node.log_mass = np.append(node.log_mass, log_p)
+            left = 1 - math.exp(log_p - node.log_rest) if log_p < node.log_rest else 0.0
+            node.log_rest = node.log_rest + math.log(left) if left > 0 else -math.inf
             self.n_entries += 1
 
     def update(self, nodes: Iterable[Node]) -> None:
@@ -222,14 +242,13 @@ class PrefixTrie:
             mine, theirs = pairs.pop()
             changed.append(mine)
             if theirs.ids is not None and mine.ids is None:
-                ids, p = theirs.ids.astype(np.int64), theirs.p
-                self.visit(mine, ids, p, theirs.allowed, theirs.entropy)
-                mine.rest = theirs.rest
+                ids = theirs.ids.astype(np.int64)
+                self.visit(mine, ids, theirs.log_p, theirs.log_rest, theirs.log_allowed, theirs.entropy)
             if theirs.ids is None:
-                mine.bound = min(mine.bound, theirs.bound)
+                mine.log_bound = min(mine.log_bound, theirs.log_bound)
             for token, child in theirs.children.items():
-                probability = theirs.probability(token)
-                pairs.append((self.child(mine, token, probability, child.state), child))
+                log_p = theirs.log_probability(token)
+                pairs.append((self.child(mine, token, log_p, child.state), child))
         self.update(changed)
 
     def _forget(self) -> None:
@@ -263,6 +282,6 @@ class PrefixTrie:
             if node.parent is not None:
                 del node.parent.children[node.token]
                 place = node.parent.place_of(node.token)
-                node.parent.mass[place] = node.parent.p[place]
+                node.parent.log_mass[place] = node.parent.log_p[place]
                 changed.append(node.parent)
         self._set_bounds(node for node in changed if id(node) not in gone)

@@ -139,7 +139,7 @@ class Pilot:
         if run.budget.forwards is not None:
             passes = min(passes, (run.budget.forwards - before) // 2)
         try:
-            while not self._settled and run.trie.root.bound > 0:
+            while not self._settled and run.trie.log_bound > -math.inf:
                 if run.model.forwards.physical - before >= passes:
                     break
                 tried, accepted = tries.tries, tries.accepted

@@ -41,18 +41,18 @@ def save_trie(trie: PrefixTrie, path: str | os.PathLike[str]) -> None:
             parents.append(number[id(node)])
             nodes.append(child)
     rows = [node.ids if node.ids is not None else np.zeros(0, np.int32) for node in nodes]
-    values = [node.p for node in nodes]
+    values = [node.log_p for node in nodes]
     arrays = {
         "parent": np.array(parents, np.int64),
         "token": np.array([node.token for node in nodes], np.int64),
-        "bound": np.array([node.bound for node in nodes]),
+        "log_bound": np.array([node.log_bound for node in nodes]),
         "visited": np.array([node.is_visited for node in nodes]),
-        "rest": np.array([node.rest for node in nodes]),
-        "allowed": np.array([node.allowed for node in nodes]),
+        "log_rest": np.array([node.log_rest for node in nodes]),
+        "log_allowed": np.array([node.log_allowed for node in nodes]),
         "entropy": np.array([node.entropy for node in nodes]),
         "begin": np.cumsum([0, *map(len, rows)], dtype=np.int64),
         "ids": np.concatenate(rows),
-        "p": np.concatenate(values),
+        "log_p": np.concatenate(values),
     }
     write_tensors(path, _KIND, arrays, {"identity": json.dumps(trie.identity, sort_keys=True)})
 
@@ -67,12 +67,14 @@ def load_trie(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> 
     try:
         identity = json.loads(file.metadata["identity"])
         arrays = {name: file.arrays[name] for name in (
-            "parent", "token", "bound", "visited", "rest", "allowed", "entropy", "begin", "ids", "p"
+            "parent", "token", "log_bound", "visited", "log_rest", "log_allowed", "entropy", "begin", "ids",
+            "log_p",
         )}  # fmt: skip
     except (KeyError, ValueError) as error:
         raise ArtifactError(path, f"not a whole prefix trie: {error}", remedy) from None
     count = len(arrays["parent"])
-    sizes = {len(arrays[name]) for name in ("token", "bound", "visited", "rest", "allowed", "entropy")}
+    each = ("token", "log_bound", "visited", "log_rest", "log_allowed", "entropy")
+    sizes = {len(arrays[name]) for name in each}
     parent, begin = arrays["parent"], arrays["begin"]
     ordered = (
         count > 0 and parent[0] == -1 and bool(np.all((parent[1:] >= 0) & (parent[1:] < np.arange(1, count))))
@@ -83,7 +85,7 @@ def load_trie(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> 
         and len(begin) == count + 1
         and begin[0] == 0
         and bool(np.all(np.diff(begin) >= 0))
-        and begin[-1] == len(arrays["ids"]) == len(arrays["p"])
+        and begin[-1] == len(arrays["ids"]) == len(arrays["log_p"])
         and set(identity) == set(_PARTS)
     )
     if not sound:
@@ -103,9 +105,11 @@ def load_trie(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> 
         nodes.append(node)
         if arrays["visited"][i]:
             row = slice(int(begin[i]), int(begin[i + 1]))
-            ids, p = arrays["ids"][row].astype(np.int64), arrays["p"][row].astype(np.float64)
-            trie.visit(node, ids, p, float(arrays["allowed"][i]), float(arrays["entropy"][i]))
-            node.rest = float(arrays["rest"][i])
-        node.bound = float(arrays["bound"][i])
+            ids, log_p = arrays["ids"][row].astype(np.int64), arrays["log_p"][row].astype(np.float64)
+            rest, allowed, entropy = (
+                float(arrays[name][i]) for name in ("log_rest", "log_allowed", "entropy")
+            )
+            trie.visit(node, ids, log_p, rest, allowed, entropy)
+        node.log_bound = float(arrays["log_bound"][i])
     trie.update(nodes)
     return trie

@@ -13,6 +13,8 @@ from __future__ import annotations
 import math
 from typing import Final, Literal
 
+import numpy as np
+
 from structgen.sampling.result import SampleResult
 from structgen.sampling.run import Draw, Run, draw_of, result_of
 from structgen.sampling.walk import Walk
@@ -29,16 +31,16 @@ class Tries:
         self.tries = 0
         self.accepted = 0
         self.dead_ends = 0
-        self.weight = 0.0  # sum over the tries of 1 / (bound on Z at the try): accepted / weight estimates Z
-        self.squares = 0.0  # sum over the accepted of (1 - Z / bound), up to Z
+        # log of the sum over the tries of 1 / (bound on Z at the try): accepted / weight estimates Z
+        self.log_weight = -math.inf
         self._walker = run.walker()
         self._round = _FIRST_ROUND
 
     def round(self, wanted: int) -> list[Walk]:
         """Try some; the accepted ones, all of them. ``wanted``: how many more are needed."""
         trie = self.run.trie
-        bound = trie.root.bound if self.method == "cars" else 1.0
-        if bound <= 0:
+        log_bound = trie.log_bound if self.method == "cars" else 0.0
+        if log_bound == -math.inf:
             return []
         rate = (self.accepted + 1) / (self.tries + 2)
         size = max(1, min(self._round, self.run.batch_size, math.ceil(wanted / rate)))
@@ -48,9 +50,11 @@ class Tries:
         good = [walk for walk in walks if walk.is_valid]
         self.tries += size
         self.accepted += len(good)
-        self.weight += size / bound
+        self.log_weight = float(np.logaddexp(self.log_weight, math.log(size) - log_bound))
         self.dead_ends += sum(
-            walk.ending == "rejected" and walk.nodes[-1].is_visited and walk.nodes[-1].allowed == 0
+            walk.ending == "rejected"
+            and walk.nodes[-1].is_visited
+            and walk.nodes[-1].log_allowed == -math.inf
             for walk in walks
         )
         return good
@@ -58,9 +62,9 @@ class Tries:
     @property
     def log_z(self) -> float:
         """The estimate whose error has mean 0 at any stopping time: E[accepted - Z weight] = 0."""
-        if self.run.trie.root.bound <= 0 or not self.accepted:
+        if self.run.trie.log_bound == -math.inf or not self.accepted:
             return -math.inf
-        return math.log(self.accepted / self.weight)
+        return math.log(self.accepted) - self.log_weight
 
     @property
     def log_z_stderr(self) -> float:
@@ -82,7 +86,7 @@ def collect(tries: Tries, n: int) -> SampleResult:
     accepted: list[Walk] = []
     try:
         while len(accepted) < n:
-            if run.trie.root.bound <= 0:
+            if run.trie.log_bound == -math.inf:
                 run.notes.append("no text is valid: every text of the model's was ruled out")
                 break
             if tries.tries and run.is_spent():

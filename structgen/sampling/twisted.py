@@ -29,18 +29,18 @@ import torch
 
 from structgen.sampling.language_model import Rows
 from structgen.sampling.particles import Critic, potential_of
-from structgen.sampling.prefix_trie import Float64, Node
+from structgen.sampling.prefix_trie import Float64, Node, log_sum
 from structgen.sampling.walk import Walker
 
 
 @dataclass(slots=True)
 class TrieParticle:
-    """One text, as far as ``node``. ``bound``: the twist with which it came there; part of log_weight."""
+    """One text, as far as ``node``. ``log_bound``: the twist with which it came there; part of log_weight."""
 
     group: int
     origin: int
     node: Node
-    bound: float = 1.0
+    log_bound: float = 0.0
     ending: Literal["stop", "cut", "dead"] | None = None
     log_weight: float = 0.0
     logp: float = 0.0
@@ -87,11 +87,11 @@ class TrieParticles:
         for node in nodes.values():
             walker.trie.touch(node)
         for particle in going:
-            total = float(self._masses(particle.node).sum()) + particle.node.rest
-            if total <= 0:
+            total = log_sum(self._log_masses(particle.node))
+            if total == -math.inf:
                 particle.ending, particle.log_weight = "dead", -math.inf
             else:
-                particle.log_weight += math.log(total) - math.log(particle.bound)
+                particle.log_weight += total - particle.log_bound
 
     def move(self) -> None:
         """A token for each particle that goes on."""
@@ -102,21 +102,22 @@ class TrieParticles:
         of_rest: list[TrieParticle] = []
         for particles in together.values():
             node = particles[0].node
-            masses = self._masses(node)
+            logs = self._log_masses(node)
             # those of one group at one node have the same weight: none minds which stratum it gets
-            drawn = self._walker.randomness.stratified(np.append(masses, node.rest), len(particles))
+            drawn = self._walker.randomness.stratified(np.exp(logs - logs.max()), len(particles))
             for particle, place in zip(particles, drawn, strict=True):
-                if place == len(masses) or node.ids is None:
+                if place == len(node.log_p) or node.ids is None:
                     of_rest.append(particle)
                 else:
-                    moves.append((particle, int(node.ids[place]), float(node.p[place]), float(masses[place])))
+                    log_p = float(node.log_p[place])
+                    moves.append((particle, int(node.ids[place]), log_p, float(logs[place])))
         moves += self._of_rest(of_rest)
         self.depth += 1
-        for particle, token, p, mass in moves:
-            self._enter(particle, token, p, mass)
+        for particle, token, log_p, log_mass in moves:
+            self._enter(particle, token, log_p, log_mass)
 
     def _of_rest(self, particles: list[TrieParticle]) -> list[tuple[TrieParticle, int, float, float]]:
-        """Tokens that have no entry of their own, from whole rows: each with P, which it was drawn by."""
+        """Tokens that have no entry of their own, from whole rows: each with log P, which it was drawn by."""
         known = {id(one.node): one.node for one in particles if id(one.node) not in self._live}
         masked = {key: self._masked[place] for key, place in self._live.items() if self._masked is not None}
         if known:
@@ -132,27 +133,27 @@ class TrieParticles:
             if token < 0:  # what the difference had left was rounding
                 particle.ending, particle.log_weight = "dead", -math.inf
             else:
-                p = math.exp(float(others[token]))
-                moves.append((particle, token, p, p))
+                log_p = float(others[token])
+                moves.append((particle, token, log_p, log_p))
         return moves
 
-    def _enter(self, particle: TrieParticle, token: int, p: float, mass: float) -> None:
+    def _enter(self, particle: TrieParticle, token: int, log_p: float, log_mass: float) -> None:
         walker, node = self._walker, particle.node
-        particle.logp += math.log(p)
-        particle.bound = mass / p
+        particle.logp += log_p
+        particle.log_bound = log_mass - log_p
         if token == walker.target.stop:
             particle.ending = "stop"
         else:
             child = node.children.get(token)
             if child is None:
-                child = walker.trie.child(node, token, p, None)
+                child = walker.trie.child(node, token, log_p, None)
                 child.state = walker.mask.extended(walker.state_of(node), token)
             particle.node = child
             self.seen[id(child)] = child
             if walker.target.is_cut_at(self.depth):
                 particle.ending = "cut"
         if particle.ending is not None:  # a text that has ended is valid: there is no future to bound
-            particle.log_weight -= math.log(particle.bound)
+            particle.log_weight -= particle.log_bound
         if self._critic is not None:
             after = potential_of(self._critic, walker.target, particle.tokens, particle.ending is not None)
             particle.log_weight += after - particle.potential
@@ -170,9 +171,10 @@ class TrieParticles:
         """Bring the trie's bounds up to date by what was seen. Ends the use of this object."""
         self._walker.trie.update(self.seen.values())
 
-    def _masses(self, node: Node) -> Float64:
-        """P of each entry times its twist."""
-        return node.mass if self._steered else np.where(node.mass > 0, node.p, 0.0)
+    def _log_masses(self, node: Node) -> Float64:
+        """log of P times the twist: of each entry, and of the rest."""
+        logs = node.log_mass if self._steered else np.where(node.log_mass > -math.inf, node.log_p, -math.inf)
+        return np.append(logs, node.log_rest)
 
     def _run(self, nodes: list[Node]) -> None:
         if not nodes:

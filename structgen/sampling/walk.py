@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 import torch
@@ -17,7 +17,16 @@ import torch
 from structgen.sampling.constraint import Constraint, State
 from structgen.sampling.language_model import LanguageModel, Rows
 from structgen.sampling.mask import TokenMask, logp_of
-from structgen.sampling.prefix_trie import REST, ROW_LENGTH, ROW_REST, Float64, Node, PrefixTrie, StateError
+from structgen.sampling.prefix_trie import (
+    REST,
+    ROW_LENGTH,
+    ROW_REST,
+    Float64,
+    Node,
+    PrefixTrie,
+    StateError,
+    log_sum,
+)
 from structgen.sampling.randomness import Randomness
 
 # What is drawn from, at a visited node and at a new one:
@@ -26,6 +35,11 @@ from structgen.sampling.randomness import Randomness
 #   asap        P times the bounds, and P under the mask
 #   local       P under the mask, at both
 Policy = Literal["rejection", "cars", "asap", "local"]
+
+_SHORT_ROW: Final = (
+    64  # likeliest tokens, which mostly hold all but `ROW_REST`: to find 1024 takes 4 times as long
+)
+_NO_LOG: Final = -1e6  # finite, and its exp is 0
 
 
 @dataclass(slots=True)
@@ -137,22 +151,19 @@ class Walker:
         node = walk.nodes[-1]
         if not node.is_visited:
             return REST
-        weights = node.mass if policy in ("cars", "asap") else node.p
-        outcomes = [node.rest, max(0.0, 1 - node.allowed)] if policy == "rejection" else [node.rest]
-        all_weights = np.concatenate([weights, outcomes])
-        total = float(all_weights.sum())
-        if total <= 0:
+        logs = _log_weights(node, policy)
+        total = log_sum(logs)
+        if total == -math.inf:
             walk.ending = "rejected"
             return 0
-        place = self.randomness.index(all_weights)
-        if place == len(weights):
+        place = self.randomness.index(np.exp(logs - total))
+        if place == len(node.log_p):
             return REST
-        if place > len(weights):
+        if place > len(node.log_p):
             walk.ending = "rejected"
             return 0
         token = int(node.ids[place]) if node.ids is not None else 0
-        p = float(node.p[place])
-        self._step(walk, token, p, math.log(float(weights[place]) / total))
+        self._step(walk, token, float(node.log_p[place]), float(logs[place]) - total)
         return 0
 
     # -- where the model has to run --------------------------------------------------------------------
@@ -175,7 +186,7 @@ class Walker:
                     walk.ending = "rejected"
                     continue
                 log_p = logp_of(logp, row, token)
-                self._step(walk, token, math.exp(log_p), log_p - float(mass[row]), masked=masked, row=row)
+                self._step(walk, token, log_p, log_p - float(mass[row]), masked=masked, row=row)
         for walk in of_rest:
             self._draw_rest(walk, masked[place_of[id(walk.nodes[-1])]], policy)
         return place_of, after
@@ -216,19 +227,40 @@ class Walker:
     def _visit(self, nodes: list[Node], masked: torch.Tensor, place_of: dict[int, int]) -> None:
         if not nodes:
             return
-        probabilities = masked[[place_of[id(node)] for node in nodes]].exp_()
+        logp = masked[[place_of[id(node)] for node in nodes]]
+        best = logp.amax(dim=1)
+        best = torch.where(torch.isfinite(best), best, 0.0)
+        logp.sub_(best[:, None])  # what follows is in units of the likeliest one's
+        probabilities = logp.exp()
         allowed = probabilities.sum(dim=1)
-        entropies = (torch.special.entr(probabilities).sum(dim=1) / allowed + allowed.log()).cpu().numpy()
+        # sum of -p log p, where 0 times -inf is 0
+        minus_p_log_p = logp.clamp_(min=_NO_LOG).mul_(probabilities).sum(dim=1).neg_()
+        entropies = (minus_p_log_p / allowed + allowed.log()).cpu().numpy()
         counts = (probabilities > 0).sum(dim=1).tolist()
-        top = torch.topk(probabilities, min(ROW_LENGTH, probabilities.shape[1]), dim=1)
+        short = min(_SHORT_ROW, probabilities.shape[1])
+        top = torch.topk(probabilities, short, dim=1)
+        if bool((top.values.sum(dim=1) < (1 - ROW_REST) * allowed).any()):
+            top = torch.topk(probabilities, min(ROW_LENGTH, probabilities.shape[1]), dim=1)
         ids, values, masses = top.indices.cpu().numpy(), top.values.cpu().numpy(), allowed.tolist()
+        units = best.tolist()
         for row, node in enumerate(nodes):
             p: Float64 = values[row][values[row] > 0]
             below = np.cumsum(p) >= (1 - ROW_REST) * masses[row]
             length = min(len(p), int(np.argmax(below)) + 1) if below.any() else len(p)
-            self.trie.visit(node, ids[row][:length], p[:length], masses[row], float(entropies[row]))
-            if length == counts[row]:
-                node.rest = 0.0  # what the difference leaves is rounding
+            kept = p[:length]
+            # of all entries, what the difference leaves is rounding
+            rest = masses[row] - float(kept.sum()) if length < counts[row] else 0.0
+            log_rest, log_allowed = (
+                units[row] + math.log(mass) if mass > 0 else -math.inf for mass in (rest, masses[row])
+            )
+            self.trie.visit(
+                node,
+                ids[row][:length],
+                units[row] + np.log(kept),
+                log_rest,
+                log_allowed,
+                float(entropies[row]),
+            )
 
     def _draw_rest(self, walk: Walk, masked: torch.Tensor, policy: Policy) -> None:
         """A token that has no entry of its own in a visited node's row, from the whole row."""
@@ -238,15 +270,11 @@ class Walker:
             others[node.ids.astype(np.int64)] = -math.inf
         tokens, _ = self.randomness.tokens(others[None], [0])
         if tokens[0] < 0:  # rounding had left a rest where there is none
-            node.rest = 0.0
+            node.log_rest = -math.inf
             self._draw_visited(walk, policy)
             return
-        weights = node.mass if policy in ("cars", "asap") else node.p
-        total = (
-            float(weights.sum()) + node.rest + (max(0.0, 1 - node.allowed) if policy == "rejection" else 0)
-        )
         log_p = float(masked[tokens[0]])
-        self._step(walk, tokens[0], math.exp(log_p), log_p - math.log(total))
+        self._step(walk, tokens[0], log_p, log_p - log_sum(_log_weights(node, policy)))
 
     # -- a step ------------------------------------------------------------------------------------------
 
@@ -254,7 +282,7 @@ class Walker:
         self,
         walk: Walk,
         token: int,
-        p: float,
+        log_p: float,
         log_proposal: float,
         *,
         masked: torch.Tensor | None = None,
@@ -262,32 +290,39 @@ class Walker:
     ) -> None:
         """Move on by ``token``, or reject. ``masked``: the row's mask, where the token was drawn without."""
         node = walk.nodes[-1]
-        log_p = math.log(p) if p > 0 else -math.inf
         walk.logp += log_p
         walk.log_proposal += log_proposal
         walk.steps.append(log_p)
-        walk.log_allowed.append(math.log(node.allowed) if node.allowed > 0 else -math.inf)
+        walk.log_allowed.append(node.log_allowed)
         walk.entropies.append(node.entropy)
         if masked is not None and not bool(torch.isfinite(masked[row, token])):
             walk.ending = "rejected"
             return
         if token == self.target.stop:
-            walk.ending = "stop" if self._stop_is_valid(node, p) else "rejected"
+            walk.ending = "stop" if self._stop_is_valid(node, log_p) else "rejected"
             return
         child = node.children.get(token)
         if child is None:
-            child = self.trie.child(node, token, p, None)
+            child = self.trie.child(node, token, log_p, None)
             child.state = self.mask.extended(self.state_of(node), token)
             if child.state is None:
-                child.bound = 0.0
-        if child.bound == 0.0 and not child.is_visited:
+                child.log_bound = -math.inf
+        if child.log_bound == -math.inf and not child.is_visited:
             walk.ending = "rejected"
         walk.nodes.append(child)
 
-    def _stop_is_valid(self, node: Node, p: float) -> bool:
+    def _stop_is_valid(self, node: Node, log_p: float) -> bool:
         if self.constraint.is_exact:
             return True  # the mask said so
         valid = self.state_of(node).is_complete()
         if not valid:
-            self.trie.child(node, self.target.stop, p, None).bound = 0.0
+            self.trie.child(node, self.target.stop, log_p, None).log_bound = -math.inf
         return valid
+
+
+def _log_weights(node: Node, policy: Policy) -> Float64:
+    """What a draw at a visited node is in proportion to: its entries, the rest, for "rejection" the invalid."""
+    if policy != "rejection":
+        return np.append(node.log_mass if policy in ("cars", "asap") else node.log_p, node.log_rest)
+    invalid = 1 - math.exp(node.log_allowed)
+    return np.concatenate([node.log_p, [node.log_rest, math.log(invalid) if invalid > 0 else -math.inf]])
