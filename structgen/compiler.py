@@ -119,10 +119,10 @@ class Compiler:
     ) -> CompiledGrammar:
         """Texts of a Lark grammar, given as text or as a Path. ``import_paths``: folders for its ``%import``.
 
-        ``lexer``: how text is cut into terminals. 'contextual': the longest match among the terminals that the
-        parser takes at the place; 'basic': among all terminals; of matches of one length the terminal of higher
-        priority, then strings before regexes. 'dynamic_complete': every way to cut it counts. Any grammar may
-        be given; those that are LALR(1) are faster.
+        ``lexer``: how text is cut into terminals. 'contextual': the longest match among the terminals that
+        the parser takes at the place; 'basic': among all terminals; of matches of one length the terminal
+        of higher priority, then strings before regexes. 'dynamic_complete': every way to cut it counts.
+        Any grammar may be given; those that are LALR(1) are faster.
 
         Raises `InvalidGrammarError`, `UnsupportedGrammarError`, `UnsatisfiableGrammarError`,
         `CompileLimitError`, `OptionError`.
@@ -151,19 +151,23 @@ class Compiler:
         lexer: Literal["contextual", "basic"],
         *,
         import_paths: Sequence[Path] = (),
+        starts: Sequence[str] | None = None,
         modes: Sequence[ModeSpec] = (),
         indentation: IndentationSpec | None = None,
     ) -> CompiledGrammar:
-        """A grammar whose text a lexer cuts. ``modes``, ``indentation``: of a builtin grammar's profile."""
+        """A grammar whose text a lexer cuts. ``starts`` (all start rules), ``modes``, ``indentation``: of a
+        builtin grammar's profile.
+        """
+        ensure_kernels("lexer")
         from structgen.lexing.build import build_lexed
         from structgen.sources.lark_lexed import lexed_source
 
         if not self.store.is_byte_complete:
             raise VocabularyError(
-                "a grammar with a lexer needs a vocabulary in which each byte that occurs is a token of its own"
+                "a grammar with a lexer needs a vocabulary in which each byte that occurs is a token"
             )
         also = [name for mode in modes for name in (*(mode.only or ()), *mode.patterns)]
-        read = lexed_source(grammar, start, import_paths=import_paths, terminals=also)
+        read = lexed_source(grammar, start, import_paths=import_paths, terminals=also, whole=starts)
         tables = build_lexed(read, lexer, self.vocabulary, modes, indentation)
         compiled = CompiledGrammar(tables, self.store, source)
         if not compiled.machine.is_satisfiable:
@@ -214,7 +218,13 @@ class Compiler:
         return self._cached(
             source,
             lambda: self._lexed(
-                profile.path, first, source, lexer, modes=profile.modes, indentation=profile.indentation
+                profile.path,
+                first,
+                source,
+                lexer,
+                starts=profile.starts,
+                modes=profile.modes,
+                indentation=profile.indentation,
             ),
         )
 

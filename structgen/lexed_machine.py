@@ -72,8 +72,8 @@ class _Records:
 class LexedMachine:
     """Configurations of one grammar over one vocabulary. All methods are thread-safe.
 
-    A configuration is a positive int; 0 means refused. Records of texts stay; those of terminals that masks try
-    are kept apart and thrown away when they are many.
+    A configuration is a positive int; 0 means refused. Records of texts stay; those of terminals that
+    masks try are kept apart and thrown away when they are many.
     """
 
     def __init__(self, tables: LexedTables, store: MaskStore, lexed_store: LexedStore | None = None) -> None:

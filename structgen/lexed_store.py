@@ -1,13 +1,14 @@
 """Entries of lexical states for one grammar and vocabulary: which tokens emit which terminals.
 
-Unlike the `MaskStore`, from which it takes the vocabulary's trie, it belongs to one grammar: what a token emits
-depends on all terminals at once. Lists of tokens are kept once each, long ones as rows of a mask.
+Unlike the `MaskStore`, from which it takes the vocabulary's trie, it belongs to one grammar: what a token
+emits depends on all terminals at once. Lists of tokens are kept once each, long ones as rows of a mask.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,8 @@ _ROW_TOKENS = 1024  # a list of more tokens is a row: one costs about as much to
 class LexedStore:
     """Grows as lexical states are met. Safe for several threads.
 
-    ``entries``, ``lists`` int32: see `structgen_kernels.lexed_layout`; ``rows`` int32 (capacity, words). They are
-    replaced, never changed in what they already hold, when they grow.
+    ``entries``, ``lists`` int32: see `structgen_kernels.lexed_layout`; ``rows`` int32 (capacity, words).
+    They are replaced, never changed in what they already hold, when they grow.
     """
 
     def __init__(self, tables: LexedTables, masks: MaskStore) -> None:
@@ -95,7 +96,7 @@ class LexedStore:
         sequences = keys[:n_groups] >> SET_BITS
         sets = (keys[:n_groups] & ((1 << SET_BITS) - 1)).astype(np.int32)
         bounds = starts[: n_groups + 1].tolist()
-        lists = [self._list(tokens[a:b]) for a, b in zip(bounds, bounds[1:], strict=False)]
+        lists = [self._list(tokens[a:b]) for a, b in pairwise(bounds)]
         nodes = self._nodes[:n_nodes]
         # a sequence matters when tokens are listed under it or under one that goes on from it
         matters = np.zeros(n_nodes, np.bool_)
@@ -111,7 +112,8 @@ class LexedStore:
         groups: dict[int, list[tuple[int, int]]] = {}
         for sequence, which, where in zip(sequences.tolist(), sets.tolist(), lists, strict=True):
             groups.setdefault(sequence, []).append((which, where))
-        # children have greater numbers than what they go on from: written from the last on, they are there first
+        # children have greater numbers than what they go on from: written from the last on, they are there
+        # first
         written: dict[int, int] = {}
         for number in np.flatnonzero(matters)[::-1].tolist():
             record = [0, 0]

@@ -177,6 +177,9 @@ class Machine:
             self._steps = steps
         elif status == layout.NEED_SCRATCH:
             self._scratch = np.zeros(4 * self._scratch.shape[0], np.int64)
+        elif status == layout.TOO_MANY_THREADS:
+            given = int(self._pool[layout.POOL_WANTED])
+            raise CompileLimitError("max_threads", layout.MAX_THREADS, given, fixed=True)
         elif status == layout.NEED_STATE:
             self._growing().expand(int(self._pool[layout.POOL_WANTED]))
         elif status == layout.NEED_TEXT:

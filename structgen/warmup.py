@@ -9,21 +9,26 @@ from __future__ import annotations
 import hashlib
 import sys
 import threading
+from pathlib import Path
+from typing import Literal
 
 from structgen import cache
 
 _MARKER_KIND = "kernels"
-_lock = threading.Lock()
-_done = False
+_lock = threading.RLock()
+_done: set[str] = set()
+Part = Literal["engine", "lexer"]
 
 
-def ensure_kernels() -> None:
-    """Compile all kernels of the engine unless that was done before, with a message on stderr."""
-    global _done
+def ensure_kernels(part: Part = "engine") -> None:
+    """Compile all kernels of a part unless that was done before, with a message on stderr.
+
+    'engine': those that every grammar needs; 'lexer': those of grammars with a lexer.
+    """
     with _lock:
-        if _done:
+        if part in _done:
             return
-        key = _key()
+        key = _key(part)
         if cache.load_arrays(_MARKER_KIND, key) is None:
             if sys.stderr is not None:
                 print(
@@ -31,20 +36,25 @@ def ensure_kernels() -> None:
                     file=sys.stderr,
                     flush=True,
                 )
-            _exercise()
+            if part == "engine":
+                _exercise()
+            else:
+                _exercise_lexer()
             import numpy as np
 
             cache.store_arrays(_MARKER_KIND, key, {"done": np.ones(1, np.uint8)})
-        _done = True
+        _done.add(part)
 
 
-def _key() -> str:
+def _key(part: Part) -> str:
     import numba
     from llvmlite import binding
-    from structgen_kernels.jit import sources_digest
+    from structgen_kernels import jit
 
-    versions = f"{sys.version} {numba.__version__} {binding.get_host_cpu_name()} {sources_digest()}"
-    return hashlib.blake2b(versions.encode(), digest_size=16).hexdigest()
+    # numba keeps the code of each place of a source apart: two environments compile the same sources twice
+    place = Path(jit.__file__).resolve().parent
+    versions = (sys.version, numba.__version__, binding.get_host_cpu_name(), jit.sources_digest())
+    return hashlib.blake2b(repr((versions, str(place), part)).encode(), digest_size=16).hexdigest()
 
 
 def _exercise() -> None:
@@ -98,7 +108,11 @@ def _exercise() -> None:
     matcher.accept_bytes(np.zeros(0, np.uint8).tobytes())
     # a grammar that grows, and texts that are remembered
     grown = schema_tables(
-        {"additionalProperties": {"uniqueItems": True, "items": {"maxLength": 300}}}, {}, vocabulary, AT_ONCE
+        {"additionalProperties": {"uniqueItems": True, "items": {"maxLength": 300}}},
+        {},
+        vocabulary,
+        AT_ONCE,
+        timed=False,
     )
     compiled = CompiledGrammar(grown, MaskStore(vocabulary), GrammarSource("json_schema", ""))
     compiled.precompute()
@@ -108,3 +122,30 @@ def _exercise() -> None:
         matcher.fill_bitmask(bitmask, 0)
         matcher.accept(token)
         matcher.forced_bytes()
+
+
+def _exercise_lexer() -> None:
+    """The same for grammars with a lexer: one with several readings, line starts, and many terminals."""
+    from structgen.bitmask import allocate_bitmask
+    from structgen.compiler import Compiler
+    from structgen.vocabulary import Vocabulary
+
+    vocabulary = Vocabulary([bytes([byte]) for byte in range(256)] + [b"a b", b"if ", b"\n  ", None], 259)
+    compiler = Compiler(vocabulary)
+    _done.add("lexer")  # or compiling would come back here
+    ambiguous = 'start: x+ ";"\nx: NAME | x "-" x | "if" x\nNAME: /[a-z]+/\n%ignore /[ \\n]+/'
+    bitmask = allocate_bitmask(1, vocabulary.size)
+    small = compiler.lark(ambiguous)
+    small.precompute()
+    texts = {
+        small: b"if a - b - cd - e if f;",
+        compiler.grammar("python"): b"if a:\n    f(1)\n    pass\nx = [\n1]\n",
+    }
+    for compiled, text in texts.items():
+        matcher = compiled.matcher()
+        for token in text:
+            matcher.fill_bitmask(bitmask, 0)
+            matcher.forced_bytes()
+            matcher.following_bytes()
+            matcher.accept(token)
+        matcher.accept_bytes(b"")

@@ -1,6 +1,7 @@
 """What a grammar with a lexer accepts, the obvious way: Python's `re` at every place, then every derivation.
 
-A grammar here is data of its own, written out as Lark text for the engine, so that the twin shares no reader with it.
+A grammar here is data of its own, written out as Lark text for the engine, so that the twin shares no
+reader with it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from functools import cached_property
 
 from lark.lexer import PatternRE
 
-from structgen.lexing.cfg import plain_productions
+from structgen.lexing.cfg import plain_productions, safe, without_useless
 from structgen.lexing.lalr import lalr_tables
 from structgen.sources.lark_lexed import lexed_source
 
@@ -120,9 +121,7 @@ def derives(rules: dict[str, list[tuple[str, ...]]], names: list[str]) -> bool:
                     more |= {(body[dot], other, 0, place) for other in rules[body[dot]]}
             grown = not more <= items
             items |= more
-    return any(
-        head == "start" and dot == len(body) and origin == 0 for head, body, dot, origin in sets[-1]
-    )
+    return any(head == "start" and dot == len(body) and origin == 0 for head, body, dot, origin in sets[-1])
 
 
 class ContextualTwin:
@@ -134,7 +133,7 @@ class ContextualTwin:
         names = list(source.terminals)
         self.names = names
         cfg = plain_productions(source.grammar, {name: i for i, name in enumerate(names)})
-        self.tables = lalr_tables(cfg, len(names))
+        self.tables = lalr_tables(safe(without_useless(cfg, ())), len(names))
         self.tokens = {token.name: token for token in grammar.tokens}
 
     def accepts(self, text: str) -> bool | None:

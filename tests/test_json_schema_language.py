@@ -246,6 +246,11 @@ CASES: dict[str, tuple[object, list[str], list[str]]] = {
         ["{" + ",".join(f'"{a}{b}{c}":0' for a in "abcd" for b in "abcd" for c in "abcd") + "}"],
         ["{" + ",".join(f'"{a}{b}{c}":0' for a in "abcd" for b in "abcd" for c in "abc") + "}"],
     ),
+    "a name that must be there, in a round-about way, does not come twice": (
+        {"type": "object", "not": {"propertyNames": {"not": {"const": "ab"}}}},
+        ['{"ab":1}', '{"x":0,"ab":1,"y":0}'],
+        ['{"ab":1,"ab":2}', '{"x":0}', "{}", '{"x":0,"ab":1,"ab":1}'],
+    ),
     "oneOf with a base in common": (
         {
             "$defs": {"base": {"properties": {"id": I}, "required": ["id"]}},

@@ -69,7 +69,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("facts", CASES, ids=str)
+@pytest.mark.parametrize("facts", CASES)
 def test_sure_is_sure(facts: StringFacts) -> None:
     exists = bool(string_language(facts, 10_000))
     assert not surely_has_string(facts) or exists

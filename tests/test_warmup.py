@@ -25,6 +25,7 @@ def compiled():
     return found
 
 warmup._exercise()
+warmup._exercise_lexer()
 before = compiled()
 
 from test_json_schema_language import CASES
@@ -50,6 +51,9 @@ walk(compiler.regex("(ab|[a-z]{2,9})+x"), b"ababx")
 walk(compiler.grammar("json"), b'{"a": [1, 2, "b"]}')
 walk(compiler.choice(["yes", "no"]), b"no")
 walk(compiler.json_schema(True), b'{"a":"' + b"abc" * 3000 + b'"}').precompute()
+compiler.lark('start: (WORD | WORD "+" WORD)+\\nWORD: /[a-z]+/\\n%ignore " "', lexer="basic").precompute()
+walk(compiler.grammar("python"), b"def f(x):\\n  return x\\n")
+walk(compiler.grammar("csv"), b"a,b\\n")
 after = compiled()
 print(json.dumps(sorted(name for name in after if after[name] > before.get(name, 0))))
 """

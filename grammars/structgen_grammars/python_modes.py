@@ -1,8 +1,8 @@
 """Python's strings and f-strings as modes: patterns by what the f-strings around them forbid.
 
 Within the braces of an f-string that 3.11 reads, its own quotes may not come, nor a backslash, and a line
-break only between triple quotes. Of several open f-strings all rules hold, so it is enough to know for each of
-the two quotes whether it may not come at all, not as three, or is free.
+break only between triple quotes. Of several open f-strings all rules hold, so it is enough to know for each
+of the two quotes whether it may not come at all, not as three, or is free.
 """
 
 from __future__ import annotations

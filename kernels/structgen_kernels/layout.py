@@ -120,6 +120,8 @@ NOT_KNOWN = -6  # a step that is not in the memo yet
 NEED_STATE = -7  # the edges of the parser state POOL_WANTED
 NEED_TEXT = -8  # where the END_TEXT state POOL_WANTED goes on after POOL_TEXT
 NEED_EXACT = -9  # a text must be known where TEXT_UNKNOWN stands in for it
+TOO_MANY_THREADS = -10  # more than MAX_THREADS in a configuration, POOL_WANTED of them
+MAX_THREADS = 4096  # ways to read a text at once; each costs microseconds a byte
 
 STEP_VALUE_BITS = 27  # pool offsets fit in these; a larger pool is refused
 MAX_POOL = 1 << STEP_VALUE_BITS

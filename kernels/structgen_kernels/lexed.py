@@ -1,8 +1,8 @@
 """Configurations of grammars with a lexer: sets of threads (lexical state, place), advanced byte by byte.
 
-A thread either reads a lexeme or, its lexical state being a start, has just ended one. Whether a lexeme ends is
-guessed; the lexical states see to it that wrong guesses die (`structgen.lexing.product`). A thread is kept while
-its lexical state may emit a terminal that its place takes.
+A thread either reads a lexeme or, its lexical state being a start, has just ended one. Whether a lexeme
+ends is guessed; the lexical states see to it that wrong guesses die (`structgen.lexing.product`). A thread
+is kept while its lexical state may emit a terminal that its place takes.
 """
 
 from __future__ import annotations
@@ -26,13 +26,15 @@ from structgen_kernels.lexed_layout import (
     START,
     SYMBOLS,
 )
-from structgen_kernels.lexed_parser import may_end, mode_of, n_parts, part, start_place, step_place
+from structgen_kernels.lexed_places import may_end, mode_of, n_parts, part, start_place, step_place
 from structgen_kernels.lexed_records import has_room, intern, keep_step, known_step
 
 
 @kernel
 def leads_to_end(static: Int32Array, words: Int) -> bool:
-    """Whether a set of terminals, at ``static[words]``, says that the text may end, at once or a little later."""
+    """Whether a set of terminals, at ``static[words]``, says that the text may end, at once or a little
+    later.
+    """
     later = np.int64(static[N_TERMINALS])
     end = later - 1
     at_once = (static[words + (end >> 5)] >> (end & 31)) & 1
@@ -62,7 +64,9 @@ def is_alive(
 
 @kernel
 def configuration(pool: Int32Array, interned: Int32Array, scratch: Int64Array, n: Int) -> Int:
-    """The configuration of the ``n`` threads (lexical << 32 | place) at the end of scratch; 0: none; or a status."""
+    """The configuration of the ``n`` threads (lexical << 32 | place) at the end of scratch; 0: none; or a
+    status.
+    """
     if n == 0:
         return np.int64(0)
     begin = scratch.shape[0] - 1 - n
@@ -148,9 +152,7 @@ def step(
         scratch[last - n] = (lexical << 32) | place
         for e in range(static[static[EMIT_BEGIN] + lexical], static[static[EMIT_BEGIN] + lexical + 1]):
             emitted = np.int64(static[EMITTED]) + 2 * e
-            after = step_place(
-                static, pool, interned, steps, rest, place, np.int64(static[emitted])
-            )
+            after = step_place(static, pool, interned, steps, rest, place, np.int64(static[emitted]))
             if after < 0:
                 return after
             if after == 0:

@@ -1,8 +1,8 @@
 """Where things stand in the flat arrays of grammars with a lexer. Nothing else defines these numbers.
 
 ``static`` int32: the compiled grammar, read-only. A header of section offsets and numbers, then the sections.
-``pool`` int32: run-time records, bump-allocated; a record's id is its offset. A header of counters as in `layout`.
-``interned`` int32: open-addressing table of the records, unique by content.
+``pool`` int32: run-time records, bump-allocated; a record's id is its offset. A header of counters as in
+`layout`. ``interned`` int32: open-addressing table of the records, unique by content.
 ``steps`` int64: open-addressing memo, pairs (key + 1, value).
 ``scratch`` int64: working room of one call.
 Sets of terminals are bitsets of N_WORDS int32 words, bit ``t & 31`` of word ``t >> 5``.
@@ -18,7 +18,8 @@ DELTA = 3  # (N_LEXICAL, N_CLASSES) next lexical state
 EMIT_BEGIN = 4  # (N_LEXICAL + 1,) first emission of each lexical state
 EMITTED = 5  # (emissions, 2) (terminal, pending)
 N_WORDS = 6
-# (N_LEXICAL, N_WORDS) what may be emitted next; END: the text may end here; N_TERMINALS: behind something ignored
+# (N_LEXICAL, N_WORDS) what may be emitted next; END: the text may end here; N_TERMINALS: behind something
+# ignored
 EMITS = 7
 EMITS_ID = 8  # (N_LEXICAL,) number of that set
 SETS = 9  # (sets, N_WORDS) the sets by number
@@ -74,7 +75,9 @@ MODES = 3  # mode, MODES record below or 0
 INDENTS = 4  # column, column with tabs as 1, INDENTS record below or 0; field: how many
 PLACE = 5  # frontier, modes, indents, column or -1, other column; see PLACE_*
 MIXED = 6  # places: what a terminal leads to where its readings go on in different modes
-CONFIG = 7  # (lexical state, place) pairs, ascending; field: 1 + mask slot or 0; accepting: 0 unknown, 1 no, 2 yes
+CONFIG = (
+    7  # (lexical state, place) pairs, ascending; field: 1 + mask slot or 0; accepting: 0 unknown, 1 no, 2 yes
+)
 PLACE_CONTENT = 5
 PLACE_MODE = 7  # fields of a place, from its start
 PLACE_BEGUN = 8  # frontier after the INDENT or DEDENTs that its column stands for; 0: none fits
@@ -84,8 +87,8 @@ PLACE_VIABLE = 11  # N_WORDS
 SYMBOLS = 1024  # memo keys are record * SYMBOLS + symbol
 
 # --- store: a node of an entry, in `entries` int32:
-# [n groups, n edges, (set, list) * groups, (terminal, mode, node) * edges]; a list >= 0 is a row, else -1 - offset in
-# `lists`, where [n, tokens...] stand.
+# [n groups, n edges, (set, list) * groups, (terminal, mode, node) * edges]; a list >= 0 is a row, else -1
+# - offset in `lists`, where [n, tokens...] stand.
 
 # --- pool: further header words (after those of `layout`)
 POOL_MODE = 8  # the mode that a status of NEED_ENTRY is about

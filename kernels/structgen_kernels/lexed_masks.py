@@ -1,8 +1,8 @@
 """Masks of grammars with a lexer: the store's trie of emitted terminals, walked with the parser's stack.
 
-For each thread of a configuration the entry of its lexical state is gone through from its root: a group of tokens
-is allowed where one of the terminals that may come next is one that the place takes; an edge is followed where the
-place takes its terminal.
+For each thread of a configuration the entry of its lexical state is gone through from its root: a group of
+tokens is allowed where one of the terminals that may come next is one that the place takes; an edge is
+followed where the place takes its terminal.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from structgen_kernels.lexed_layout import (
     POOL_MODE,
     SETS,
 )
-from structgen_kernels.lexed_parser import may_end, mode_of, n_parts, part, step_place
+from structgen_kernels.lexed_places import may_end, mode_of, n_parts, part, step_place
 from structgen_kernels.lexed_records import known_step
 
 
@@ -53,15 +53,15 @@ def compute_mask(
 ) -> Int:
     """Write the mask of a configuration into ``out`` int32 (words,). Returns 1, or a status.
 
-    NEED_ENTRY: the store has to give the entry of lexical state ``pool[POOL_WANTED]`` in mode ``pool[POOL_MODE]``
-    first. Cost: the groups and edges visited, counted in ``pool[POOL_WALKED]``.
+    NEED_ENTRY: the store has to give the entry of lexical state ``pool[POOL_WANTED]`` in mode
+    ``pool[POOL_MODE]`` first. Cost: the groups and edges visited, counted in ``pool[POOL_WALKED]``.
     """
     n_words = np.int64(static[N_WORDS])
     out[:] = 0
     quarter = scratch.shape[0] // 4
     rest = scratch[: scratch.shape[0] - quarter]
     bottom = scratch.shape[0] - quarter
-    walked = 0
+    walked = np.int64(0)
     for i in range(config + 2, config + 2 + pool[config + 1], 2):
         place = np.int64(pool[i + 1])
         mode = mode_of(pool, place)

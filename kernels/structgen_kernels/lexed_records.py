@@ -32,7 +32,8 @@ def _hash(pool: Int32Array, record: Int) -> np.uint64:
 
 @kernel
 def intern(pool: Int32Array, interned: Int32Array, fields: Int) -> Int:
-    """The one record with the content written at the end of the pool; its ``fields`` words are cleared if new.
+    """The one record with the content written at the end of the pool; its ``fields`` words are cleared if
+    new.
 
     The caller wrote tag, n and n words of content from ``pool[POOL_USED]`` on, and has seen to the room (see
     `has_room`). Returns the record, or NEED_INTERNED.

@@ -36,8 +36,12 @@ SET_BITS = 17
 
 
 @kernel
-def _child(nodes: Int32Array, table: Int32Array, count: Int32Array, parent: Int, terminal: Int, mode: Int) -> Int:
-    """The sequence ``parent`` and one more terminal: its number, or FULL. nodes int32 (n, 3), table a hash table."""
+def _child(
+    nodes: Int32Array, table: Int32Array, count: Int32Array, parent: Int, terminal: Int, mode: Int
+) -> Int:
+    """The sequence ``parent`` and one more terminal: its number, or FULL. nodes int32 (n, 3), table a hash
+    table.
+    """
     mask = np.uint64(table.shape[0] - 1)
     h = (np.uint64(parent) * np.uint64(0x9E3779B97F4A7C15)) ^ (
         np.uint64(terminal * 4096 + mode + 1) * np.uint64(0xC2B2AE3D27D4EB4F)
@@ -70,12 +74,13 @@ def walk(
     threads: Int32Array,
     count: Int32Array,
 ) -> Int:
-    """Fill ``nodes`` int32 (n, 3) with sequences (parent, terminal, mode after it), number 0 the empty one, and
-    ``found`` int64 with ((sequence << SET_BITS) | set) << TOKEN_BITS | token. Returns how many were found, or FULL.
+    """Fill ``nodes`` int32 (n, 3) with sequences (parent, terminal, mode after it), number 0 the empty
+    one, and ``found`` int64 with ((sequence << SET_BITS) | set) << TOKEN_BITS | token. Returns how many
+    were found, or FULL.
 
-    ``table`` int32, cleared, a power of 2; ``threads`` int32 (n, 3) working room; ``count[0]`` becomes the number of
-    sequences, ``count[1]`` what was full: 0 sequences, 1 found, 2 threads. Cost: the trie nodes that some thread
-    reaches.
+    ``table`` int32, cleared, a power of 2; ``threads`` int32 (n, 3) working room; ``count[0]`` becomes the
+    number of sequences, ``count[1]`` what was full: 0 sequences, 1 found, 2 threads. Cost: the trie nodes
+    that some thread reaches.
     """
     n_classes = np.int64(static[N_CLASSES])
     n_modes = np.int64(static[N_MODES])

@@ -1,7 +1,8 @@
 """Copies of configurations in another pool: what a mask is worked out with is thrown away now and then.
 
 A mask tries hundreds of terminals that the text never takes. Their records would fill the pool in which the
-configurations of texts stay for good, so they are made in a pool of their own, which is emptied when it is large.
+configurations of texts stay for good, so they are made in a pool of their own, which is emptied when it is
+large.
 """
 
 from __future__ import annotations
@@ -39,7 +40,15 @@ def _insert(pool: Int32Array, begin: Int, end: Int, value: Int) -> None:
 
 
 @kernel
-def _chain(pool: Int32Array, other: Int32Array, interned: Int32Array, moved: Int32Array, scratch: Int64Array, record: Int, link: Int) -> Int:
+def _chain(
+    pool: Int32Array,
+    other: Int32Array,
+    interned: Int32Array,
+    moved: Int32Array,
+    scratch: Int64Array,
+    record: Int,
+    link: Int,
+) -> Int:
     """Copy a record of MODES or INDENTS and those below it, which its word ``link`` names; or a status."""
     n = 0
     at = np.int64(record)
@@ -197,8 +206,8 @@ def transfer(
 ) -> Int:
     """The copy in ``other`` (with its table ``interned``) of a configuration of ``pool``; or a status.
 
-    ``moved`` int32 (pool words,): the copy of each record that has one, 0 elsewhere. Cost: the records that have
-    none yet.
+    ``moved`` int32 (pool words,): the copy of each record that has one, 0 elsewhere. Cost: the records
+    that have none yet.
     """
     n = pool[config + 1]
     for i in range(config + 3, config + 2 + n, 2):

@@ -19,6 +19,7 @@ from structgen_kernels.layout import (
     END_KEY,
     ENDS,
     LEADS_ON,
+    MAX_THREADS,
     NEED_EXACT,
     NEED_POOL,
     NEED_SCRATCH,
@@ -42,6 +43,7 @@ from structgen_kernels.layout import (
     TAG_CONFIG,
     TAG_TRACKED,
     TEXT_UNKNOWN,
+    TOO_MANY_THREADS,
     UNEXPANDED,
     UNKNOWN,
 )
@@ -249,6 +251,9 @@ def configuration(
         n = _merge_threads(pool, interned, scratch, n)
         if n < 0:
             return n
+        if n > MAX_THREADS:
+            pool[POOL_WANTED] = n
+            return np.int64(TOO_MANY_THREADS)
     record = np.int64(pool[POOL_USED])
     size = CONFIG_HEAD + 2 * n
     if record + size > pool.shape[0]:

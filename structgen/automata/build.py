@@ -28,7 +28,7 @@ MAX_STATES = 200_000
 _INTERSECTION, _DIFFERENCE, _UNION = 0, 1, 2
 _MANY_EDGES = 24  # of a set of characters: so many are numbered as an array
 # Steps of single states in a subset construction: bounds its time, which the number of its states does not.
-_MOST_WORK = 1 << 27
+_MOST_WORK = 1 << 25
 
 
 @lru_cache(maxsize=1024)

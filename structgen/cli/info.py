@@ -37,7 +37,7 @@ def info(
 
 
 def grammars() -> None:
-    """The grammars that come with structgen (for --builtin): start rules (the first counts), lexer, layout."""
+    """The grammars that come with structgen (for --builtin): start rules, lexer, layout."""
     from structgen_grammars import profiles
 
     rows = [("name", "start rules", "lexer", "layout", "what")]

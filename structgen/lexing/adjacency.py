@@ -1,7 +1,8 @@
 """What may follow what: which terminals can come next from a lexical state, and which never meet.
 
-Maximal munch keeps some terminals apart: after the name ``a`` no name ``b`` can come at once, since ``ab`` is one.
-Mostly an ignored blank may stand between, and then nothing is lost. Where none may, the rules have to know.
+Maximal munch keeps some terminals apart: after the name ``a`` no name ``b`` can come at once, since ``ab``
+is one. Mostly an ignored blank may stand between, and then nothing is lost. Where none may, the rules have
+to know.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ _Bits = npt.NDArray[np.bool_]
 
 
 class Following:
-    """``emits`` bool (states, terminals + 2): the terminals one of which must be taken if a text in a state is to
-    go on; then whether the text may end in it, and whether it may end behind something ignored.
+    """``emits`` bool (states, terminals + 2): the terminals one of which must be taken if a text in a
+    state is to go on; then whether the text may end in it, and whether it may end behind something ignored.
 
-    An ignored terminal counts where everything may come after it that may come at all. Where not (a comment goes on
-    to the end of the line, so that only a line break can follow) what may follow it counts in its stead.
-    ``undecided``: a pair of terminals for which this differs between modes that a state is met in, or None.
+    An ignored terminal counts where everything may come after it that may come at all. Where not (a
+    comment goes on to the end of the line, so that only a line break can follow) what may follow it counts
+    in its stead. ``undecided``: a pair of terminals for which this differs between modes that a state is
+    met in, or None.
     """
 
     def __init__(
@@ -43,7 +45,12 @@ class Following:
         key = self._states.met[state], terminal
         if key not in self._modes:
             self._modes[key] = sorted(
-                {m for mode in range(self._n_modes) if key[0] >> mode & 1 for m in self._next_mode[mode][terminal]}
+                {
+                    m
+                    for mode in range(self._n_modes)
+                    if key[0] >> mode & 1
+                    for m in self._next_mode[mode][terminal]
+                }
             )
         return self._modes[key]
 
@@ -87,7 +94,7 @@ class Following:
 
     def _behind(self, emits: _Bits, pending: int, mode: int) -> _Bits:
         after = self._states.start[pending, mode]
-        found = emits[after].copy()
+        found: _Bits = emits[after].copy()
         found[self.end + 1] |= self._states.emits[after, self.end]
         return found
 
@@ -104,12 +111,12 @@ class Following:
     def kept_apart(
         self, needed: Mapping[Pair, _Bits], complete_modes: bool
     ) -> tuple[dict[int, set[int]], Pair | None]:
-        """For each terminal those that never come right after it though the parser would take them, and a pair for
-        which that hangs on the very text (None: there is no such).
+        """For each terminal those that never come right after it though the parser would take them, and a
+        pair for which that hangs on the very text (None: there is no such).
 
-        ``needed[terminal, mode]`` bool (terminals + 1,): what the parser may take after a terminal where the mode
-        goes on; ``complete_modes``: a mode is to have all of it (explicit modes need not). Where nothing is kept
-        apart, whoever emits a terminal that the parser takes finds a way on.
+        ``needed[terminal, mode]`` bool (terminals + 1,): what the parser may take after a terminal where
+        the mode goes on; ``complete_modes``: a mode is to have all of it (explicit modes need not). Where
+        nothing is kept apart, whoever emits a terminal that the parser takes finds a way on.
         """
         states, end = self._states, self.end
         n_modes = self._n_modes

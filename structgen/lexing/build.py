@@ -132,9 +132,7 @@ class _Builder:
         unseen = 0  # what the parser does not see may stand anywhere
         for mode in modes:
             unseen |= sum(1 << t for t, op in mode.op.items() if op != PARSE)
-        adjacent = [
-            bits | unseen for bits in adjacent_terminals(lalr, modes, self._numbers, len(names))
-        ]
+        adjacent = [bits | unseen for bits in adjacent_terminals(lalr, modes, self._numbers, len(names))]
         emitted = unseen
         for state in range(lalr.n_states):
             emitted |= lalr.lookaheads(state)
@@ -155,7 +153,17 @@ class _Builder:
             return None, set(), never
         eos = self._vocabulary.eos_token_ids
         tables = lexed_tables(
-            cfg, lalr, states, following.emits, modes, next_mode, lr_modes, adjacent, self._numbers, names, eos
+            cfg,
+            lalr,
+            states,
+            following.emits,
+            modes,
+            next_mode,
+            lr_modes,
+            adjacent,
+            self._numbers,
+            names,
+            eos,
         )
         return tables, set(), {}
 
@@ -163,9 +171,7 @@ class _Builder:
         components = [mode.components for mode in modes]
         return build_scanner(self._lexicon.components, components, names, shared=self._shared)
 
-    def _check_start(
-        self, states: LexicalStates, lalr: LalrTables, mode: int, names: Sequence[str]
-    ) -> None:
+    def _check_start(self, states: LexicalStates, lalr: LalrTables, mode: int, names: Sequence[str]) -> None:
         emits = states.emits[states.start[0, mode]]
         for terminal, name in enumerate(names):
             if lalr.lookaheads(0) >> terminal & 1 and not emits[terminal]:

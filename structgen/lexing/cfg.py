@@ -194,9 +194,7 @@ def without_useless(cfg: Cfg, impossible: Collection[int]) -> Cfg:
                     reached.append(~symbol)
     return Cfg(
         [cfg.names[head] for head in reached],
-        [
-            [tuple(s if s >= 0 else ~number[~s] for s in body) for body in kept[head]] for head in reached
-        ],
+        [[tuple(s if s >= 0 else ~number[~s] for s in body) for body in kept[head]] for head in reached],
         0,
     )
 
@@ -254,20 +252,28 @@ def safe(cfg: Cfg) -> Cfg:
 
 
 def _reduces_without_end(cfg: Cfg, nullable: set[int]) -> bool:
-    plain: dict[int, set[int]] = {}
-    hidden: set[tuple[int, int]] = set()  # edges behind something empty, or to a nonterminal that is all
+    """Whether a nonterminal derives itself alone, or begins itself behind something that may be empty."""
+    left: dict[int, set[int]] = {}
+    hidden: set[tuple[int, int]] = set()  # of `left`, those behind something empty
+    alone: dict[int, set[int]] = {}  # all around may be empty
     for head, bodies in enumerate(cfg.productions):
         for body in bodies:
             for i, symbol in enumerate(body):
                 if symbol >= 0:
                     break
-                plain.setdefault(head, set()).add(~symbol)
-                if i > 0 or all(s < 0 and ~s in nullable for s in body[1:]):
+                left.setdefault(head, set()).add(~symbol)
+                if i > 0:
                     hidden.add((head, ~symbol))
+                if all(s < 0 and ~s in nullable for s in body[i + 1 :]):
+                    alone.setdefault(head, set()).add(~symbol)
                 if ~symbol not in nullable:
                     break
-    component = _components(len(cfg.productions), plain)
-    return any(component[a] == component[b] for a, b in hidden)
+    n = len(cfg.productions)
+    component = _components(n, left)
+    if any(component[a] == component[b] for a, b in hidden):
+        return True
+    component = _components(n, alone)
+    return any(component[a] == component[b] for a, others in alone.items() for b in others)
 
 
 def _unit_classes(productions: list[list[tuple[int, ...]]]) -> list[int]:
@@ -321,10 +327,11 @@ def _components(n: int, edges: Mapping[int, set[int]]) -> list[int]:
 
 
 def without_pairs(cfg: Cfg, never_after: Mapping[int, frozenset[int]], end: int) -> Cfg:
-    """The texts in which no terminal t is followed at once by one of ``never_after[t]``; ``end`` is the text's end.
+    """The texts in which no terminal t is followed at once by one of ``never_after[t]``; ``end`` is the
+    text's end.
 
-    A product with the automaton of the last terminal (Bar-Hillel, Perles and Shamir 1961): a nonterminal there is
-    (nonterminal, class of the terminal before it, class of its last one).
+    A product with the automaton of the last terminal (Bar-Hillel, Perles and Shamir 1961): a nonterminal
+    there is (nonterminal, class of the terminal before it, class of its last one).
     """
     rows = list(dict.fromkeys([frozenset(), *never_after.values()]))
     class_of = {terminal: rows.index(row) for terminal, row in never_after.items()}

@@ -1,8 +1,8 @@
 """Modes of a lexer: which terminals each has, what each terminal does, and which mode comes next.
 
-Explicit modes come with a grammar (see `structgen_grammars.profile`); the others are made here: one mode of all
-terminals (``basic``), one for each set of terminals that a parser state takes (``contextual``), and, for
-indentation, those of a line that has not begun.
+Explicit modes come with a grammar (see `structgen_grammars.profile`); the others are made here: one mode
+of all terminals (``basic``), one for each set of terminals that a parser state takes (``contextual``),
+and, for indentation, those of a line that has not begun.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from structgen.automata.build import compile_regex, restrict_bytes
 from structgen.automata.dfa import Dfa
@@ -20,7 +23,8 @@ from structgen.sources.lark_lexed import LexTerminal, lexed_pattern
 
 # What a terminal does when it is read in a mode.
 PARSE, IGNORE, SPACE, TAB, FEED, EMPTY_LINE, JOIN = range(7)
-# Which mode comes next: the same, another on top, another instead, the one below, or another instead and one on it
+# Which mode comes next: the same, another on top, another instead, the one below, or another instead and
+# one on it
 STAY, PUSH, GOTO, POP, GOTO_PUSH = range(5)
 
 BLANKS = {" ": SPACE, "\t": TAB, "\f": FEED}
@@ -60,7 +64,9 @@ class IndentationSpec(Protocol):
 
 @dataclass(slots=True)
 class CompiledMode:
-    """``components``: numbers of those that the mode has, of ``terminals``. ``op`` and ``action`` by terminal number."""
+    """``components``: numbers of those that the mode has, of ``terminals``. ``op`` and ``action`` by
+    terminal number.
+    """
 
     name: str
     components: list[int] = field(default_factory=list)
@@ -76,27 +82,12 @@ class CompiledMode:
         return {first} if kind in (PUSH, GOTO) else {second} if kind == GOTO_PUSH else set()
 
 
-@dataclass(slots=True)
-class Lexicon:
-    """Terminals by number, and all ways to match them. The last of ``names`` is the end of the text."""
-
-    names: list[str]
-    numbers: dict[str, int]
-    components: list[Component]
-    modes: list[CompiledMode]
-    ignored: list[int]
-    alphabet: object = None
-    known: dict[tuple[int, object], list[int]] = field(default_factory=dict)
-
-    @property
-    def end(self) -> int:
-        return len(self.names) - 1
-
-
 class LexiconBuilder:
     """Numbers terminals and compiles their patterns, each once."""
 
-    def __init__(self, terminals: Mapping[str, LexTerminal], ignored: Sequence[str], alphabet: object) -> None:
+    def __init__(
+        self, terminals: Mapping[str, LexTerminal], ignored: Sequence[str], alphabet: npt.NDArray[np.bool_]
+    ) -> None:
         self.terminals = dict(terminals)
         self.names = list(terminals)
         self.numbers = {name: number for number, name in enumerate(self.names)}
@@ -137,7 +128,7 @@ class LexiconBuilder:
 
     def automaton(self, regex: Regex) -> Dfa:
         if regex not in self._automata:
-            self._automata[regex] = restrict_bytes(compile_regex(regex), self._alphabet)  # type: ignore[arg-type]
+            self._automata[regex] = restrict_bytes(compile_regex(regex), self._alphabet)
         return self._automata[regex]
 
     def all_components(self, names: Sequence[str]) -> list[int]:
@@ -229,19 +220,19 @@ def add_line_modes(
                 mode.op[terminal_number] = op
         else:
             mode.components = list(main.components)
-        for terminal in builder.ignored:
-            mode.op[terminal] = JOIN if terminal in joins else IGNORE
+        for each in builder.ignored:
+            mode.op[each] = JOIN if each in joins else IGNORE
         mode.op[newline] = EMPTY_LINE
-        for terminal in range(len(builder.names)):
-            if terminal in mode.op:
+        for each in range(len(builder.names)):
+            if each in mode.op:
                 continue
-            kind, first, _ = main.action.get(terminal, (STAY, 0, 0))
+            kind, first, _ = main.action.get(each, (STAY, 0, 0))
             if kind == PUSH:
-                mode.action[terminal] = (GOTO_PUSH, 0, first)
+                mode.action[each] = (GOTO_PUSH, 0, first)
             elif kind == STAY:
-                mode.action[terminal] = (GOTO, 0, 0)
+                mode.action[each] = (GOTO, 0, 0)
             else:
-                mode.action[terminal] = (kind, first, 0)
+                mode.action[each] = (kind, first, 0)
         mode.action[newline] = (GOTO, line, 0)
         modes.append(mode)
     main.action[newline] = (GOTO, line, 0)

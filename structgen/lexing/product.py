@@ -6,14 +6,14 @@ At each place where a lexeme may end, it is guessed that it does. The guess leav
   was wrong.
 - a condition: text that must follow (or must not), of a terminal with a lookahead at its end.
 
-So a text of any length is cut without ever going back, and each cut is the one of maximal munch. While atoms are
-left, it is also known which terminals the parser may take at all after the one that ended: what leads to none
-of them is not followed.
+So a text of any length is cut without ever going back, and each cut is the one of maximal munch. While
+atoms are left, it is also known which terminals the parser may take at all after the one that ended: what
+leads to none of them is not followed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,9 +35,10 @@ _State = tuple[int, Atoms, int]  # scanner state, atoms, what may be emitted nex
 class LexicalStates:
     """``delta`` int32 (states, classes), 0 dead. State p emits ``emitted[p]``: (terminal, pending) pairs.
 
-    ``pending``: numbers of sets of atoms; ``start[pending, mode]`` int32: the state after an emission, where the
-    mode goes on; 0: none, or a dead one. ``emits`` bool (states, terminals + 1): what may be emitted next from
-    a state; the last column: the text may end here. ``met``: the modes that a state is met in, as bits.
+    ``pending``: numbers of sets of atoms; ``start[pending, mode]`` int32: the state after an emission,
+    where the mode goes on; 0: none, or a dead one. ``emits`` bool (states, terminals + 1): what may be
+    emitted next from a state; the last column: the text may end here. ``met``: the modes that a state is
+    met in, as bits.
     """
 
     delta: npt.NDArray[np.int32]
@@ -57,8 +58,8 @@ def lexical_states(
     emitted: int,
 ) -> LexicalStates:
     """All that can be reached. ``next_mode[mode][terminal]``: the modes in which text may go on;
-    ``allowed_after``: the terminals that may follow each one, at least, as bits; ``emitted``: those that may be
-    emitted at all. Others only keep shorter matches from being taken.
+    ``allowed_after``: the terminals that may follow each one, at least, as bits; ``emitted``: those that
+    may be emitted at all. Others only keep shorter matches from being taken.
 
     Raises `CompileLimitError` (``max_lexical_states``).
     """
@@ -259,7 +260,8 @@ class _Builder:
             if kept == emitted:
                 break
             emitted = kept
-        delta = np.where(emits.any(axis=1)[delta], delta, 0).astype(np.int32)
+        leads_on: npt.NDArray[np.bool_] = emits.max(axis=1)
+        delta = np.where(leads_on[delta], delta, 0).astype(np.int32)
         emits[:, end] = may_end
         start = start.astype(np.int32)
         met = modes_met(delta, modes_of_starts(start))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -60,8 +61,8 @@ def build_scanner(
     *,
     shared: bool = True,
 ) -> Scanner:
-    """The scanner of all ``modes`` (sets of component numbers). ``names``: of terminals, for errors; ``shared``:
-    modes share the states that are alike in them.
+    """The scanner of all ``modes`` (sets of component numbers). ``names``: of terminals, for errors;
+    ``shared``: modes share the states that are alike in them.
 
     Raises `UnsupportedGrammarError`, `CompileLimitError` (``max_scanner_states``).
     """
@@ -87,11 +88,7 @@ def build_scanner(
         matched.sort(key=lambda i: (-components[i].priority, components[i].order))
         certain = [i for i in matched if i not in conditions]
         best = max((components[i].priority for i in certain), default=None)
-        alive = [
-            (i, state)
-            for i, state in content
-            if best is None or components[i].priority >= best
-        ]
+        alive = [(i, state) for i, state in content if best is None or components[i].priority >= best]
         found: list[Label] = []
         held: list[Condition] = []
         for i in matched:
@@ -146,10 +143,10 @@ def build_scanner(
         row = []
         parts = [(i, tables[i][s]) for i, s in state]
         for column in range(n_classes):
-            content = [(i, r[column]) for i, r in parts if r[column]]
-            target = known.get((owner, tuple(content)))
+            after = [(i, r[column]) for i, r in parts if r[column]]
+            target = known.get((owner, tuple(after)))
             if target is None:
-                target = known[owner, tuple(content)] = number_of(content, owner)
+                target = known[owner, tuple(after)] = number_of(after, owner)
             row.append(target)
         rows.append(row)
         done += 1
@@ -165,10 +162,7 @@ def build_scanner(
         byte_class,
         labels,
         start_of,
-        [
-            (a.transitions[:, a.byte_class[samples]][:, columns].astype(np.int32), a.accepting)
-            for a in aheads
-        ],
+        [(a.transitions[:, a.byte_class[samples]][:, columns].astype(np.int32), a.accepting) for a in aheads],
     )
 
 
@@ -187,15 +181,15 @@ def refined(delta: npt.NDArray[np.int32], block: npt.NDArray[np.int64]) -> npt.N
     Rows are compared by hashes while it is refined; what comes out is checked.
     """
     random = np.random.default_rng(20_231_117)
-    factors = random.integers(1, 2**63, delta.shape[1], dtype=np.uint64) | np.uint64(1)
+    factors: Any = random.integers(1, 2**63, delta.shape[1], dtype=np.uint64) | np.uint64(1)
     count = int(block.max()) + 1
     while True:
         values = random.integers(1, 2**63, count, dtype=np.uint64)
-        marks = values[block]
-        signature = marks * np.uint64(0x9E3779B97F4A7C15)
+        marks: npt.NDArray[Any] = values[block]
+        signature: npt.NDArray[Any] = marks * np.uint64(0x9E3779B97F4A7C15)
         for column in range(delta.shape[1]):
             signature += marks[delta[:, column]] * factors[column]
-        _, block = np.unique(signature, return_inverse=True)
+        block = np.unique(signature, return_inverse=True)[1]
         if int(block.max()) + 1 == count:
             break
         count = int(block.max()) + 1

@@ -142,8 +142,9 @@ def lexed_tables(
     names: Sequence[str],
     eos_token_ids: Sequence[int],
 ) -> LexedTables:
-    """Write it all down. ``may_emit``: see `structgen.lexing.adjacency.Following.emits`; ``next_mode[mode][terminal]``: modes that may come next; ``lr_modes``: the mode of each
-    LR state where the lexer is contextual.
+    """Write it all down. ``may_emit``: see `structgen.lexing.adjacency.Following.emits`;
+    ``next_mode[mode][terminal]``: modes that may come next; ``lr_modes``: the mode of each LR state where
+    the lexer is contextual.
     """
     writer = _Writer()
     header = writer.header
@@ -243,4 +244,3 @@ def adjacent_terminals(
     if numbers.newline >= 0:
         found[numbers.newline] = everything
     return found
-

@@ -1,7 +1,7 @@
 """Lark grammars whose text is cut into terminals by a lexer: what the rules and the lexer are made of.
 
-Rules are read as for exact lexing (`structgen.sources.lark_rules`); what is kept further are the things by which a
-lexer chooses: priority, string or regex, width, and what must or must not follow a terminal.
+Rules are read as for exact lexing (`structgen.sources.lark_rules`); what is kept further are the things by
+which a lexer chooses: priority, string or regex, width, and what must or must not follow a terminal.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from structgen.charset import CharSet
 from structgen.errors import InvalidRegexError, OptionError, UnsupportedRegexError
 from structgen.grammar import Grammar, Terminal
 from structgen.regex import parse
-from structgen.regex.syntax import NOTHING, Literal, Regex
+from structgen.regex.syntax import NOTHING, Regex
 from structgen.sources.lark import read_source
 from structgen.sources.lark_definitions import LarkTree
 from structgen.sources.lark_patterns import read_pattern, read_trailing, width
@@ -50,7 +50,9 @@ class LexTerminal:
 
 @dataclass(frozen=True, slots=True)
 class LexedSource:
-    """``grammar``: rules whose terminals count by their names only. ``terminals``: by name, the unused too."""
+    """``grammar``: rules whose terminals count by their names only. ``terminals``: by name, the unused
+    too.
+    """
 
     grammar: Grammar
     terminals: Mapping[str, LexTerminal]
@@ -63,8 +65,12 @@ def lexed_source(
     *,
     import_paths: Sequence[Path] = (),
     terminals: Iterable[str] = (),
+    whole: Iterable[str] | None = None,
 ) -> LexedSource:
     """The rules and terminals of a Lark text or file. ``terminals``: names to have, also where no rule does.
+
+    ``whole``: have the terminals of these start rules too, and all that the file names: then a text is cut in
+    the same way whatever it starts with, and a reserved word that no rule uses is still no name.
 
     Raises `InvalidGrammarError` and `UnsupportedGrammarError`, as `structgen.sources.lark.lark_grammar` does.
     """
@@ -73,6 +79,12 @@ def lexed_source(
     definitions = read_source(source, import_paths)
     reader = _LexedTerminals(definitions)
     grammar = read_rules(definitions, start, reader)
+    if whole is not None:
+        for other in whole:
+            read_rules(definitions, other, reader)
+        for name in definitions.terminals:
+            if not name.startswith("_"):  # those are parts of others
+                reader.named(name, None)
     for name in terminals:
         if name in definitions.terminals:
             reader.named(name, None)
@@ -108,7 +120,9 @@ class _LexedTerminals(Terminals):
         return self.made[name]
 
     def anonymous(self, tree: LarkTree, offset: int | None) -> Terminal:
-        """A string or regex in a rule: the named terminal of the same pattern, as in Lark, or one of its own."""
+        """A string or regex in a rule: the named terminal of the same pattern, as in Lark, or one of its
+        own.
+        """
         source = "..".join(str(token) for token in tree.children).replace("\n", "\\n")
         if source not in self.made:
             what = f"the terminal {source if len(source) < 80 else source[:77] + '...'}"

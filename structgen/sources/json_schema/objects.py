@@ -8,7 +8,7 @@ does is chosen when its key is written, so that its value is known to satisfy wh
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import NamedTuple
 
@@ -254,6 +254,9 @@ class ObjectLanguage:
                     classes.append(KeyClass(names, texts, inner, held))
             else:
                 listed.update(dict.fromkeys(values))
+        if listed:  # they are names on their own, of which no class may hold another copy
+            apart = StringFacts(excluded=frozenset(listed))
+            classes = [replace(c, names=merge_strings(c.names, apart) or c.names) for c in classes]
         return tuple(classes), tuple(listed)
 
     def _exists(self, names: StringFacts) -> bool:

@@ -402,6 +402,9 @@ def _compiled(node: Regex, max_states: int) -> Dfa:
     deterministic automaton with a state for every set of options found; so they are united one by one,
     minimised in between, as the complement of the intersection of their complements.
     """
+    shortest = lengths(node)[0]
+    if shortest >= max_states:  # a state for each of its characters
+        raise CompileLimitError("max_states", max_states, shortest + 1)
     if not isinstance(node, Union) or sum(map(begins_anywhere, node.options)) <= 2:
         return compile_regex(node, "json-string", max_states)
     anything = compile_regex(ANYTHING, "json-string")
