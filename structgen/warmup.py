@@ -125,22 +125,30 @@ def _exercise() -> None:
 
 
 def _exercise_lexer() -> None:
-    """The same for grammars with a lexer: one with several readings, line starts, and many terminals."""
+    """The same for grammars with a lexer: one with several readings, and one with blocks and modes."""
+    from structgen_grammars import profiles
+
     from structgen.bitmask import allocate_bitmask
-    from structgen.compiler import Compiler
+    from structgen.compiled import CompiledGrammar, GrammarSource
+    from structgen.lexing.build import build_lexed
+    from structgen.mask_store import MaskStore
+    from structgen.sources.lark_lexed import lexed_source
     from structgen.vocabulary import Vocabulary
 
     vocabulary = Vocabulary([bytes([byte]) for byte in range(256)] + [b"a b", b"if ", b"\n  ", None], 259)
-    compiler = Compiler(vocabulary)
-    _done.add("lexer")  # or compiling would come back here
+    store = MaskStore(vocabulary)
     ambiguous = 'start: x+ ";"\nx: NAME | x "-" x | "if" x\nNAME: /[a-z]+/\n%ignore /[ \\n]+/'
-    bitmask = allocate_bitmask(1, vocabulary.size)
-    small = compiler.lark(ambiguous)
+    read = lexed_source(ambiguous, "start", import_paths=(), terminals=[], whole=None)
+    tables = build_lexed(read, "contextual", vocabulary, (), None)
+    small = CompiledGrammar(tables, store, GrammarSource("lark", ""))
     small.precompute()
-    texts = {
-        small: b"if a - b - cd - e if f;",
-        compiler.grammar("python"): b"if a:\n    f(1)\n    pass\nx = [\n1]\n",
-    }
+    python = profiles()["python"]
+    named = [name for mode in python.modes for name in (*(mode.only or ()), *mode.patterns)]
+    read = lexed_source(python.path, python.starts[0], import_paths=(), terminals=named, whole=python.starts)
+    tables = build_lexed(read, "basic", vocabulary, python.modes, python.indentation)
+    large = CompiledGrammar(tables, store, GrammarSource("grammar", "python"))
+    bitmask = allocate_bitmask(1, vocabulary.size)
+    texts = {small: b"if a - b - cd - e if f;", large: b"if a:\n    f(1)\n    pass\nx = [\n1]\n"}
     for compiled, text in texts.items():
         matcher = compiled.matcher()
         for token in text:

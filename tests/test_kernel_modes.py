@@ -23,7 +23,6 @@ MODES = [
         [
             "test_texts.py::test_rows",
             "test_texts.py::test_any_history_equals_a_replay",
-            "test_lexed_laws.py::test_masks_are_what_is_accepted",
         ],
     ),
     ("NUMBA_BOUNDSCHECK", 150, ["test_texts.py", "test_lexed_laws.py"]),

@@ -460,3 +460,20 @@ def test_asap_and_cars_in_generate(tiny: TinyModel) -> None:
         LogitsProcessor(grammars, method="best")  # type: ignore[arg-type]
     with pytest.raises(OptionError, match="nothing else rejects rows"):
         LogitsProcessor(grammars).accepted(output)
+
+
+def test_a_trie_that_was_taught_needs_no_pilot() -> None:
+    """And the weights' mean is Z still, over populations that all know of those before."""
+    made, trie = toy("regex"), PrefixTrie(None)
+    log_zs, notes = [], []
+    for seed in range(40):
+        options = {**made.arguments(), "state": trie, "generator": torch.Generator().manual_seed(seed)}
+        result = sample(**options, method="smc", particles=6)
+        log_zs.append(result.log_z)
+        notes.append(result.diagnostics.notes[-1])
+    assert notes[0].endswith("tries accepted") and notes[-1] == "pilot: none, the trie had been taught"
+    ratios = np.exp(np.array(log_zs) - math.log(made.z))
+    assert abs(ratios.mean() - 1) <= 4 * ratios.std() / math.sqrt(40) + 1e-9
+    trie.max_bytes = 1
+    trie.update([])  # forgets, and with it that it is settled
+    assert not trie.is_settled

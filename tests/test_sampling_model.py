@@ -13,7 +13,9 @@ from toy_models import GRAMMARS, make_toy
 
 from structgen import sample
 from structgen.sampling.language_model import LanguageModel
+from structgen.sampling.prefix_trie import ROW_LENGTH, ROW_REST
 from structgen.sampling.randomness import Randomness, index_at
+from structgen.sampling.sparse_rows import _of_tensor, sparse_rows
 from structgen.sampling.target import Target
 
 PROMPT = [3, 50, 70]
@@ -162,3 +164,31 @@ def test_top_k_and_top_p_are_part_of_the_target(tiny: TinyModel, top_k, top_p) -
     torch.testing.assert_close(got, wanted)
     with pytest.raises(Exception, match="NaN or infinite"):
         target.log_probabilities(torch.full((1, tiny.width), float("nan")))
+
+
+def test_rows_of_the_trie_are_the_same_on_the_cpu_and_on_a_device() -> None:
+    """Flat, peaked, shifted below what a float holds, with one token, with none."""
+    generator = torch.Generator().manual_seed(0)
+    masked = torch.log_softmax(torch.randn(6, 3_000, generator=generator, dtype=torch.float64), dim=1)
+    masked[1] = torch.log_softmax(20 * masked[1], dim=0)
+    masked[2] -= 900.0
+    masked[:3, ::2] = -math.inf
+    masked[3, 1:] = -math.inf
+    masked[4] = -math.inf
+    for row, other, values in zip(sparse_rows(masked), _of_tensor(masked), masked.numpy(), strict=True):
+        assert np.array_equal(row.ids, other.ids) and len(set(row.ids.tolist())) == len(row.ids)
+        for name in ("log_p", "log_allowed", "entropy"):
+            assert getattr(row, name) == pytest.approx(getattr(other, name), abs=1e-9)
+        assert row.log_p == pytest.approx(values[row.ids], abs=1e-9)
+        allowed = float(np.logaddexp.reduce(values))
+        assert row.log_allowed == pytest.approx(allowed, abs=1e-9)
+        if len(row.ids):
+            whole = np.logaddexp.reduce(np.append(row.log_p, row.log_rest))
+            assert whole == pytest.approx(allowed, abs=1e-9)
+            left = np.delete(values, row.ids)
+            assert np.logaddexp.reduce(left) == pytest.approx(row.log_rest, abs=1e-6)
+            assert len(row.ids) == ROW_LENGTH or row.log_rest <= allowed + math.log(ROW_REST)
+            p = np.exp(values - allowed)
+            assert row.entropy == pytest.approx(-(p[p > 0] * np.log(p[p > 0])).sum(), abs=1e-9)
+        else:
+            assert allowed == -math.inf and row.log_rest == -math.inf

@@ -87,7 +87,7 @@ def _case(
 
     from structgen import Compiler, sample
     from structgen.cli.generate import vocabulary_of_model
-    from structgen.sampling import PredicateConstraint
+    from structgen.sampling import PredicateConstraint, PrefixTrie
 
     grammar = Compiler(vocabulary_of_model(network, tokenizer)).regex(rules.regex)
     vocabulary = grammar.vocabulary
@@ -104,7 +104,9 @@ def _case(
     def asked(mask: Any) -> PredicateConstraint:  # a new one for each run: it remembers answers
         return PredicateConstraint(rules.check, vocabulary, accepts=rules.accepts, mask=mask)
 
+    kept = PrefixTrie(None)  # from run to run, as genlm-control keeps its logits
     engines: dict[str, Any] = {
+        "structgen smc, grammar, kept trie": lambda: {"constraint": grammar, "state": kept},
         "structgen smc, grammar": lambda: {"constraint": grammar},
         "structgen smc, grammar, no twist": lambda: {"constraint": grammar, "twist": "none"},
         "structgen smc, awrs on a predicate": lambda: {"constraint": asked(None)},
@@ -118,14 +120,14 @@ def _case(
             sample(**common, **options(), generator=torch.Generator().manual_seed(7))  # warms up
             for seed in seeds:
                 given = options()
-                begin = time.perf_counter()
+                begin, cpu = time.perf_counter(), time.process_time()
                 result = sample(**common, **given, generator=torch.Generator().manual_seed(1_000 + seed))
-                seconds = time.perf_counter() - begin
+                seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
                 steps = max((len(w) + 1 for w in result.sequences), default=1)
                 tokens = result.diagnostics.forwards_logical
                 answers[label].append(
                     {
-                        "log_z": result.log_z, "seconds": seconds, "steps": steps,
+                        "log_z": result.log_z, "seconds": seconds, "cpu": cpu, "steps": steps,
                         "checks": result.diagnostics.checks / max(1, tokens),
                     }
                 )  # fmt: skip
@@ -151,6 +153,7 @@ def _summary(runs: list[dict[str, Any]], log_z: float) -> dict[str, float]:
     spread = float(np.std(errors**2, ddof=1)) / math.sqrt(len(runs))
     summary = {
         "ms_a_step": 1e3 * float(np.median([run["seconds"] / run["steps"] for run in runs])),
+        "cpu_ms_a_step": 1e3 * float(np.median([run["cpu"] / run["steps"] for run in runs])),
         "seconds_a_run": float(np.median([run["seconds"] for run in runs])),
         "z_relative_rmse": rmse,
         "z_relative_rmse_stderr": spread / (2 * rmse) if rmse else 0.0,

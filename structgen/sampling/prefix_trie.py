@@ -139,6 +139,7 @@ class PrefixTrie:
         self.identity: dict[str, str] = {}
         self.prompt_cache: Any = None  # the language model's
         self.constraint: Any = None  # that the nodes' states are of
+        self.is_settled = False  # whether tries are accepted often: the bounds are close to the truth
         self.max_bytes = max_bytes
         self.n_nodes = 1
         self.n_entries = 0
@@ -170,7 +171,7 @@ class PrefixTrie:
         log_allowed: float,
         entropy: float,
     ) -> None:
-        """Give a node its row. ids, log_p (k,): the likeliest that may follow; rest and allowed: see above."""
+        """Give a node its row. ids, log_p (k,): the likeliest that may follow; the others: as in `Node`."""
         node.ids = ids.astype(np.int32)
         node.log_p = log_p.astype(np.float64)
         node.log_mass = node.log_p.copy()
@@ -258,6 +259,7 @@ class PrefixTrie:
         it came from could not be sampled from. One that is known to be invalid keeps its 0.
         """
         nodes = list(self.walk())
+        self.is_settled = False
         self.n_nodes = len(nodes)
         self.n_entries = sum(len(node.ids) for node in nodes if node.ids is not None)
         # used: a node is touched on every walk through it, so that a child was never used after its parent

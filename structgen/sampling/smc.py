@@ -124,13 +124,12 @@ class Pilot:
     def __init__(self, run: Run, tries: Tries | None = None) -> None:
         self.tries = Tries(run, "cars") if tries is None else tries
         self._run = run
-        self._settled = False
 
     @property
     def can_steer(self) -> bool:
         """Whether a try was accepted. Bounds by which none was are too loose to be a twist: branches that
         nobody saw, whose bound is 1, would get all particles."""
-        return self.tries.accepted > 0
+        return self.tries.accepted > 0 or self._run.trie.is_settled
 
     def teach(self, passes: int) -> None:
         """Try for so many passes, or half of what is left of the budget, or until the bounds have settled."""
@@ -139,14 +138,14 @@ class Pilot:
         if run.budget.forwards is not None:
             passes = min(passes, (run.budget.forwards - before) // 2)
         try:
-            while not self._settled and run.trie.log_bound > -math.inf:
+            while not run.trie.is_settled and run.trie.log_bound > -math.inf:
                 if run.model.forwards.physical - before >= passes:
                     break
                 tried, accepted = tries.tries, tries.accepted
                 tries.round(run.batch_size)
                 run.report("smc: pilot", tries.accepted, tries.tries, tries.tries)
                 size = tries.tries - tried
-                self._settled = size >= _SETTLED_ROUND and tries.accepted - accepted >= _SETTLED * size
+                run.trie.is_settled = size >= _SETTLED_ROUND and tries.accepted - accepted >= _SETTLED * size
         except KeyboardInterrupt:
             run.stopped = "interrupted"
 
@@ -252,7 +251,9 @@ def smc(
             run, run_twisted(run, teacher, groups=n or 1, each=particles, critic=critic, resampler=resampler)
         )
         run.notes.append(
-            f"pilot: {teacher.tries.accepted} of {teacher.tries.tries} tries accepted"
+            "pilot: none, the trie had been taught"
+            if not teacher.tries.tries
+            else f"pilot: {teacher.tries.accepted} of {teacher.tries.tries} tries accepted"
             + ("" if teacher.can_steer else "; its bounds are too loose to steer by")
         )
     else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -19,8 +19,6 @@ from structgen.sampling.language_model import LanguageModel, Rows
 from structgen.sampling.mask import TokenMask, logp_of
 from structgen.sampling.prefix_trie import (
     REST,
-    ROW_LENGTH,
-    ROW_REST,
     Float64,
     Node,
     PrefixTrie,
@@ -28,6 +26,7 @@ from structgen.sampling.prefix_trie import (
     log_sum,
 )
 from structgen.sampling.randomness import Randomness
+from structgen.sampling.sparse_rows import sparse_rows
 
 # What is drawn from, at a visited node and at a new one:
 #   rejection   P, and P
@@ -35,11 +34,6 @@ from structgen.sampling.randomness import Randomness
 #   asap        P times the bounds, and P under the mask
 #   local       P under the mask, at both
 Policy = Literal["rejection", "cars", "asap", "local"]
-
-_SHORT_ROW: Final = (
-    64  # likeliest tokens, which mostly hold all but `ROW_REST`: to find 1024 takes 4 times as long
-)
-_NO_LOG: Final = -1e6  # finite, and its exp is 0
 
 
 @dataclass(slots=True)
@@ -227,40 +221,9 @@ class Walker:
     def _visit(self, nodes: list[Node], masked: torch.Tensor, place_of: dict[int, int]) -> None:
         if not nodes:
             return
-        logp = masked[[place_of[id(node)] for node in nodes]]
-        best = logp.amax(dim=1)
-        best = torch.where(torch.isfinite(best), best, 0.0)
-        logp.sub_(best[:, None])  # what follows is in units of the likeliest one's
-        probabilities = logp.exp()
-        allowed = probabilities.sum(dim=1)
-        # sum of -p log p, where 0 times -inf is 0
-        minus_p_log_p = logp.clamp_(min=_NO_LOG).mul_(probabilities).sum(dim=1).neg_()
-        entropies = (minus_p_log_p / allowed + allowed.log()).cpu().numpy()
-        counts = (probabilities > 0).sum(dim=1).tolist()
-        short = min(_SHORT_ROW, probabilities.shape[1])
-        top = torch.topk(probabilities, short, dim=1)
-        if bool((top.values.sum(dim=1) < (1 - ROW_REST) * allowed).any()):
-            top = torch.topk(probabilities, min(ROW_LENGTH, probabilities.shape[1]), dim=1)
-        ids, values, masses = top.indices.cpu().numpy(), top.values.cpu().numpy(), allowed.tolist()
-        units = best.tolist()
-        for row, node in enumerate(nodes):
-            p: Float64 = values[row][values[row] > 0]
-            below = np.cumsum(p) >= (1 - ROW_REST) * masses[row]
-            length = min(len(p), int(np.argmax(below)) + 1) if below.any() else len(p)
-            kept = p[:length]
-            # of all entries, what the difference leaves is rounding
-            rest = masses[row] - float(kept.sum()) if length < counts[row] else 0.0
-            log_rest, log_allowed = (
-                units[row] + math.log(mass) if mass > 0 else -math.inf for mass in (rest, masses[row])
-            )
-            self.trie.visit(
-                node,
-                ids[row][:length],
-                units[row] + np.log(kept),
-                log_rest,
-                log_allowed,
-                float(entropies[row]),
-            )
+        rows = sparse_rows(masked[[place_of[id(node)] for node in nodes]])
+        for node, row in zip(nodes, rows, strict=True):
+            self.trie.visit(node, row.ids, row.log_p, row.log_rest, row.log_allowed, row.entropy)
 
     def _draw_rest(self, walk: Walk, masked: torch.Tensor, policy: Policy) -> None:
         """A token that has no entry of its own in a visited node's row, from the whole row."""
@@ -321,7 +284,7 @@ class Walker:
 
 
 def _log_weights(node: Node, policy: Policy) -> Float64:
-    """What a draw at a visited node is in proportion to: its entries, the rest, for "rejection" the invalid."""
+    """Weights of a draw at a visited node: of its entries, the rest, for "rejection" what is invalid."""
     if policy != "rejection":
         return np.append(node.log_mass if policy in ("cars", "asap") else node.log_p, node.log_rest)
     invalid = 1 - math.exp(node.log_allowed)

@@ -56,7 +56,7 @@ class SchemaOptions:
     max_alternatives: int = 20_000
     max_rules: int = 50_000
     max_states: int = 100_000
-    max_seconds: float = 10.0
+    max_seconds: float = 30.0
 
     @staticmethod
     def parse(given: Mapping[str, object]) -> SchemaOptions:
