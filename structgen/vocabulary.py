@@ -34,8 +34,8 @@ class Vocabulary:
     """
 
     __slots__ = (
-        "_alphabet", "_blob", "_digest", "_eos_token_ids", "_is_byte_complete", "_lock", "_offsets", "_special_tokens",
-        "_tokens", "_trie",
+        "_alphabet", "_blob", "_digest", "_eos_token_ids", "_is_byte_complete", "_lock", "_offsets",
+        "_special_tokens", "_tokens", "_trie",
     )  # fmt: skip
 
     def __init__(

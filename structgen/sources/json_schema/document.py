@@ -322,6 +322,10 @@ class Document:
         self._resource_at[resource.pointer] = resource
         self._resource_of.setdefault(resource.uri, resource)
 
+    def node_at(self, pointer: str) -> Node:
+        """The subschema at a pointer; KeyError where there is none."""
+        return self._nodes[pointer]
+
     def inside(self, node: Node) -> Iterator[tuple[str, Node]]:
         """The subschemas in the keywords of ``node``, each with its keyword, in the order of the text."""
         for keyword, pointer in self._inside.get(node.pointer, ()):

@@ -282,7 +282,9 @@ class NormalForms:
 
     def dependents(self, node: Node, keyword: str) -> list[str]:
         """The names in ``dependentSchemas`` or ``dependencies`` that have a schema."""
-        return [name for name, inner in node.keywords[keyword].items() if not isinstance(inner, (list, tuple))]
+        return [
+            name for name, inner in node.keywords[keyword].items() if not isinstance(inner, (list, tuple))
+        ]
 
     def dependent(self, node: Node, keyword: str, name: str) -> NormalForm:
         """Either there is no member ``name``, or the schema that it brings holds."""
