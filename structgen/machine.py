@@ -22,7 +22,7 @@ from structgen.tables import Int32Array, Tables
 
 _FIRST_POOL = 1 << 12
 _FIRST_TABLE = 1 << 9
-_FIRST_SCRATCH = 1 << 12
+_FIRST_SCRATCH = 1 << 13
 
 
 class Machine:

@@ -91,13 +91,19 @@ TAG_TRACKED = 8  # a node with an open cell on top or below
 TAG_TEXT = 9  # [tag, text before, byte, depth] a text that is remembered
 TAG_PARTIAL = 10  # [tag, text before, what of an escape has been read]
 TAG_RESOLVED = 11  # [tag, END_TEXT state, text, parser state to go on in, or 0]
+TAG_SET = (
+    12  # [tag, n, (byte, set of what follows it) * n] a set of texts, as a trie; (TEXT_ENDS, 1): one ends
+)
+TEXT_ENDS = 256
 CONTINUATION_SIZE = 5
 CONFIG_TRACKED = 12  # 1 where a text is remembered: then a byte that is alive may be refused all the same
 CONFIG_HEAD = 13
 
 # --- pool: cells, nodes of one entry whose "return state" is negative: -(text * CELL + flags).
-# A closed cell (no flag) is a string that was seen; an open one, a text that is being read.
+# An open cell is a text that is being read. A closed one has, in the place of a text, the set of the strings
+# that were seen (0: none).
 CELL = 8
+CELL_ONE_UNKNOWN = 2  # closed: one more string was seen, which is not known
 CELL_OPEN = 1
 CELL_RAW = 2  # byte for byte, not decoded
 CELL_NEW = 4  # no seen string begins like this one: nothing to compare it with any more

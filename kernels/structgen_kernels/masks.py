@@ -43,7 +43,14 @@ from structgen_kernels.parser import configuration, entry_configuration, stays, 
 from structgen_kernels.records import add_entry, continuation, entry_of
 from structgen_kernels.store import reaches_more
 from structgen_kernels.terminals import representative, terminal_flags, terminal_step
-from structgen_kernels.texts import append_open, compares, key_ended, tracked_step
+from structgen_kernels.texts import (
+    append_open,
+    compares,
+    key_ended,
+    may_be_seen,
+    seen_alike,
+    tracked_step,
+)
 
 _WANT_ENTRY = -100  # below UNKNOWN and NARROW; a status is added to it
 
@@ -289,17 +296,22 @@ def _find_cuts(
         while top < end:
             parent, at, before = scratch[top], scratch[top + 1], scratch[top + 2]
             top += 3
+            alike = seen_alike(pool, scratch, np.int64(pool[before + 2]))
+            if alike < UNKNOWN:
+                return alike - UNKNOWN
             node = parent + 1
             while node < trie[parent, 1]:
                 byte = np.int64(trie[node, 0] & 255)
-                after = terminal_step(static, classes, at, byte)
+                after = np.int64(0)
+                if may_be_seen(pool, alike, byte):
+                    after = np.int64(terminal_step(static, classes, at, byte))
                 if after != 0:
                     ends = np.int64(terminal_flags(static, after) & ACCEPTS)
                     next_k = tracked_step(static, classes, pool, interned, scratch, before, byte, after, ends)
                     if next_k < 0:
                         return next_k
                     if next_k > 0 and ends != 0:
-                        seen = key_ended(pool, interned, np.int64(pool[next_k + 2]))
+                        seen = key_ended(pool, interned, scratch, np.int64(pool[next_k + 2]))
                         if seen < 0:
                             return seen
                         next_k = next_k if seen > 0 else 0

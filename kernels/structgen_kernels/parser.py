@@ -53,14 +53,16 @@ from structgen_kernels.texts import begun, below_cells, key_ended, open_text, tr
 
 
 @kernel
-def _remembering(static: Int32Array, pool: Int32Array, interned: Int32Array, state: Int, node: Int) -> Int:
+def _remembering(
+    static: Int32Array, pool: Int32Array, interned: Int32Array, scratch: Int64Array, state: Int, node: Int
+) -> Int:
     """Where a state that begins or ends a text goes on: a continuation; 0: nowhere; or a status."""
     action = static[static[RTN_FINAL] + state]
     target = np.int64(static[static[RTN_EDGES] + 2 * static[static[RTN_BEGIN] + state] + 1])
     if action in (BEGIN_KEY, BEGIN_TEXT):
         node = begun(pool, interned, node, np.int64(action == BEGIN_TEXT))
     elif action == END_KEY:
-        node = key_ended(pool, interned, node)
+        node = key_ended(pool, interned, scratch, node)
     else:
         text = open_text(pool, node)
         if text == TEXT_UNKNOWN:
@@ -110,7 +112,7 @@ def closure(static: Int32Array, pool: Int32Array, interned: Int32Array, scratch:
             return np.int64(NEED_STATE)
         action = static[static[RTN_FINAL] + state]
         if action > ENDS:
-            after = _remembering(static, pool, interned, state, node)
+            after = _remembering(static, pool, interned, scratch, state, node)
             if after < 0:
                 return after
             if after > 0 and pool[after + 4] != epoch:

@@ -1,8 +1,8 @@
 """Texts that are remembered while they are read: keys and items that may not come twice.
 
 A stack may hold cells beside its frames. An open cell takes every byte that is read above it; a closed one
-is a string that was seen. They are part of the stack, so of the configuration: fork, rollback and what is
-remembered of a configuration hold for them as for the rest.
+has the strings that were seen, as a set (`seen.py`). They are part of the stack, so of the configuration:
+fork, rollback and what is remembered of a configuration hold for them as for the rest.
 
 Strings are compared decoded: an escape is replaced by its code point in UTF-8 as soon as it is complete. An
 unfinished one is a `TAG_PARTIAL`, whose code says where in it we are:
@@ -19,6 +19,7 @@ from structgen_kernels.jit import ByteArray, Int, Int32Array, Int64Array, kernel
 from structgen_kernels.layout import (
     CELL,
     CELL_NEW,
+    CELL_ONE_UNKNOWN,
     CELL_OPEN,
     CELL_RAW,
     NEED_EXACT,
@@ -29,13 +30,16 @@ from structgen_kernels.layout import (
     TEXT_EMPTY,
     TEXT_STARTED,
     TEXT_UNKNOWN,
+    UNKNOWN,
 )
 from structgen_kernels.records import child_text, continuation, partial_text, single_node
+from structgen_kernels.seen import has_end, text_follows, texts_after, with_text
 from structgen_kernels.terminals import terminal_step
 
 _QUOTE = 0x22
 _BACKSLASH = 0x5C
 _TEXT_BITS = 27  # as those of a pool offset
+_MOST_PUSHED = 2 * (0x7B - 0x22)  # by an unfinished escape
 
 
 @kernel
@@ -51,12 +55,6 @@ def _cell_flags(cell: Int) -> Int:
 @kernel
 def _cell(text: Int, flags: Int) -> Int:
     return -(np.int64(text) * CELL + flags)
-
-
-@kernel
-def _depth(pool: Int32Array, text: Int) -> Int:
-    """Bytes of a decoded text."""
-    return np.int64(0) if text <= TEXT_STARTED else np.int64(pool[text + 3])
 
 
 @kernel
@@ -186,54 +184,25 @@ def append_open(pool: Int32Array, interned: Int32Array, scratch: Int64Array, nod
 
 
 @kernel
-def _ancestor(pool: Int32Array, text: Int, depth: Int) -> Int:
-    while _depth(pool, text) > depth:
-        text = np.int64(pool[text + 1])
-    return np.int64(text)
+def _is_closed(pool: Int32Array, node: Int) -> bool:
+    cell = np.int64(pool[node + 2])
+    return bool(cell < 0 and _cell_flags(cell) & CELL_OPEN == 0)
 
 
 @kernel
-def _is_seen(pool: Int32Array, cells: Int, text: Int) -> Int:
-    """1 when ``text`` is one of the closed cells from node ``cells`` on, 0, or NEED_EXACT."""
-    answer = np.int64(0)
-    while pool[cells + 2] < 0 and _cell_flags(pool[cells + 2]) & CELL_OPEN == 0:
-        seen = _cell_text(pool[cells + 2])
-        if seen == text:
-            return np.int64(1)
-        if seen == TEXT_UNKNOWN:
-            answer = np.int64(NEED_EXACT)
-        cells = np.int64(pool[cells + 3])
-    return answer
+def _seen_below(pool: Int32Array, node: Int) -> Int:
+    """The set of strings that were seen, of the cell below ``node``'s; 0 where none is known."""
+    below = np.int64(pool[node + 3])
+    return _cell_text(np.int64(pool[below + 2])) if _is_closed(pool, below) else np.int64(0)
 
 
 @kernel
-def _is_new(pool: Int32Array, cells: Int, text: Int) -> bool:
-    """True when no seen string begins like ``text``, a decoded one."""
-    depth = _depth(pool, text)
-    while pool[cells + 2] < 0 and _cell_flags(pool[cells + 2]) & CELL_OPEN == 0:
-        seen = _cell_text(pool[cells + 2])
-        if seen == TEXT_UNKNOWN:
-            return False
-        if _depth(pool, seen) >= depth and _ancestor(pool, seen, depth) == text:
-            return False
-        cells = np.int64(pool[cells + 3])
-    return True
-
-
-@kernel
-def _find_followers(pool: Int32Array, scratch: Int64Array, bits: Int, cells: Int, text: Int) -> None:
-    """Which bytes seen strings go on with after ``text``: written as a set from ``scratch[bits]`` on."""
-    for w in range(8):
-        scratch[bits + w] = 0
-    depth = _depth(pool, text)
-    while pool[cells + 2] < 0 and _cell_flags(pool[cells + 2]) & CELL_OPEN == 0:
-        seen = _cell_text(pool[cells + 2])
-        if seen != TEXT_UNKNOWN and _depth(pool, seen) > depth:
-            child = _ancestor(pool, seen, depth + 1)
-            if pool[child + 1] == text:
-                byte = np.int64(pool[child + 2])
-                scratch[bits + (byte >> 5)] |= np.int64(1) << (byte & 31)
-        cells = np.int64(pool[cells + 3])
+def _one_unknown_below(pool: Int32Array, node: Int) -> Int:
+    """1 where one more string was seen, which is not known."""
+    below = np.int64(pool[node + 3])
+    if _is_closed(pool, below) and _cell_flags(np.int64(pool[below + 2])) & CELL_ONE_UNKNOWN:
+        return np.int64(1)
+    return np.int64(0)
 
 
 @kernel
@@ -274,18 +243,25 @@ def can_be_new(
     language does not depend on the spelling, so one spelling of each code point is enough.
     """
     section = scratch.shape[0] // SECTIONS
-    work = 4 * section
-    bits = work + section - 8
-    cells = np.int64(pool[node + 3])
-    unknown = 1 if _is_seen(pool, cells, TEXT_UNKNOWN) == 1 else 0
-    scratch[work] = (np.int64(state) << _TEXT_BITS) | _cell_text(pool[node + 2])
-    n = 1
+    work = 4 * section  # a stack of (terminal state and text, the seen strings from here on)
+    seen = _seen_below(pool, node)
+    unknown = _one_unknown_below(pool, node)
+    text = _cell_text(pool[node + 2])
+    here = np.int64(0)
+    if not _is_partial(pool, text):
+        here = texts_after(pool, scratch, seen, text)
+        if here < 0:
+            return here
+    scratch[work] = (np.int64(state) << _TEXT_BITS) | text
+    scratch[work + 1] = here
+    n = 2
     free = 0
     while n > 0:
-        n -= 1
+        n -= 2
         state = scratch[work + n] >> _TEXT_BITS
         text = scratch[work + n] & ((np.int64(1) << _TEXT_BITS) - 1)
-        if n + 300 > section:
+        here = scratch[work + n + 1]
+        if n + _MOST_PUSHED > section // 2:  # the other half is for `texts_after`
             return np.int64(NEED_SCRATCH)
         if _is_partial(pool, text):
             place = pool[text + 2] & 15
@@ -297,36 +273,46 @@ def can_be_new(
                     longer = append_decoded(pool, interned, text, byte)
                     if longer < 0:
                         return longer
+                    if not _is_partial(pool, longer):
+                        here = texts_after(pool, scratch, seen, longer)
+                        if here < 0:
+                            return here
                     scratch[work + n] = (after << _TEXT_BITS) | longer
-                    n += 1
+                    scratch[work + n + 1] = here
+                    n += 2
             continue
         if text == TEXT_EMPTY:
             after = terminal_step(static, classes, state, _QUOTE)
             scratch[work + n] = (after << _TEXT_BITS) | TEXT_STARTED
-            n += 1
+            scratch[work + n + 1] = here
+            n += 2
             continue
-        if unknown == 0 and _is_new(pool, cells, text):
+        if here == 0 and unknown == 0:
             return np.int64(1)
-        if terminal_step(static, classes, state, _QUOTE) != 0 and _is_seen(pool, cells, text) != 1:
+        if terminal_step(static, classes, state, _QUOTE) != 0 and not has_end(pool, here):
             free += 1
-        _find_followers(pool, scratch, bits, cells, text)
+        following = here + 2  # its next byte that is not behind us
+        last = here + 2 + 2 * pool[here + 1] if here > 0 else following
         for byte in range(256):
             if byte in (_QUOTE, _BACKSLASH) or byte < 0x20:
                 after = _after_escape(static, classes, state, byte)
             else:
                 after = terminal_step(static, classes, state, byte)
+            while following < last and pool[following] < byte:
+                following += 2
             if after == 0:
                 continue
-            if (scratch[bits + (byte >> 5)] >> (byte & 31)) & 1 == 0:
+            if following == last or pool[following] != byte:
                 free += 1
                 if free > unknown:
                     return np.int64(1)
                 continue
-            longer = child_text(pool, interned, text, byte)
-            if longer < 0:
-                return longer
-            scratch[work + n] = (after << _TEXT_BITS) | longer
-            n += 1
+            if n + 2 > section // 2:
+                return np.int64(NEED_SCRATCH)
+            # of the text it counts no more than that it is decoded
+            scratch[work + n] = (after << _TEXT_BITS) | TEXT_STARTED
+            scratch[work + n + 1] = pool[following + 1]
+            n += 2
         if free > unknown:
             return np.int64(1)
     # where one unknown string was seen, a single way out might be that one
@@ -353,14 +339,19 @@ def tracked_step(
     if node < 0:
         return node
     cell = np.int64(pool[node + 2])
-    if cell < 0 and _cell_flags(cell) == CELL_OPEN and ends == 0:
-        cells = np.int64(pool[node + 3])
-        text = _cell_text(cell)
-        if text != TEXT_UNKNOWN and not _is_partial(pool, text) and _is_new(pool, cells, text):
-            node = single_node(pool, interned, _cell(text, CELL_OPEN | CELL_NEW), cells)
+    text = _cell_text(cell)
+    if cell < 0 and _cell_flags(cell) == CELL_OPEN and ends == 0 and text != TEXT_UNKNOWN:
+        is_new = False  # begins no seen string like this one?
+        if not _is_partial(pool, text) and _one_unknown_below(pool, node) == 0:
+            alike = texts_after(pool, scratch, _seen_below(pool, node), text)
+            if alike < 0:
+                return alike
+            is_new = alike == 0
+        if is_new:
+            node = single_node(pool, interned, _cell(text, CELL_OPEN | CELL_NEW), np.int64(pool[node + 3]))
             if node < 0:
                 return node
-        elif text != TEXT_UNKNOWN:
+        else:
             alive = can_be_new(static, classes, pool, interned, scratch, after, node)
             if alive <= 0:
                 return alive
@@ -376,16 +367,32 @@ def begun(pool: Int32Array, interned: Int32Array, node: Int, raw: Int) -> Int:
 
 
 @kernel
-def key_ended(pool: Int32Array, interned: Int32Array, node: Int) -> Int:
-    """``node`` with the open cell on top closed; 0 when its string was seen before; or a status."""
+def key_ended(pool: Int32Array, interned: Int32Array, scratch: Int64Array, node: Int) -> Int:
+    """``node`` with the string of the open cell on top among those that were seen; 0 when it was seen before;
+    or a status.
+    """
     cell = np.int64(pool[node + 2])
     text = _cell_text(cell)
-    cells = np.int64(pool[node + 3])
-    if text != TEXT_UNKNOWN and _cell_flags(cell) & CELL_NEW == 0:
-        seen = _is_seen(pool, cells, text)
-        if seen != 0:
-            return np.int64(0) if seen == 1 else seen
-    return single_node(pool, interned, _cell(text, 0), cells)
+    seen = _seen_below(pool, node)
+    unknown = _one_unknown_below(pool, node)
+    if text == TEXT_UNKNOWN:
+        unknown = np.int64(1)
+    else:
+        if _cell_flags(cell) & CELL_NEW == 0:
+            here = texts_after(pool, scratch, seen, text)
+            if here < 0:
+                return here
+            if has_end(pool, here):
+                return np.int64(0)
+            if unknown:
+                return np.int64(NEED_EXACT)
+        seen = with_text(pool, interned, scratch, seen, text)
+        if seen < 0:
+            return seen
+    below = np.int64(pool[node + 3])
+    if _is_closed(pool, below):
+        below = np.int64(pool[below + 3])
+    return single_node(pool, interned, _cell(seen, CELL_ONE_UNKNOWN * unknown), below)
 
 
 @kernel
@@ -399,6 +406,26 @@ def compares(pool: Int32Array, node: Int) -> bool:
     """True when the cell on top of ``node`` is an open key that may yet turn out to be a seen one."""
     cell = np.int64(pool[node + 2])
     return bool(cell < 0 and _cell_flags(cell) == CELL_OPEN and pool[np.int64(pool[node + 3]) + 2] < 0)
+
+
+@kernel
+def seen_alike(pool: Int32Array, scratch: Int64Array, node: Int) -> Int:
+    """Of the strings that were seen, those that begin like the open one on top of ``node``, without that; a
+    status; or UNKNOWN where that cannot be told: an escape is unfinished, a string not known.
+    """
+    text = open_text(pool, node)
+    if text == TEXT_UNKNOWN or _is_partial(pool, text) or _one_unknown_below(pool, node) == 1:
+        return np.int64(UNKNOWN)
+    alike = texts_after(pool, scratch, _seen_below(pool, node), text)
+    return alike if alike >= 0 else alike + UNKNOWN
+
+
+@kernel
+def may_be_seen(pool: Int32Array, alike: Int, byte: Int) -> bool:
+    """May a string go on with ``byte`` and be one of ``alike``, which `seen_alike` gave?"""
+    if alike == UNKNOWN or byte in (_QUOTE, _BACKSLASH):
+        return True
+    return bool(alike != 0 and text_follows(pool, alike, byte) != 0)
 
 
 @kernel
