@@ -181,7 +181,7 @@ class Machine:
             given = int(self._pool[layout.POOL_WANTED])
             raise CompileLimitError("max_threads", layout.MAX_THREADS, given, fixed=True)
         elif status == layout.NEED_STATE:
-            self._growing().expand(int(self._pool[layout.POOL_WANTED]))
+            self._expand_wanted()
         elif status == layout.NEED_TEXT:
             state, text = int(self._pool[layout.POOL_WANTED]), int(self._pool[layout.POOL_TEXT])
             target = self._growing().resolve(state, self._text(text))
@@ -190,6 +190,14 @@ class Machine:
             state = int(self._pool[layout.POOL_WANTED])
             offset = self.store.entry(self.tables, state)
             self._run(self._add_entry, state, offset)
+
+    def _expand_wanted(self) -> None:
+        section = self._scratch[layout.WANTED_SECTION * (self._scratch.shape[0] // layout.SECTIONS) :]
+        wanted = section[1 : 1 + section[0]].tolist()
+        section[0] = 0
+        growing = self._growing()
+        for state in dict.fromkeys(wanted):
+            growing.expand(state)
 
     def _growing(self) -> GrowingTables:
         if isinstance(self.tables, SavedTables):

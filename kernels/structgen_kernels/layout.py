@@ -6,7 +6,7 @@
 ``interned`` int32: open-addressing table of the records that are unique by content.
 ``steps`` int64: open-addressing memo (configuration, byte) -> configuration, packed in one word.
 ``scratch`` int64: SECTIONS equal sections of working room: threads; a closure's work and its threads; what a
-walk of the trie has found; texts; cuts.
+walk of the trie has found; texts; cuts; parser states that are wanted.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ NEED_STEPS = -3
 NEED_SCRATCH = -4
 NEED_ENTRY = -5
 NOT_KNOWN = -6  # a step that is not in the memo yet
-NEED_STATE = -7  # the edges of the parser state POOL_WANTED
+NEED_STATE = -7  # the edges of the parser states in WANTED_SECTION of `scratch`
 NEED_TEXT = -8  # where the END_TEXT state POOL_WANTED goes on after POOL_TEXT
 NEED_EXACT = -9  # a text must be known where TEXT_UNKNOWN stands in for it
 TOO_MANY_THREADS = -10  # more than MAX_THREADS in a configuration, POOL_WANTED of them
@@ -137,4 +137,5 @@ UNKNOWN = -1  # neither an entry nor NARROW yet
 
 MAX_TOKEN_BYTES = 65_535  # what a trie node's depth can be
 
-SECTIONS = 6
+SECTIONS = 7
+WANTED_SECTION = 6  # how many parser states NEED_STATE is about, and each, some perhaps twice

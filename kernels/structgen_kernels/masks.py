@@ -27,6 +27,7 @@ from structgen_kernels.layout import (
     NEED_EXACT,
     NEED_POOL,
     NEED_SCRATCH,
+    NEED_STATE,
     POOL_COMPUTED,
     POOL_USED,
     POOL_WALKED,
@@ -38,6 +39,7 @@ from structgen_kernels.layout import (
     TAG_MASK,
     TAG_TRACKED,
     UNKNOWN,
+    WANTED_SECTION,
 )
 from structgen_kernels.parser import configuration, entry_configuration, stays, step
 from structgen_kernels.records import add_entry, continuation, entry_of
@@ -81,6 +83,7 @@ def _walk(
     node = np.int64(root + 1)
     end = np.int64(trie[root, 1])
     walked = 0
+    is_missing = False  # beyond parser states without edges nothing is known, but others may be missing, too
     while node < end:
         label = trie[node, 0]
         depth = np.int64((label >> 8) - root_depth)
@@ -94,6 +97,9 @@ def _walk(
             return np.int64(NEED_SCRATCH)
         if pool[parent + CONFIG_TRACKED] != 0:
             after = step(static, classes, pool, interned, steps, scratch, parent, byte)
+            if after == NEED_STATE:
+                is_missing = True
+                after = np.int64(0)
             if after < 0:
                 return after
             if after == 0:
@@ -106,12 +112,16 @@ def _walk(
             after = parent
             if not stays(static, classes, pool, parent, byte):
                 after = step(static, classes, pool, interned, steps, scratch, parent, byte)
+                if after == NEED_STATE:
+                    is_missing = True
+                    node = np.int64(trie[node, 1])
+                    continue
                 if after < 0:
                     return after
             scratch[top - depth] = after
         node += 1
     pool[POOL_WALKED] += walked
-    return np.int64(n_found)
+    return np.int64(NEED_STATE) if is_missing else np.int64(n_found)
 
 
 @kernel
@@ -158,6 +168,7 @@ def _cross(
     config = entry_configuration(static, pool, interned, scratch, k)
     if config < 0:
         return config
+    is_missing = False
     for w in range(8):
         word = np.uint32(pool[config + 4 + w])
         bit = 0
@@ -168,18 +179,25 @@ def _cross(
                 last = entries[entry + ENTRY_BEGIN + byte + 1]
                 if last > first:
                     after = step(static, classes, pool, interned, steps, scratch, config, byte)
+                    if after == NEED_STATE:
+                        is_missing = True
+                        after = np.int64(0)
                     if after < 0:
                         return after
                     for i in range(entry + first, entry + last if after > 0 else 0):
                         node = np.int64(entries[i])
-                        n_found = _cross_at(
+                        found = _cross_at(
                             static, classes, pool, interned, steps, scratch, trie, after, node, n_found
                         )
-                        if n_found < 0:
-                            return n_found
+                        if found == NEED_STATE:
+                            is_missing = True
+                            continue
+                        if found < 0:
+                            return found
+                        n_found = found
             word >>= np.uint32(1)
             bit += 1
-    return np.int64(n_found)
+    return np.int64(NEED_STATE) if is_missing else np.int64(n_found)
 
 
 @kernel
@@ -229,6 +247,7 @@ def _cross_tracked(
     shared = entry_configuration(static, pool, interned, scratch, unknown)
     if shared < 0 and shared != NEED_EXACT:
         return shared
+    is_missing = False
     for byte in range(256):
         first = entries[entry + ENTRY_BEGIN + byte]
         last = entries[entry + ENTRY_BEGIN + byte + 1]
@@ -237,6 +256,9 @@ def _cross_tracked(
         after = shared
         if shared > 0:
             after = step(static, classes, pool, interned, steps, scratch, shared, byte)
+            if after == NEED_STATE:
+                is_missing = True
+                after = np.int64(0)
             if after == 0:
                 continue
             if after < 0 and after != NEED_EXACT:
@@ -258,6 +280,9 @@ def _cross_tracked(
                 exact = entry_configuration(static, pool, interned, scratch, exact)
                 if exact > 0:
                     exact = step(static, classes, pool, interned, steps, scratch, exact, byte)
+                if exact == NEED_STATE:
+                    is_missing = True
+                    exact = np.int64(0)
                 if exact < 0:
                     return exact
                 found = n_found
@@ -265,10 +290,13 @@ def _cross_tracked(
                     found = _cross_at(
                         static, classes, pool, interned, steps, scratch, trie, exact, node, n_found
                     )
+            if found == NEED_STATE:
+                is_missing = True
+                continue
             if found < 0:
                 return found
             n_found = found
-    return np.int64(n_found)
+    return np.int64(NEED_STATE) if is_missing else np.int64(n_found)
 
 
 @kernel
@@ -289,7 +317,7 @@ def _find_cuts(
     Walks only where the text goes on like that of a string that was seen.
     """
     n = np.int64(cuts)
-    end = scratch.shape[0]
+    end = WANTED_SECTION * (scratch.shape[0] // SECTIONS)
     if compares(pool, np.int64(pool[k + 2])):
         top = end - 3  # a stack of (node, state, continuation), downwards
         scratch[top], scratch[top + 1], scratch[top + 2] = 0, state, k
@@ -418,6 +446,7 @@ def compute_mask(
             n_rows += 1
     cuts = 5 * section
     n_cuts = np.int64(cuts)
+    is_missing = False
     for i in range(n_threads):
         state = np.int64(pool[config + CONFIG_HEAD + 2 * i])
         entry = entry_of(pool, interned, representative(static, state))
@@ -429,15 +458,17 @@ def compute_mask(
             n_cuts = _find_cuts(static, classes, pool, interned, scratch, trie, state, k, own)
             if n_cuts < 0:
                 return n_cuts
-            n_found = _cross_tracked(
+            found = _cross_tracked(
                 static, classes, pool, interned, steps, scratch, trie, entries, entry, k, own, n_found
             )
         else:
-            n_found = _cross(
-                static, classes, pool, interned, steps, scratch, trie, entries, entry, k, n_found
-            )
-        if n_found < 0:
-            return n_found
+            found = _cross(static, classes, pool, interned, steps, scratch, trie, entries, entry, k, n_found)
+        if found == NEED_STATE:
+            is_missing = True
+            continue
+        if found < 0:
+            return found
+        n_found = found
     is_cut = False  # a tracked thread without cuts has written a -1 and nothing else
     for i in range(cuts, n_cuts):
         is_cut = is_cut or scratch[i] >= 0
@@ -458,6 +489,8 @@ def compute_mask(
         n_found = _walk(static, classes, pool, interned, steps, scratch, trie, 0, narrow, n_found)
         if n_found < 0:
             return n_found
+    if is_missing:
+        return np.int64(NEED_STATE)
     n_eos = static[N_EOS] if pool[config + 2] != 0 else 0
     n_tokens = np.int64(n_eos)
     for i in range(n_found):

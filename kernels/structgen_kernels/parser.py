@@ -46,6 +46,7 @@ from structgen_kernels.layout import (
     TOO_MANY_THREADS,
     UNEXPANDED,
     UNKNOWN,
+    WANTED_SECTION,
 )
 from structgen_kernels.records import continuation, intern, merged_node, resolved, single_node
 from structgen_kernels.terminals import add_alive, terminal_flags, terminal_step
@@ -81,6 +82,17 @@ def _remembering(
 
 
 @kernel
+def _want(scratch: Int64Array, state: Int) -> None:
+    """Note a parser state that has no edges yet; beyond the room there is, it will be met again."""
+    section = scratch.shape[0] // SECTIONS
+    at = WANTED_SECTION * section
+    count = scratch[at]
+    if count + 1 < section:
+        scratch[at + 1 + count] = state
+        scratch[at] = count + 1
+
+
+@kernel
 def closure(static: Int32Array, pool: Int32Array, interned: Int32Array, scratch: Int64Array, k: Int) -> Int:
     """The threads that can begin in continuation ``k``, and whether the text may end there.
 
@@ -101,6 +113,7 @@ def closure(static: Int32Array, pool: Int32Array, interned: Int32Array, scratch:
     scratch[work] = k
     pool[k + 4] = epoch
     edges = np.int64(static[RTN_EDGES])
+    is_missing = False  # all states that are missing are asked for at once
     while n_work > 0:
         n_work -= 1
         current = scratch[work + n_work]
@@ -108,8 +121,9 @@ def closure(static: Int32Array, pool: Int32Array, interned: Int32Array, scratch:
         node = np.int64(pool[current + 2])
         count = static[static[RTN_COUNT] + state]
         if count == UNEXPANDED:
-            pool[POOL_WANTED] = state
-            return np.int64(NEED_STATE)
+            _want(scratch, state)
+            is_missing = True
+            continue
         action = static[static[RTN_FINAL] + state]
         if action > ENDS:
             after = _remembering(static, pool, interned, scratch, state, node)
@@ -167,6 +181,8 @@ def closure(static: Int32Array, pool: Int32Array, interned: Int32Array, scratch:
                         return np.int64(NEED_SCRATCH)
                     scratch[work + n_work] = after
                     n_work += 1
+    if is_missing:
+        return np.int64(NEED_STATE)
     record = np.int64(pool[POOL_USED])
     size = 3 + 2 * n_threads
     if record + size > pool.shape[0]:
@@ -349,6 +365,7 @@ def step(
         return np.int64(NEED_STEPS)
     n = np.int64(0)
     accepting = np.int64(0)
+    is_missing = False
     section = scratch.shape[0] // SECTIONS
     for i in range(pool[config + 1]):
         state = np.int64(pool[config + CONFIG_HEAD + 2 * i])
@@ -371,10 +388,16 @@ def step(
             scratch[n] = (after << 32) | k
             n += 1
         if flags & ACCEPTS:
-            n, may_end = _add_closure(static, pool, interned, scratch, k, n)
-            if n < 0:
-                return n
+            added, may_end = _add_closure(static, pool, interned, scratch, k, n)
+            if added == NEED_STATE:
+                is_missing = True
+                continue
+            if added < 0:
+                return added
+            n = added
             accepting |= may_end
+    if is_missing:
+        return np.int64(NEED_STATE)
     result = configuration(static, pool, interned, scratch, n, accepting)
     if result <= 0:
         return result
