@@ -215,7 +215,7 @@ class Machine:
         return bytes(reversed(reversed_bytes))
 
     def _add_resolved(self, state: int, text: int, target: int) -> int:
-        result: int = records.add_resolved(self._pool, self._interned, state, text, target)
+        result: int = records.note(self._pool, self._interned, layout.TAG_RESOLVED, state, text, target)
         return result
 
     def _start(self) -> int:

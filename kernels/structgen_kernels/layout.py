@@ -95,6 +95,9 @@ TAG_SET = (
     12  # [tag, n, (byte, set of what follows it) * n] a set of texts, as a trie; (TEXT_ENDS, 1): one ends
 )
 TEXT_ENDS = 256
+TAG_FRESH = (
+    13  # [tag, terminal state, set, 1 or 0] can the terminal be finished by a text that is not in the set?
+)
 CONTINUATION_SIZE = 5
 CONFIG_TRACKED = 12  # 1 where a text is remembered: then a byte that is alive may be refused all the same
 CONFIG_HEAD = 13

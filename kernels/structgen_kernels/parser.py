@@ -41,6 +41,7 @@ from structgen_kernels.layout import (
     STEP_VALUE_BITS,
     TAG_CLOSURE,
     TAG_CONFIG,
+    TAG_RESOLVED,
     TAG_TRACKED,
     TEXT_UNKNOWN,
     TOO_MANY_THREADS,
@@ -48,7 +49,7 @@ from structgen_kernels.layout import (
     UNKNOWN,
     WANTED_SECTION,
 )
-from structgen_kernels.records import continuation, intern, merged_node, resolved, single_node
+from structgen_kernels.records import continuation, intern, merged_node, noted, single_node
 from structgen_kernels.terminals import add_alive, terminal_flags, terminal_step
 from structgen_kernels.texts import begun, below_cells, key_ended, open_text, tracked_step
 
@@ -68,7 +69,7 @@ def _remembering(
         text = open_text(pool, node)
         if text == TEXT_UNKNOWN:
             return np.int64(NEED_EXACT)
-        target = resolved(pool, interned, state, text)
+        target = noted(pool, interned, np.int64(TAG_RESOLVED), state, text)
         if target == UNKNOWN:
             pool[POOL_WANTED] = state
             pool[POOL_TEXT] = text

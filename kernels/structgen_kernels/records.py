@@ -17,6 +17,7 @@ from structgen_kernels.layout import (
     TAG_CONFIG,
     TAG_CONTINUATION,
     TAG_ENTRY,
+    TAG_FRESH,
     TAG_NODE,
     TAG_PARTIAL,
     TAG_RESOLVED,
@@ -38,7 +39,7 @@ def content_hash(pool: Int32Array, record: Int) -> np.uint64:
     """Hash of what makes an interned record unique."""
     tag = pool[record]
     h = _mix(np.uint64(0x243F6A8885A308D3), tag)
-    if tag in (TAG_CONTINUATION, TAG_TEXT, TAG_PARTIAL, TAG_RESOLVED):
+    if tag in (TAG_CONTINUATION, TAG_TEXT, TAG_PARTIAL, TAG_RESOLVED, TAG_FRESH):
         return _mix(_mix(h, pool[record + 1]), pool[record + 2])
     if tag == TAG_ENTRY:
         return _mix(h, pool[record + 1])
@@ -61,7 +62,7 @@ def same_content(pool: Int32Array, a: Int, b: Int) -> bool:
         return False
     if tag == TAG_ENTRY:
         return True
-    if tag in (TAG_CONTINUATION, TAG_TEXT, TAG_PARTIAL, TAG_RESOLVED):
+    if tag in (TAG_CONTINUATION, TAG_TEXT, TAG_PARTIAL, TAG_RESOLVED, TAG_FRESH):
         return bool(pool[a + 2] == pool[b + 2])
     begin = 2
     if tag == TAG_CONFIG:
@@ -201,29 +202,29 @@ def partial_text(pool: Int32Array, interned: Int32Array, before: Int, code: Int)
 
 
 @kernel
-def resolved(pool: Int32Array, interned: Int32Array, state: Int, text: Int) -> Int:
-    """Where an END_TEXT state goes on after a text; 0: nowhere; UNKNOWN."""
-    h = _mix(_mix(_mix(np.uint64(0x243F6A8885A308D3), TAG_RESOLVED), state), text)
+def noted(pool: Int32Array, interned: Int32Array, tag: Int, first: Int, second: Int) -> Int:
+    """What `note` has noted of two numbers under a tag, or UNKNOWN."""
+    h = _mix(_mix(_mix(np.uint64(0x243F6A8885A308D3), tag), first), second)
     mask = np.uint64(interned.shape[0] - 1)
     p = h & mask
     while interned[np.int64(p)] != 0:
         other = interned[np.int64(p)]
-        if pool[other] == TAG_RESOLVED and pool[other + 1] == state and pool[other + 2] == text:
+        if pool[other] == tag and pool[other + 1] == first and pool[other + 2] == second:
             return np.int64(pool[other + 3])
         p = (p + np.uint64(1)) & mask
     return np.int64(UNKNOWN)
 
 
 @kernel
-def add_resolved(pool: Int32Array, interned: Int32Array, state: Int, text: Int, target: Int) -> Int:
-    """Note where an END_TEXT state goes on after a text. Returns an id or a status."""
+def note(pool: Int32Array, interned: Int32Array, tag: Int, first: Int, second: Int, value: Int) -> Int:
+    """Note a value, not negative, of two numbers under a tag. Returns an id or a status."""
     record = np.int64(pool[POOL_USED])
     if record + 4 > pool.shape[0]:
         return np.int64(NEED_POOL)
-    pool[record] = TAG_RESOLVED
-    pool[record + 1] = state
-    pool[record + 2] = text
-    pool[record + 3] = target
+    pool[record] = tag
+    pool[record + 1] = first
+    pool[record + 2] = second
+    pool[record + 3] = value
     return intern(pool, interned, record, 4)
 
 

@@ -25,6 +25,7 @@ from structgen_kernels.layout import (
     NEED_EXACT,
     NEED_SCRATCH,
     SECTIONS,
+    TAG_FRESH,
     TAG_PARTIAL,
     TAG_TRACKED,
     TEXT_EMPTY,
@@ -32,7 +33,7 @@ from structgen_kernels.layout import (
     TEXT_UNKNOWN,
     UNKNOWN,
 )
-from structgen_kernels.records import child_text, continuation, partial_text, single_node
+from structgen_kernels.records import child_text, continuation, note, noted, partial_text, single_node
 from structgen_kernels.seen import has_end, text_follows, texts_after, with_text
 from structgen_kernels.terminals import terminal_step
 
@@ -244,11 +245,15 @@ def can_be_new(
     """
     section = scratch.shape[0] // SECTIONS
     work = 4 * section  # a stack of (terminal state and text, the seen strings from here on)
+    half = section // 2
+    visited = work + half  # such pairs that were looked at; also where `texts_after` works
+    n_visited = 0
     seen = _seen_below(pool, node)
     unknown = _one_unknown_below(pool, node)
     text = _cell_text(pool[node + 2])
     here = np.int64(0)
-    if not _is_partial(pool, text):
+    is_decoded = not _is_partial(pool, text)
+    if is_decoded:
         here = texts_after(pool, scratch, seen, text)
         if here < 0:
             return here
@@ -256,12 +261,14 @@ def can_be_new(
     scratch[work + 1] = here
     n = 2
     free = 0
-    while n > 0:
+    is_chain = True  # only one way so far: what holds of its end holds of all of it
+    n_chain = 0
+    while n > 0 and free <= unknown:
         n -= 2
         state = scratch[work + n] >> _TEXT_BITS
         text = scratch[work + n] & ((np.int64(1) << _TEXT_BITS) - 1)
         here = scratch[work + n + 1]
-        if n + _MOST_PUSHED > section // 2:  # the other half is for `texts_after`
+        if n + _MOST_PUSHED > half:
             return np.int64(NEED_SCRATCH)
         if _is_partial(pool, text):
             place = pool[text + 2] & 15
@@ -287,8 +294,19 @@ def can_be_new(
             scratch[work + n + 1] = here
             n += 2
             continue
-        if here == 0 and unknown == 0:
-            return np.int64(1)
+        if unknown == 0:
+            answer = np.int64(1) if here == 0 else noted(pool, interned, np.int64(TAG_FRESH), state, here)
+            if answer == 0:
+                continue
+            if answer == 1:
+                free = 1
+                break
+            is_chain = is_chain and n == 0
+            if is_decoded and 2 * n_visited + 2 < half:
+                scratch[visited + 2 * n_visited] = state
+                scratch[visited + 2 * n_visited + 1] = here
+                n_visited += 1
+                n_chain = n_visited if is_chain else n_chain
         if terminal_step(static, classes, state, _QUOTE) != 0 and not has_end(pool, here):
             free += 1
         following = here + 2  # its next byte that is not behind us
@@ -305,18 +323,22 @@ def can_be_new(
             if following == last or pool[following] != byte:
                 free += 1
                 if free > unknown:
-                    return np.int64(1)
+                    break
                 continue
-            if n + 2 > section // 2:
+            if n + 2 > half:
                 return np.int64(NEED_SCRATCH)
             # of the text it counts no more than that it is decoded
             scratch[work + n] = (after << _TEXT_BITS) | TEXT_STARTED
             scratch[work + n + 1] = pool[following + 1]
             n += 2
-        if free > unknown:
-            return np.int64(1)
+    answer = np.int64(free > unknown)
+    for i in range(n_chain if answer == 1 else n_visited):
+        state, here = scratch[visited + 2 * i], scratch[visited + 2 * i + 1]
+        status = note(pool, interned, np.int64(TAG_FRESH), state, here, answer)
+        if status < 0:
+            return status
     # where one unknown string was seen, a single way out might be that one
-    return np.int64(NEED_EXACT) if free > 0 else np.int64(0)
+    return np.int64(NEED_EXACT) if 0 < free <= unknown else answer
 
 
 @kernel
