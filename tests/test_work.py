@@ -12,16 +12,19 @@ from __future__ import annotations
 
 import json
 import os
+import pkgutil
 import subprocess
 import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+import structgen_kernels
 
 from structgen.bitmask import allocate_bitmask
 from structgen.compiled import CompiledGrammar
@@ -146,9 +149,9 @@ def vocabulary() -> Vocabulary:
 
 def count_walks(walks: Counter[str], replace: Callable[[ModuleType, str, Any], None]) -> None:
     """Count the calls of the store's kernels, wherever their names were imported to."""
-    import structgen_kernels.store
-    import structgen_kernels.store_bounded
-
+    for module in pkgutil.iter_modules(structgen_kernels.__path__, "structgen_kernels."):
+        if module.name.startswith("structgen_kernels.store"):
+            import_module(module.name)
     kernels: dict[int, tuple[str, Any]] = {}
     for name, module in list(sys.modules.items()):
         if name.startswith("structgen_kernels.store"):
