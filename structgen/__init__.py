@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from structgen.apply import apply_bitmask_
-    from structgen.bitmask import allocate_bitmask, fill_bitmasks
+    from structgen.batch import fill_bitmasks
+    from structgen.bitmask import allocate_bitmask
     from structgen.compiled import CompiledGrammar
     from structgen.compiler import Compiler
     from structgen.errors import StructgenError
@@ -32,7 +33,7 @@ _EXPORTS = {
     "Vocabulary": "structgen.vocabulary",
     "allocate_bitmask": "structgen.bitmask",
     "apply_bitmask_": "structgen.apply",
-    "fill_bitmasks": "structgen.bitmask",
+    "fill_bitmasks": "structgen.batch",
     "generate": "structgen.generation",
     "parse_as": "structgen.sources.python_types",
     "sample": "structgen.sampling",

@@ -5,7 +5,6 @@ Source of the layout: the convention that XGrammar and llguidance share, so that
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,9 +15,9 @@ from structgen.errors import BitmaskError, OptionError
 if TYPE_CHECKING:
     import torch
 
-    from structgen.matcher import Matcher
-
     Bitmask = npt.NDArray[np.int32] | torch.Tensor
+
+_INT32 = np.dtype(np.int32)  # one object for all arrays of this type, but for foreign ones
 
 
 def allocate_bitmask(rows: int, vocab_size: int) -> npt.NDArray[np.int32]:
@@ -32,21 +31,11 @@ def allocate_bitmask(rows: int, vocab_size: int) -> npt.NDArray[np.int32]:
     return np.zeros((int(rows), (int(vocab_size) + 31) // 32), np.int32)
 
 
-def fill_bitmasks(matchers: Sequence[Matcher | None], bitmask: Bitmask) -> None:
-    """Write the mask of each matcher into its row of ``bitmask``, int32 (rows >= len(matchers), words).
-
-    None leaves its row as it is. Raises `BitmaskError` as `Matcher.fill_bitmask`.
-    """
-    array = checked_bitmask(bitmask)
-    if len(matchers) > array.shape[0]:
-        raise BitmaskError(f"{len(matchers)} matchers, but the bitmask has {array.shape[0]} rows")
-    for row, matcher in enumerate(matchers):
-        if matcher is not None:
-            matcher.fill_bitmask(array, row)
-
-
 def checked_bitmask(bitmask: Bitmask) -> npt.NDArray[np.int32]:
     """``bitmask`` as the array that shares its memory; `BitmaskError` when it cannot be written to."""
+    # the usual case first, with as few look-ups as will do: this runs for every token
+    if type(bitmask) is np.ndarray and bitmask.dtype is _INT32 and bitmask.ndim == 2 and bitmask.flags.carray:
+        return bitmask
     array = bitmask
     if not isinstance(array, np.ndarray):
         if not hasattr(bitmask, "numpy") or not hasattr(bitmask, "device"):

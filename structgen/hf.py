@@ -18,7 +18,8 @@ import transformers
 from numpy.typing import NDArray
 
 from structgen.apply import apply_bitmask_
-from structgen.bitmask import allocate_bitmask, fill_bitmasks
+from structgen.batch import fill_bitmasks
+from structgen.bitmask import allocate_bitmask
 from structgen.compiled import CompiledGrammar
 from structgen.errors import BitmaskError, GenerationError, OptionError
 from structgen.matcher import Matcher

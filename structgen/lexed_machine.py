@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 from structgen_kernels import layout, lexed, lexed_layout, lexed_masks, lexed_records, lexed_transfer
+from structgen_kernels.shared_memory import address_of
 
 from structgen.errors import CompileLimitError
 from structgen.lexed_store import LexedStore
@@ -76,6 +77,8 @@ class LexedMachine:
     masks try are kept apart and thrown away when they are many.
     """
 
+    place = 0  # masks are handed over whole: see `known_mask`
+
     def __init__(self, tables: LexedTables, store: MaskStore, lexed_store: LexedStore | None = None) -> None:
         self.tables = tables
         self.store = store
@@ -87,9 +90,8 @@ class LexedMachine:
         self._tried = _Records()
         self._moved: Int32Array = np.zeros(_FIRST_POOL, np.int32)
         self._most_masks = max(16, _MASK_BYTES // max(4 * store.n_words, 1))
-        self._masks: Int32Array = np.zeros((16, store.n_words), np.int32)
-        self._mask_of: Int32Array = np.zeros(self._most_masks, np.int32)  # the configuration of each slot
-        self._n_masks = 0
+        # (address, words) by configuration, oldest first; changed with the lock only, read without
+        self._masks: dict[int, tuple[int, Int32Array]] = {}
         self.start = self._run(lexed.start_configuration)
 
     @property
@@ -110,18 +112,17 @@ class LexedMachine:
 
     def fill(self, config: int, bitmask: Int32Array, row: int) -> None:
         """Write the mask of ``config`` into ``bitmask[row]``, int32 (rows, words) and C-contiguous."""
-        with self._lock:
-            pool = self._texts.pool
-            place = config + 2 + int(pool[config + 1])
-            slot = int(pool[place]) - 1
-            if slot < 0:
-                slot = self._free_slot()
-                self._compute(config, self._masks[slot])
-                self._mask_of[slot] = config
-                pool[place] = slot + 1
-            n_words = self.store.n_words
-            bitmask[row, :n_words] = self._masks[slot]
-            bitmask[row, n_words:] = 0
+        _, words = self._masks.get(config) or self._new_mask(config)
+        n_words = words.shape[0]
+        bitmask[row, :n_words] = words
+        bitmask[row, n_words:] = 0
+
+    def known_mask(self, config: int) -> tuple[int, Int32Array] | None:
+        """The mask of ``config``, int32 (words,), with its address; None when it has yet to be computed.
+
+        It is not changed any more, and lives as long as it is held.
+        """
+        return self._masks.get(config)
 
     def is_accepting(self, config: int) -> bool:
         """True when the text so far is complete."""
@@ -155,8 +156,8 @@ class LexedMachine:
     @property
     def nbytes(self) -> int:
         """Bytes of memory held by the records and masks (the store not counted)."""
-        arrays = (self._moved, self._masks, self._mask_of)
-        return self._texts.nbytes + self._tried.nbytes + int(sum(array.nbytes for array in arrays))
+        masks = len(self._masks) * 4 * self.store.n_words
+        return self._texts.nbytes + self._tried.nbytes + int(self._moved.nbytes) + masks
 
     def work(self) -> dict[str, int]:
         """Counters of the work done so far: entries walked, masks computed, records and steps kept."""
@@ -184,19 +185,16 @@ class LexedMachine:
                 return result
             records.grow(result)
 
-    def _free_slot(self) -> int:
-        """A row for a mask, at last that of the configuration whose mask was made first."""
-        slot = self._n_masks % self._most_masks
-        self._n_masks += 1
-        if slot == self._masks.shape[0]:
-            grown = np.zeros((min(2 * slot, self._most_masks), self.store.n_words), np.int32)
-            grown[:slot] = self._masks
-            self._masks = grown
-        owner = int(self._mask_of[slot])
-        if owner:
-            self._texts.pool[owner + 2 + int(self._texts.pool[owner + 1])] = 0
-            self._mask_of[slot] = 0
-        return slot
+    def _new_mask(self, config: int) -> tuple[int, Int32Array]:
+        with self._lock:
+            known = self._masks.get(config)
+            if known is None:
+                words = np.zeros(self.store.n_words, np.int32)
+                self._compute(config, words)
+                if len(self._masks) >= self._most_masks:
+                    del self._masks[next(iter(self._masks))]
+                known = self._masks[config] = (address_of(words), words)
+            return known
 
     def _compute(self, config: int, out: Int32Array) -> None:
         tried, store = self._tried, self.lexed_store

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
-from structgen_kernels import layout, masks, parser, records
+from structgen_kernels import batch, layout, masks, parser, records
+from structgen_kernels.shared_memory import address_of
 
 from structgen.errors import CompileLimitError
 from structgen.growing import GrowingTables
@@ -19,6 +20,7 @@ from structgen.mask_store import MaskStore
 from structgen.schema_tables import SavedTables
 from structgen.spelling import Spelling
 from structgen.tables import Int32Array, Tables
+from structgen.threads import readers
 
 _FIRST_POOL = 1 << 12
 _FIRST_TABLE = 1 << 9
@@ -28,7 +30,8 @@ _FIRST_SCRATCH = 1 << 13
 class Machine:
     """Configurations of one grammar over one vocabulary. All methods are thread-safe.
 
-    A configuration is a positive int; 0 means refused.
+    A configuration is a positive int; 0 means refused. ``place``: the address of a cell that tells kernels
+    where the records are; records are written once and stay, so `fill_bitmasks` reads masks without a lock.
     """
 
     def __init__(
@@ -45,10 +48,21 @@ class Machine:
         self._interned: Int32Array = np.zeros(_FIRST_TABLE, np.int32)
         self._steps: npt.NDArray[np.int64] = np.zeros(_FIRST_TABLE, np.int64)
         self._scratch: npt.NDArray[np.int64] = np.zeros(_FIRST_SCRATCH, np.int64)
+        # where all this is, for kernels that are told only the place (see `layout.VIEW_STORE` and below it)
+        self._cell = np.zeros(layout.VIEW_SIZE, np.int64)
+        self.place = address_of(self._cell)
+        self._cell[layout.VIEW_BLOB] = address_of(self._blob)
+        self._cell[layout.VIEW_BLOB_SIZE] = self._blob.shape[0]
+        self._cell[layout.VIEW_OFFSETS] = address_of(self._offsets)
+        self._cell[layout.VIEW_IDS] = self._offsets.shape[0] - 1
+        self._show_pool()
+        self._show_steps()
         for state, offset in (entries or {}).items():
             self._run(self._add_entry, state, offset)
         self.start = self._run(self._start)
         self._spelling = None if store.is_byte_complete else Spelling(tables, store.vocabulary)
+        if self._spelling is None:  # else masks are narrowed after they were computed
+            self._cell[layout.VIEW_STORE] = id(store)
 
     @property
     def is_satisfiable(self) -> bool:
@@ -63,9 +77,7 @@ class Machine:
     def accept(self, config: int, token: int) -> int:
         """The configuration after the bytes of one token id, which must have some; 0 when refused."""
         with self._lock:
-            result: int = parser.advance_known(
-                self._pool, self._steps, self._blob, self._offsets, config, token
-            )
+            result: int = batch.advance_at(self.place, config, token)
             if result < 0:
                 data = self._blob[self._offsets[token] : self._offsets[token + 1]]
                 result = self._run(self._advance, config, data)
@@ -147,6 +159,7 @@ class Machine:
         """Replace the mask just computed by one without the tokens after which no end can be spelled."""
         bitmask = np.zeros((1, self.store.n_words), np.int32)
         masks.fill_known(self._pool, self.store.rows, config, bitmask, 0)
+        self._pool[config + 3] = 0  # it is too wide: nobody may get it, whatever happens here
         allowed = np.unpackbits(bitmask.view(np.uint8), bitorder="little")
         for token in np.flatnonzero(allowed).tolist():
             data = self._blob[self._offsets[token] : self._offsets[token + 1]]
@@ -166,7 +179,9 @@ class Machine:
                 raise CompileLimitError("max_pool_words", layout.MAX_POOL, size, fixed=True)
             pool = np.zeros(size, np.int32)
             pool[: self._pool.shape[0]] = self._pool
-            self._pool = pool
+            before, self._pool = self._pool, pool
+            self._show_pool()
+            readers.retire(before)
         elif status == layout.NEED_INTERNED:
             interned = np.zeros(2 * self._interned.shape[0], np.int32)
             records.rehash_interned(self._pool, self._interned, interned)
@@ -175,6 +190,7 @@ class Machine:
             steps = np.zeros(2 * self._steps.shape[0], np.int64)
             parser.rehash_steps(self._steps, steps)
             self._steps = steps
+            self._show_steps()
         elif status == layout.NEED_SCRATCH:
             self._scratch = np.zeros(4 * self._scratch.shape[0], np.int64)
         elif status == layout.TOO_MANY_THREADS:
@@ -198,6 +214,15 @@ class Machine:
         growing = self._growing()
         for state in dict.fromkeys(wanted):
             growing.expand(state)
+
+    def _show_pool(self) -> None:
+        # the size first: a batch without the lock must not find the new array with the old size
+        self._cell[layout.VIEW_POOL_WORDS] = self._pool.shape[0]
+        batch.point(self._cell, layout.VIEW_POOL, address_of(self._pool))
+
+    def _show_steps(self) -> None:
+        self._cell[layout.VIEW_STEPS] = address_of(self._steps)
+        self._cell[layout.VIEW_STEPS_SIZE] = self._steps.shape[0]
 
     def _growing(self) -> GrowingTables:
         if isinstance(self.tables, SavedTables):

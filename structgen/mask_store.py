@@ -19,6 +19,7 @@ from structgen.vocabulary import Vocabulary
 _FIRST_ROWS = 16
 _FIRST_CROSSING = 1 << 12
 _SHARED_STATES = 40  # an entry is shared between automata when what may follow has at most so many states
+NO_TEXT, TEXT, STOP = range(3)  # what an id is to a matcher
 _OWN_TABLE_STATES = 256  # a terminal of so many states is walked by a table of its own, 256 kB
 
 
@@ -28,7 +29,7 @@ class MaskStore:
     ``rows`` int32 (capacity, words): inside masks; ``entries`` int32: see `structgen_kernels.layout`. Both
     are replaced, never changed in what they already hold, when they grow; take them anew after `entry`.
     ``trie`` int32 (nodes + 1, 4): (byte | depth << 8, end, first token, parent) per node.
-    ``is_byte_complete``: see `Vocabulary`.
+    ``is_byte_complete``: see `Vocabulary`. ``kinds``: TEXT, STOP or NO_TEXT of each id.
     """
 
     def __init__(self, vocabulary: Vocabulary) -> None:
@@ -47,6 +48,7 @@ class MaskStore:
         # a copy in memory: memory-mapped and plain arrays would compile the kernels twice
         self.token_ids: Int32Array = np.array(trie.token_ids, np.int32)
         self.token_ids.flags.writeable = False
+        self.kinds = _kinds_of(vocabulary)
         self.rows: Int32Array = np.zeros((_FIRST_ROWS, self.n_words), np.int32)
         self.entries: Int32Array = np.zeros(_FIRST_CROSSING, np.int32)
         self._n_rows = 0
@@ -183,6 +185,13 @@ class MaskStore:
         self._n_rows += 1
         self._n_entries += size
         return offset
+
+
+def _kinds_of(vocabulary: Vocabulary) -> bytes:
+    kinds = bytearray(TEXT if text else NO_TEXT for text in vocabulary.tokens)
+    for token in vocabulary.eos_token_ids:
+        kinds[token] = STOP
+    return bytes(kinds)
 
 
 def _digest_of_table_state(tables: StateTables, state: int) -> bytes:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from structgen.bitmask import checked_bitmask
 from structgen.errors import BitmaskError, MatcherError, TokenIdError
+from structgen.mask_store import STOP, TEXT
 
 if TYPE_CHECKING:
     from structgen.bitmask import Bitmask
@@ -26,12 +27,15 @@ class Matcher:
     ``rollback(k)`` after k accepts is the identity; a fork and its origin never see each other.
     """
 
-    __slots__ = ("_config", "_grammar", "_history", "_machine", "_terminated", "_vocabulary")
+    # _config: 0 after a stop id; _place: see `Machine.place`
+    __slots__ = ("_config", "_grammar", "_history", "_kinds", "_machine", "_n_words", "_place", "_terminated")
 
     def __init__(self, grammar: CompiledGrammar) -> None:
         self._grammar = grammar
         self._machine = grammar.machine
-        self._vocabulary = grammar.vocabulary
+        self._place = self._machine.place
+        self._kinds = self._machine.store.kinds
+        self._n_words = self._machine.store.n_words
         self._config = self._machine.start
         self._terminated = False
         self._history: _History = None
@@ -48,13 +52,14 @@ class Matcher:
         Raises `BitmaskError` for a wrong type, dtype, shape, layout or row.
         """
         array = checked_bitmask(bitmask)
-        if array.shape[1] < self._machine.store.n_words:
+        n_rows, n_words = array.shape
+        if n_words < self._n_words:
             raise BitmaskError(
-                f"the vocabulary needs {self._machine.store.n_words} words a row, the bitmask has "
-                f"{array.shape[1]}; allocate it for {self._grammar.vocabulary.size} ids"
+                f"the vocabulary needs {self._n_words} words a row, the bitmask has "
+                f"{n_words}; allocate it for {self._grammar.vocabulary.size} ids"
             )
-        if not 0 <= row < array.shape[0]:
-            raise BitmaskError(f"row {row} of a bitmask with {array.shape[0]} rows")
+        if not 0 <= row < n_rows:
+            raise BitmaskError(f"row {row} of a bitmask with {n_rows} rows")
         if self._terminated:
             array[row] = 0
         else:
@@ -65,24 +70,27 @@ class Matcher:
 
         Raises `TokenIdError` when the id is outside the vocabulary.
         """
-        vocabulary = self._vocabulary
-        if not 0 <= token < vocabulary.size:
-            raise TokenIdError(token, vocabulary.size)
+        kinds = self._kinds
+        if not 0 <= token < len(kinds):
+            raise TokenIdError(token, len(kinds))
+        kind = kinds[token]
+        if kind != TEXT:
+            return kind == STOP and self._accept_stop()
         if self._terminated:
-            return False
-        if token in vocabulary.eos_token_ids:
-            if not self._machine.is_accepting(self._config):
-                return False
-            self._history = (self._config, False, self._history)
-            self._terminated = True
-            return True
-        if not vocabulary.tokens[token]:
             return False
         after = self._machine.accept(self._config, token)
         if after == 0:
             return False
         self._history = (self._config, False, self._history)
         self._config = after
+        return True
+
+    def _accept_stop(self) -> bool:
+        if self._terminated or not self._machine.is_accepting(self._config):
+            return False
+        self._history = (self._config, False, self._history)
+        self._config = 0
+        self._terminated = True
         return True
 
     def accept_bytes(self, data: bytes) -> bool:
@@ -112,7 +120,9 @@ class Matcher:
         other = Matcher.__new__(Matcher)
         other._grammar = self._grammar
         other._machine = self._machine
-        other._vocabulary = self._vocabulary
+        other._place = self._place
+        other._kinds = self._kinds
+        other._n_words = self._n_words
         other._config = self._config
         other._terminated = self._terminated
         other._history = self._history
@@ -127,7 +137,7 @@ class Matcher:
     @property
     def is_accepting(self) -> bool:
         """True when the text so far is complete (a stop id may come, or came)."""
-        return self._machine.is_accepting(self._config)
+        return self._terminated or self._machine.is_accepting(self._config)
 
     @property
     def is_terminated(self) -> bool:

@@ -64,6 +64,7 @@ def _exercise() -> None:
     from structgen.automata import json_text
     from structgen.automata.build import compile_regex, difference, literal
     from structgen.automata.dfa import BoundedDfa, CountedDfa
+    from structgen.batch import fill_bitmasks
     from structgen.bitmask import allocate_bitmask
     from structgen.charset import ANY
     from structgen.compiled import CompiledGrammar, GrammarSource
@@ -101,6 +102,7 @@ def _exercise() -> None:
         matcher.fill_bitmask(bitmask, 0)
         matcher.accept(token)
     matcher.reset()
+    fill_bitmasks([matcher], bitmask)
     for token in b"'12":
         matcher.fill_bitmask(bitmask, 0)
         matcher.accept(token)

@@ -14,6 +14,7 @@ ROOT = Path(structgen.__file__).resolve().parent
 # The data's way: a module imports from its own line and from those above it.
 LAYERS = [
     ["errors"],
+    ["threads"],
     ["charset"],
     ["regex"],
     ["automata"],
@@ -38,6 +39,7 @@ LAYERS = [
     ["machine"],
     ["bitmask"],
     ["matcher"],
+    ["batch"],
     ["expectation"],
     ["explanation"],
     ["compiled"],
@@ -51,9 +53,8 @@ LAYERS = [
     ["cli"],
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-# What is only imported for its type, upwards: a bitmask is filled by matchers.
+# What is only imported for its type, upwards.
 TYPE_ONLY = {
-    ("bitmask", "matcher"),
     ("matcher", "compiled"),
     ("expectation", "matcher"),
     ("explanation", "compiled"),

@@ -9,7 +9,8 @@ import pytest
 import torch
 from test_laws import allowed
 
-from structgen.bitmask import allocate_bitmask, fill_bitmasks
+from structgen.batch import fill_bitmasks
+from structgen.bitmask import allocate_bitmask
 from structgen.compiler import Compiler
 from structgen.errors import BitmaskError, MatcherError, OptionError, StructgenError, TokenIdError
 from structgen.vocabulary import Vocabulary

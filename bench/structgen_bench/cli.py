@@ -13,6 +13,7 @@ from structgen_bench.languages import languages
 from structgen_bench.maskbench import maskbench
 from structgen_bench.plot import plot
 from structgen_bench.sampling import sampling
+from structgen_bench.scaling import scaling
 from structgen_bench.suite import suite
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ app.command()(maskbench)
 app.command()(cold)
 app.command()(languages)
 app.command()(sampling)
+app.command()(scaling)
 app.command()(plot)
 app.command()(suite)
 app.command()(fuzz)

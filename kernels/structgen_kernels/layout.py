@@ -119,6 +119,26 @@ ENTRY_ROW = 0  # row of `rows` with the tokens that stay inside the terminal or 
 ENTRY_BEGIN = 1  # (257,) offsets, from the entry, of the crossing trie nodes by their byte
 ENTRY_HEAD = 258
 
+# --- cell: int64, where a machine keeps its arrays (see `batch`). Addresses, unless said otherwise
+VIEW_STORE = 0  # number of the mask store; 0: masks of this machine are not to be read without its lock
+VIEW_POOL = 1
+VIEW_POOL_WORDS = 2  # size
+VIEW_STEPS = 3
+VIEW_STEPS_SIZE = 4  # size
+VIEW_BLOB = 5
+VIEW_BLOB_SIZE = 6  # size
+VIEW_OFFSETS = 7
+VIEW_IDS = 8  # size - 1
+VIEW_EPOCH = 9  # number: of the store's rows that the masks now kept are made of
+VIEW_SIZE = 10
+
+# --- what became of a row of a batch
+ROW_WRITTEN = 1
+ROW_CLEARED = 2
+ROW_UNKNOWN = 3
+ROW_NARROW = 4
+ROW_SKIPPED = 5
+
 # --- statuses; results are positive, 0 is dead
 NEED_POOL = -1
 NEED_INTERNED = -2

@@ -89,7 +89,7 @@ def configuration(pool: Int32Array, interned: Int32Array, scratch: Int64Array, n
         kept += 1
     pool[record] = CONFIG
     pool[record + 1] = 2 * kept
-    return intern(pool, interned, 2)
+    return intern(pool, interned, 1)
 
 
 @kernel
@@ -204,7 +204,7 @@ def accepts(
     config: Int,
 ) -> Int:
     """1 where the text so far is complete, else 0; or a status. Remembered."""
-    known = config + 3 + pool[config + 1]
+    known = config + 2 + pool[config + 1]
     if pool[known] != 0:
         return np.int64(pool[known]) - 1
     n_words = np.int64(static[N_WORDS])

@@ -75,9 +75,7 @@ MODES = 3  # mode, MODES record below or 0
 INDENTS = 4  # column, column with tabs as 1, INDENTS record below or 0; field: how many
 PLACE = 5  # frontier, modes, indents, column or -1, other column; see PLACE_*
 MIXED = 6  # places: what a terminal leads to where its readings go on in different modes
-CONFIG = (
-    7  # (lexical state, place) pairs, ascending; field: 1 + mask slot or 0; accepting: 0 unknown, 1 no, 2 yes
-)
+CONFIG = 7  # (lexical state, place) pairs, ascending; field: accepting: 0 unknown, 1 no, 2 yes
 PLACE_CONTENT = 5
 PLACE_MODE = 7  # fields of a place, from its start
 PLACE_BEGUN = 8  # frontier after the INDENT or DEDENTs that its column stands for; 0: none fits

@@ -222,4 +222,4 @@ def transfer(
     for i in range(2, 2 + n, 2):
         other[record + i] = pool[config + i]
         other[record + i + 1] = moved[pool[config + i + 1]]
-    return intern(other, interned, 2)
+    return intern(other, interned, 1)

@@ -43,6 +43,7 @@ from structgen_kernels.layout import (
 )
 from structgen_kernels.parser import configuration, entry_configuration, stays, step
 from structgen_kernels.records import add_entry, continuation, entry_of
+from structgen_kernels.shared_memory import publish
 from structgen_kernels.store import reaches_more
 from structgen_kernels.terminals import representative, terminal_flags, terminal_step
 from structgen_kernels.texts import (
@@ -550,8 +551,8 @@ def compute_mask(
             pool[at] = static[static[EOS] + i]
             at += 1
     pool[POOL_USED] = record + size
-    pool[config + 3] = record
     pool[POOL_COMPUTED] += 1
+    publish(pool, config + 3, record)
     return record
 
 
@@ -564,7 +565,7 @@ def keep_dense(pool: Int32Array, config: Int, words: Int32Array) -> Int:
     pool[record] = TAG_DENSE
     pool[record + 1 : record + 1 + words.shape[0]] = words
     pool[POOL_USED] = record + 1 + words.shape[0]
-    pool[config + 3] = record
+    publish(pool, config + 3, record)
     return record
 
 
@@ -572,14 +573,20 @@ def keep_dense(pool: Int32Array, config: Int, words: Int32Array) -> Int:
 def fill_known(pool: Int32Array, rows: Int32Array, config: Int, bitmask: Int32Array, row: Int) -> bool:
     """Write the mask of ``config`` into ``bitmask[row]``; False when it has yet to be computed.
 
-    bitmask int32 (rows, words), C-contiguous; words past the mask are cleared. One copy of a row, plus
-    the loose tokens.
+    bitmask int32 (rows, words), C-contiguous; words past the mask are cleared.
     """
     record = np.int64(pool[config + 3])
-    if record == 0:
-        return False
+    return bool(record != 0 and write_mask(pool, rows, record, bitmask[row]))
+
+
+@kernel
+def write_mask(pool: Int32Array, rows: Int32Array, record: Int, out: Int32Array) -> bool:
+    """Write the mask ``record`` into ``out`` int32 (words,), which is cleared past it.
+
+    False, and ``out`` as it was, when ``rows`` is too old an array to have all rows of the mask. Cost: one
+    copy of a row, plus the loose tokens.
+    """
     n_words = rows.shape[1]
-    out = bitmask[row]
     if pool[record] == TAG_DENSE:
         out[:n_words] = pool[record + 1 : record + 1 + n_words]
         out[n_words:] = 0
@@ -587,6 +594,9 @@ def fill_known(pool: Int32Array, rows: Int32Array, config: Int, bitmask: Int32Ar
     n_rows = pool[record + 1]
     n_tokens = pool[record + 2]
     at = record + 3
+    for i in range(at, at + n_rows):
+        if pool[i] >= rows.shape[0]:
+            return False
     if n_rows == 0:
         out[:] = 0
     else:

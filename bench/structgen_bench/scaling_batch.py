@@ -1,0 +1,133 @@
+"""Batches of masks: rows by threads, and what of it is Python."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+from unittest import mock
+
+import numpy as np
+
+from structgen_bench.scaling_parts import PERSON, Row, tool_call, tool_schema
+
+ROUNDS = 400
+SIZES = (1, 4, 16, 64, 128, 256)
+
+
+def mixed_grammars(compiler: Any) -> list[tuple[Any, str]]:
+    """30 JSON Schemas, 10 regexes, 3 grammars with a lexer: (grammar, a text of it)."""
+    grammars: list[tuple[Any, str]] = []
+    for number in range(20):
+        properties = {f"{key}{number}": value for key, value in PERSON["properties"].items()}  # type: ignore[attr-defined]
+        schema = {"type": "object", "properties": properties, "additionalProperties": False}
+        text = {f"name{number}": "hello there", f"score{number}": 1.5, f"tags{number}": ["some", "words"]}
+        grammars.append((compiler.json_schema(schema), json.dumps(text)))
+    for number in range(10):
+        grammars.append((compiler.json_schema(tool_schema(3 + number, number)), tool_call(number)))
+    for number in range(10):
+        grammars.append((compiler.regex(rf"[a-z ]{{1,{20 + number}}}\d+(foo|bar)*"), "hello there 123foo"))
+    grammars.append((compiler.grammar("python"), "def f(x):\n    return x + 1\n"))
+    grammars.append((compiler.grammar("json"), '{"a": [1, 2, {"b": null}]}'))
+    grammars.append((compiler.grammar("sql"), "SELECT a, b FROM t WHERE x > 1"))
+    return grammars
+
+
+def by_batch(compiler: Any, seed: int) -> list[Row]:
+    """Masks that are known, of mixed grammars, each somewhere in its text."""
+    import structgen.batch
+    from structgen import allocate_bitmask, fill_bitmasks
+
+    rng = random.Random(seed)
+    grammars = mixed_grammars(compiler)
+    vocabulary = compiler.vocabulary
+    tokens = [vocabulary.tokenize_bytes(text.encode()) for _, text in grammars]
+    matchers = []
+    for _ in range(max(SIZES)):
+        which = rng.randrange(len(grammars))
+        matcher = grammars[which][0].matcher()
+        for token in tokens[which][: rng.randrange(len(tokens[which]))]:
+            matcher.accept(token)
+        matchers.append(matcher)
+    bitmask = allocate_bitmask(max(SIZES), vocabulary.size)
+    fill_bitmasks(matchers, bitmask)
+    rows = []
+    for size in SIZES:
+        chosen = matchers[:size]
+
+        def filled(threads: int, chosen: list[Any] = chosen) -> None:
+            fill_bitmasks(chosen, bitmask, threads=threads)
+
+        def one_by_one(chosen: list[Any] = chosen) -> None:
+            for row, matcher in enumerate(chosen):
+                matcher.fill_bitmask(bitmask, row)
+
+        times = _by_turns([lambda f=filled: f(1), lambda f=filled: f(2), one_by_one])  # type: ignore[misc]
+        with mock.patch.object(structgen.batch, "fill_rows", _nothing):
+            python = _by_turns([lambda f=filled: f(1)])[0]  # type: ignore[misc]
+        rows.append(
+            {
+                "rows": size,
+                "one_thread_us": _low(times[0]),
+                "two_threads_us": _low(times[1]),
+                "one_by_one_us": _low(times[2]),
+                "one_thread_p50_us": float(np.median(times[0])),
+                "two_threads_p50_us": float(np.median(times[1])),
+                "ratio": _low(times[0]) / _low(times[1]),
+                "ratio_of_minima": float(times[0].min() / times[1].min()),
+                "python_us_a_row": _low(python) / size,
+            }
+        )
+    return rows
+
+
+def by_steps(compiler: Any, seed: int) -> list[Row]:
+    """256 texts side by side, all grammars new, so that masks are found and copied: by threads."""
+    from structgen import allocate_bitmask, fill_bitmasks
+
+    rows = []
+    runs: dict[int, list[float]] = {1: [], 2: []}
+    for attempt in range(6):
+        threads = 1 + attempt % 2
+        rng = random.Random(seed)
+        grammars = mixed_grammars(compiler)
+        vocabulary = compiler.vocabulary
+        bitmask = allocate_bitmask(256, vocabulary.size)
+        tokens = [vocabulary.tokenize_bytes(text.encode()) for _, text in grammars]
+        chosen = [rng.randrange(len(grammars)) for _ in range(256)]
+        matchers = [grammars[which][0].matcher() for which in chosen]
+        spent = 0.0
+        for place in range(max(map(len, tokens))):
+            begin = time.perf_counter()
+            fill_bitmasks(matchers, bitmask, threads=threads)
+            spent += time.perf_counter() - begin
+            for matcher, which in zip(matchers, chosen, strict=True):
+                if place < len(tokens[which]):
+                    matcher.accept(tokens[which][place])
+        runs[threads].append(spent * 1e3)
+    for threads, spent_ms in runs.items():
+        rows.append(
+            {"threads": threads, "all_masks_ms": min(spent_ms), "median_ms": float(np.median(spent_ms))}
+        )
+    return rows
+
+
+def _by_turns(works: list[Callable[[], None]]) -> list[np.ndarray]:  # type: ignore[type-arg]
+    times: list[list[float]] = [[] for _ in works]
+    for _ in range(ROUNDS):
+        for work, spent in zip(works, times, strict=True):
+            begin = time.perf_counter()
+            work()
+            spent.append((time.perf_counter() - begin) * 1e6)
+    return [np.array(spent) for spent in times]
+
+
+def _low(times: np.ndarray) -> float:  # type: ignore[type-arg]
+    """The 10th percentile: what it takes where nothing else runs on the machine."""
+    return float(np.percentile(times, 10))
+
+
+def _nothing(*_: object) -> None:
+    pass

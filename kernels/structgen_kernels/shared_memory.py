@@ -1,0 +1,163 @@
+"""Arrays by their address, and the few ordered reads and writes by which threads share them without a lock.
+
+A batch of masks is filled from the records of many grammars: as arguments their arrays would cost a
+microsecond a row to unpack. What is written with `publish` is seen whole by whoever read it with
+`published`. Each function is the plain twin of what numba compiles in its place.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import numpy as np
+from numba import carray, types  # type: ignore[attr-defined]
+from numba.core import cgutils
+from numba.extending import intrinsic, overload
+
+from structgen_kernels.jit import ByteArray, Int, Int32Array, Int64Array
+
+# numba's names, of which mypy sees no types
+_carray: Any = carray
+_types: Any = types
+_gep: Any = cgutils.gep_inbounds
+
+
+def address_of(array: np.ndarray[Any, Any]) -> int:
+    """Where the content of a C-contiguous array begins. For plain code; keep the array while it is used."""
+    return int(array.ctypes.data)
+
+
+def int32_at(address: Int, size: Int) -> Int32Array:
+    """int32 (size,) at an address; nothing keeps that memory alive."""
+    return np.ctypeslib.as_array(ctypes.cast(int(address), ctypes.POINTER(ctypes.c_int32)), (int(size),))
+
+
+def int64_at(address: Int, size: Int) -> Int64Array:
+    """int64 (size,) at an address; nothing keeps that memory alive."""
+    return np.ctypeslib.as_array(ctypes.cast(int(address), ctypes.POINTER(ctypes.c_int64)), (int(size),))
+
+
+def bytes_at(address: Int, size: Int) -> ByteArray:
+    """uint8 (size,) at an address; nothing keeps that memory alive."""
+    return np.ctypeslib.as_array(ctypes.cast(int(address), ctypes.POINTER(ctypes.c_uint8)), (int(size),))
+
+
+def publish(array: Any, index: Int, value: Int) -> None:
+    """``array[index] = value``, after everything written before it (a store with release order)."""
+    array[index] = value
+
+
+def published(array: Any, index: Int) -> Int:
+    """``array[index]``, before everything read after it (a load with acquire order)."""
+    return array[index]
+
+
+def take(counter: Int64Array, amount: Int) -> Int:
+    """Add ``amount`` to ``counter[0]`` and return what it was, as one step for all threads."""
+    before = int(counter[0])
+    counter[0] = before + amount
+    return before
+
+
+def _pointer_to(element: Any) -> Any:
+    @intrinsic
+    def pointer(typing_context: Any, address: Any) -> Any:
+        def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+        return _types.CPointer(element)(_types.int64), code
+
+    return pointer
+
+
+_int32_pointer = _pointer_to(_types.int32)
+_int64_pointer = _pointer_to(_types.int64)
+_byte_pointer = _pointer_to(_types.uint8)
+
+
+@overload(int32_at)
+def _int32_at(address: Any, size: Any) -> Any:
+    def code(address: Any, size: Any) -> Any:
+        return _carray(_int32_pointer(address), (size,))
+
+    return code
+
+
+@overload(int64_at)
+def _int64_at(address: Any, size: Any) -> Any:
+    def code(address: Any, size: Any) -> Any:
+        return _carray(_int64_pointer(address), (size,))
+
+    return code
+
+
+@overload(bytes_at)
+def _bytes_at(address: Any, size: Any) -> Any:
+    def code(address: Any, size: Any) -> Any:
+        return _carray(_byte_pointer(address), (size,))
+
+    return code
+
+
+def _item_pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
+    data = context.make_array(array_type)(context, builder, array).data
+    return _gep(builder, data, index)
+
+
+def _store_released(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = signature.args[0]
+        place = _item_pointer(context, builder, kind, arguments[0], arguments[1])
+        builder.store_atomic(arguments[2], place, "release", kind.dtype.bitwidth // 8)
+        return context.get_dummy_value()
+
+    return _types.void(array, _types.int64, array.dtype), code
+
+
+def _load_acquired(typing_context: Any, array: Any, index: Any) -> Any:
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = signature.args[0]
+        place = _item_pointer(context, builder, kind, arguments[0], arguments[1])
+        return builder.load_atomic(place, "acquire", kind.dtype.bitwidth // 8)
+
+    return array.dtype(array, _types.int64), code
+
+
+def _add_atomically(typing_context: Any, array: Any, amount: Any) -> Any:
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        first = context.get_constant(_types.int64, 0)
+        place = _item_pointer(context, builder, signature.args[0], arguments[0], first)
+        return builder.atomic_rmw("add", place, arguments[1], "acq_rel")
+
+    return _types.int64(array, _types.int64), code
+
+
+# their first parameter is numba's own
+_store: Any = intrinsic(_store_released)
+_load: Any = intrinsic(_load_acquired)
+_add: Any = intrinsic(_add_atomically)
+
+
+@overload(publish)
+def _publish(array: Any, index: Any, value: Any) -> Any:
+    def code(array: Any, index: Any, value: Any) -> Any:
+        return _store(array, index, value)
+
+    return code
+
+
+@overload(published)
+def _published(array: Any, index: Any) -> Any:
+    def code(array: Any, index: Any) -> Any:
+        return _load(array, index)
+
+    return code
+
+
+@overload(take)
+def _take(counter: Any, amount: Any) -> Any:
+    def code(counter: Any, amount: Any) -> Any:
+        return _add(counter, amount)
+
+    return code

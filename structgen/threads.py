@@ -1,0 +1,119 @@
+"""Helper threads for kernels that release the GIL, and memory that such kernels may still be reading."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Self
+
+_MOST_HELPERS = 32
+
+
+def usable_cores() -> int:
+    """Processors that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Team:
+    """A task that helper threads begin as soon as they wake, and the caller when it calls `finish`.
+
+    Each run is to take work from what is left of it, and return when there is none (yet): a helper that
+    comes too late is not waited for. What fails in a helper is to be done once more by the caller.
+    """
+
+    __slots__ = ("_claims", "_ended", "_helpers", "_task")
+
+    def __init__(self, threads: int, task: Callable[[], None]) -> None:
+        """``threads``: the caller's included."""
+        self._task = task
+        self._helpers = min(threads - 1, _MOST_HELPERS)
+        self._claims = [None] * self._helpers  # each the right to begin
+        self._ended: SimpleQueue[None] = SimpleQueue()
+        for _ in range(self._helpers):
+            try:
+                helper = _idle.pop()
+            except IndexError:
+                helper = _Helper()
+            helper.jobs.put(self)
+
+    def finish(self) -> None:
+        """Do what the helpers leave, and wait for those that have begun."""
+        try:
+            self._task()
+        finally:
+            for _ in range(self._helpers):
+                if not self._claim():
+                    self._ended.get()
+
+    def help(self) -> None:
+        """A helper's part."""
+        if self._claim():
+            try:
+                self._task()
+            finally:
+                self._ended.put(None)
+
+    def _claim(self) -> bool:
+        try:
+            self._claims.pop()
+        except IndexError:
+            return False
+        return True
+
+
+class _Helper(threading.Thread):
+    """Waits for jobs. Plain queues wake it in a third of the time that an executor and its futures take."""
+
+    def __init__(self) -> None:
+        super().__init__(name="structgen", daemon=True)
+        self.jobs: SimpleQueue[Team] = SimpleQueue()
+        self.start()
+
+    def run(self) -> None:
+        while True:
+            self.jobs.get().help()
+            _idle.append(self)
+
+
+_idle: list[_Helper] = []
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_idle.clear)  # threads do not survive a fork
+
+
+class Readers:
+    """Who reads arrays that their owners may replace meanwhile: those live until the readers are gone.
+
+    ``with readers:`` around the reading; `retire` for what was replaced.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._count = 0
+        self._retired: list[object] = []
+
+    def __enter__(self) -> Self:
+        with self._lock:
+            self._count += 1
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._lock:
+            self._count -= 1
+            if self._count == 0:
+                self._retired.clear()
+
+    def retire(self, array: object) -> None:
+        """Keep ``array`` as long as somebody reads who came before now."""
+        with self._lock:
+            if self._count:
+                self._retired.append(array)
+
+
+readers = Readers()  # of the records of all machines, without their locks
