@@ -168,10 +168,12 @@ class CompiledGrammar:
                 for unit in range(units_taken)
             ]
         limit = int(static[layout.STORED_NODES])
+        token_ids = self.machine.store.token_ids
         return [
             state
             for state in candidates
-            if representative(static, state) == state and reaches_more(static, classes, trie, state, limit)
+            if representative(static, state) == state
+            and reaches_more(static, classes, trie, token_ids, state, limit)
         ]
 
     def save(

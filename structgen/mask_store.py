@@ -28,7 +28,8 @@ class MaskStore:
 
     ``rows`` int32 (capacity, words): inside masks; ``entries`` int32: see `structgen_kernels.layout`. Both
     are replaced, never changed in what they already hold, when they grow; take them anew after `entry`.
-    ``trie`` int32 (nodes + 1, 4): (byte | depth << 8, end, first token, parent) per node.
+    ``trie`` int32 (nodes + 1, 4): (byte | depth << 8, end, first token, parent) per node. ``token_ids`` int32
+    (tokens + 256,): ids in the order of the trie; then, by byte, the root's child, 0 where there is none.
     ``is_byte_complete``: see `Vocabulary`. ``kinds``: TEXT, STOP or NO_TEXT of each id.
     """
 
@@ -46,7 +47,9 @@ class MaskStore:
         packed.flags.writeable = False
         self.trie: Int32Array = packed
         # a copy in memory: memory-mapped and plain arrays would compile the kernels twice
-        self.token_ids: Int32Array = np.array(trie.token_ids, np.int32)
+        self.token_ids: Int32Array = np.concatenate(
+            [np.array(trie.token_ids, np.int32), _first_nodes(packed)]
+        )
         self.token_ids.flags.writeable = False
         self.kinds = _kinds_of(vocabulary)
         self.rows: Int32Array = np.zeros((_FIRST_ROWS, self.n_words), np.int32)
@@ -185,6 +188,16 @@ class MaskStore:
         self._n_rows += 1
         self._n_entries += size
         return offset
+
+
+def _first_nodes(trie: Int32Array) -> Int32Array:
+    """The root's child for each byte; its children lie far apart in memory."""
+    first = np.zeros(256, np.int32)
+    node = 1
+    while node < trie[0, 1]:
+        first[trie[node, 0] & 255] = node
+        node = int(trie[node, 1])
+    return first
 
 
 def _kinds_of(vocabulary: Vocabulary) -> bytes:

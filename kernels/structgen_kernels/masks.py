@@ -152,6 +152,54 @@ def _cross_at(
 
 
 @kernel
+def _walk_all(
+    static: Int32Array,
+    classes: ByteArray,
+    pool: Int32Array,
+    interned: Int32Array,
+    steps: Int64Array,
+    scratch: Int64Array,
+    trie: Int32Array,
+    token_ids: Int32Array,
+    config: Int,
+    n_found: Int,
+) -> Int:
+    """`_walk` from the root, whose children are looked up by the bytes that ``config`` takes: it has up to
+    256, each on a page of its own.
+    """
+    first_nodes = token_ids.shape[0] - 256
+    is_tracked = pool[config + CONFIG_TRACKED] != 0
+    is_missing = False
+    for w in range(8):
+        word = np.uint32(pool[config + 4 + w])
+        bit = 0
+        while word != 0:
+            byte = w * 32 + bit
+            node = np.int64(token_ids[first_nodes + byte]) if word & np.uint32(1) else np.int64(0)
+            word >>= np.uint32(1)
+            bit += 1
+            if node == 0:
+                continue
+            after = np.int64(config)
+            if is_tracked or (
+                trie[node, 1] > node + 1 and not stays(static, classes, pool, np.int64(config), byte)
+            ):
+                after = step(static, classes, pool, interned, steps, scratch, np.int64(config), byte)
+            if after == 0:
+                continue
+            found = after
+            if after > 0:
+                found = _cross_at(static, classes, pool, interned, steps, scratch, trie, after, node, n_found)
+            if found == NEED_STATE:
+                is_missing = True
+                continue
+            if found < 0:
+                return found
+            n_found = found
+    return np.int64(NEED_STATE) if is_missing else np.int64(n_found)
+
+
+@kernel
 def _cross(
     static: Int32Array,
     classes: ByteArray,
@@ -394,6 +442,7 @@ def _stored(
     pool: Int32Array,
     interned: Int32Array,
     trie: Int32Array,
+    token_ids: Int32Array,
     state: Int,
 ) -> Int:
     """Where the store keeps the entry of a terminal state, NARROW, or a status below that."""
@@ -401,7 +450,7 @@ def _stored(
     entry = entry_of(pool, interned, state)
     if entry != UNKNOWN:
         return entry
-    if reaches_more(static, classes, trie, state, static[STORED_NODES]):
+    if reaches_more(static, classes, trie, token_ids, state, static[STORED_NODES]):
         pool[POOL_WANTED] = state
         return np.int64(_WANT_ENTRY)
     noted = add_entry(pool, interned, state, NARROW)
@@ -436,7 +485,7 @@ def compute_mask(
     n_rows = 0
     for i in range(n_threads):
         state = np.int64(pool[config + CONFIG_HEAD + 2 * i])
-        entry = _stored(static, classes, pool, interned, trie, state)
+        entry = _stored(static, classes, pool, interned, trie, token_ids, state)
         if entry == _WANT_ENTRY:
             return np.int64(NEED_ENTRY)
         if entry < _WANT_ENTRY:
@@ -487,7 +536,7 @@ def compute_mask(
             narrow = configuration(static, pool, interned, scratch, n, 0)
             if narrow < 0:
                 return narrow
-        n_found = _walk(static, classes, pool, interned, steps, scratch, trie, 0, narrow, n_found)
+        n_found = _walk_all(static, classes, pool, interned, steps, scratch, trie, token_ids, narrow, n_found)
         if n_found < 0:
             return n_found
     if is_missing:

@@ -212,25 +212,31 @@ def walk_counted(
 
 
 @kernel
-def reaches_more(static: Int32Array, classes: ByteArray, trie: Int32Array, state: Int, limit: Int) -> bool:
+def reaches_more(
+    static: Int32Array, classes: ByteArray, trie: Int32Array, token_ids: Int32Array, state: Int, limit: Int
+) -> bool:
     """True when a terminal alone reaches more than ``limit`` nodes of the trie. O(limit + dead branches)."""
-    n_nodes = trie.shape[0] - 1
+    first_nodes = token_ids.shape[0] - 256
     by_depth = np.zeros(limit + 2, np.int64)
     by_depth[0] = state
     reached = 0
-    node = np.int64(1)
-    while node < n_nodes:
-        label = np.uint32(trie[node, 0])
-        depth = np.int64(label >> np.uint32(8))
-        after = terminal_step(static, classes, by_depth[depth - 1], np.int64(label & np.uint32(255)))
-        if after == 0:
-            node = np.int64(trie[node, 1])
+    for first in range(256):
+        node = np.int64(token_ids[first_nodes + first])
+        if node == 0 or terminal_step(static, classes, state, first) == 0:
             continue
-        reached += 1
-        if reached > limit:
-            return True
-        by_depth[depth] = after
-        node += 1
+        end = np.int64(trie[node, 1])
+        while node < end:
+            label = np.uint32(trie[node, 0])
+            depth = np.int64(label >> np.uint32(8))
+            after = terminal_step(static, classes, by_depth[depth - 1], np.int64(label & np.uint32(255)))
+            if after == 0:
+                node = np.int64(trie[node, 1])
+                continue
+            reached += 1
+            if reached > limit:
+                return True
+            by_depth[depth] = after
+            node += 1
     return False
 
 
