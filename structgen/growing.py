@@ -63,6 +63,7 @@ class GrowingTables:
         self._numbers: dict[Key, int] = {}
         self._keys: list[Key] = [None]  # by state number; 0 is the end of the stack
         self._order: list[int] = []  # states in the order of their expansion
+        self._is_expanded: set[int] = set()
         self._starts: dict[bytes, int | None] = {}
         self._class_offsets: dict[bytes, int] = {}
         self._bases: list[int] = []
@@ -149,7 +150,7 @@ class GrowingTables:
         pending = [number]
         while pending:
             number = pending.pop()
-            if self._static[self._static[layout.RTN_COUNT] + number] != layout.UNEXPANDED:
+            if number in self._is_expanded:
                 continue
             state = self._source.expand(self._keys[number])
             flat: list[int] = []
@@ -166,6 +167,7 @@ class GrowingTables:
                     flat += (-target, 0) if state.kind <= ENDS else (0, target)
             self._describe(number, flat, state.kind)
             self._order.append(number)
+            self._is_expanded.add(number)
 
     def expand_some(self, max_states: int, max_table: int) -> bool:
         """Expand what the start reaches, nearest first. True when that was all.
@@ -207,7 +209,7 @@ class GrowingTables:
         if number >= self._room["rtn"]:
             self._make_room("rtn", number + 1)
         static = self._static
-        static[static[layout.RTN_COUNT] + number] = layout.UNEXPANDED
+        static[self._at_count + number] = layout.UNEXPANDED
         static[layout.N_RTN] = number + 1
         return number
 
@@ -217,11 +219,11 @@ class GrowingTables:
             self._make_room("edges", self._n_edges + count)
         static = self._static
         if count:
-            first = int(static[layout.RTN_EDGES]) + 2 * self._n_edges
+            first = self._at_edges + 2 * self._n_edges
             static[first : first + len(flat)] = flat
-        static[static[layout.RTN_BEGIN] + number] = self._n_edges
-        static[static[layout.RTN_COUNT] + number] = count
-        static[static[layout.RTN_FINAL] + number] = kind
+        static[self._at_begin + number] = self._n_edges
+        static[self._at_count + number] = count
+        static[self._at_kind + number] = kind
         self._n_edges += count
 
     # -- terminals -------------------------------------------------------------------------------------
@@ -385,6 +387,8 @@ class GrowingTables:
                 blocks[bounded if i >= 2 else slice(None), column] += moved
         self._heap_base = offset
         self._static = static
+        self._at_begin, self._at_count = int(static[layout.RTN_BEGIN]), int(static[layout.RTN_COUNT])
+        self._at_kind, self._at_edges = int(static[layout.RTN_FINAL]), int(static[layout.RTN_EDGES])
         self._freeze_views()
 
     def _freeze_views(self) -> None:

@@ -630,22 +630,28 @@ def write_table(
     its rows go; ``place``: where `classes` has its byte classes. Sections have room for all of it.
     """
     width = transitions.shape[1]
+    bytes_of = np.zeros((width, 8), np.uint32)  # as sets
+    for byte in range(256):
+        bytes_of[byte_class[byte], byte >> 5] |= np.uint32(1) << np.uint32(byte & 31)
+    alive = np.zeros(8, np.uint32)
     for state in range(1, transitions.shape[0]):
         row = offset + (state - 1) * width
         leads_on = 0
+        alive[:] = 0
         for c in range(width):
             after = transitions[state, c]
-            static[row + c] = after + base if after > 0 else 0
-            leads_on |= after
+            if after > 0:
+                static[row + c] = after + base
+                leads_on = 1
+                for w in range(8):
+                    alive[w] |= bytes_of[c, w]
+            else:
+                static[row + c] = 0
         number = base + state
         static[static[ROW] + number] = row
         static[static[CLASS_MAP] + number] = place
         flags = ACCEPTS if accepting[state] else 0
         static[static[FLAGS] + number] = flags | (LEADS_ON if leads_on > 0 else 0)
-        alive = np.int64(static[ALIVE]) + 8 * number
+        first = np.int64(static[ALIVE]) + 8 * number
         for w in range(8):
-            word = np.uint32(0)
-            for bit in range(32):
-                if transitions[state, byte_class[32 * w + bit]] > 0:
-                    word |= np.uint32(1) << np.uint32(bit)
-            static[alive + w] = np.int32(word)
+            static[first + w] = np.int32(alive[w])

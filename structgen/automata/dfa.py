@@ -47,7 +47,8 @@ class Dfa:
     @property
     def is_empty(self) -> bool:
         """True when no text at all is accepted."""
-        return not bool(self.accepting.any())
+        # all states lead to an accepting one, so only the start alone can be without
+        return self.transitions.shape[0] == 2 and not bool(self.accepting[START])
 
     @property
     def accepts_empty(self) -> bool:
