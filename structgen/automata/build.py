@@ -121,7 +121,7 @@ def restrict_bytes(automaton: Dfa, alphabet: npt.NDArray[np.bool_]) -> Dfa:
 def canonical(table: npt.NDArray[np.int32], accepting: npt.NDArray[np.bool_]) -> Dfa:
     """The minimal `Dfa` of a complete table, int32 (states, 256): state 0 dead, 1 start."""
     representatives, byte_class = _equal_columns(table, _EVERY_BYTE)
-    return _minimal(np.ascontiguousarray(table[:, representatives]), accepting, byte_class)
+    return minimal(np.ascontiguousarray(table[:, representatives]), accepting, byte_class)
 
 
 def residual(automaton: Dfa, state: int) -> Dfa:
@@ -132,7 +132,7 @@ def residual(automaton: Dfa, state: int) -> Dfa:
     order = np.arange(n, dtype=np.int32)
     order[1], order[state] = state, 1
     table = order[automaton.transitions[order]]
-    return _minimal(np.ascontiguousarray(table), automaton.accepting[order], automaton.byte_class)
+    return minimal(np.ascontiguousarray(table), automaton.accepting[order], automaton.byte_class)
 
 
 def _product(left: Dfa, right: Dfa, operation: int, max_states: int) -> Dfa:
@@ -151,7 +151,7 @@ def _product(left: Dfa, right: Dfa, operation: int, max_states: int) -> Dfa:
     )
     if count == TOO_MANY_STATES:
         raise CompileLimitError("max_states", max_states, max_states + 1)
-    return _minimal(table, accepting, byte_class)
+    return minimal(table, accepting, byte_class)
 
 
 def common_classes(left: Dfa, right: Dfa) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
@@ -161,18 +161,34 @@ def common_classes(left: Dfa, right: Dfa) -> tuple[npt.NDArray[np.int64], npt.ND
     return representatives, byte_class.astype(np.uint8)
 
 
-def _minimal(
+def minimal(
     table: npt.NDArray[np.int32], accepting: npt.NDArray[np.bool_], byte_class: npt.NDArray[np.uint8]
 ) -> Dfa:
     """Minimise, merge equal columns, number classes by their first byte and states breadth-first."""
-    from structgen_kernels.automata import minimise, numbered
+    from structgen_kernels.automata import minimise
 
-    minimal, accepts = minimise(table, accepting)
-    kept, merged = _equal_columns(minimal, byte_class)
-    if kept == list(range(table.shape[1])):
-        return Dfa(minimal, byte_class, accepts)
+    least, accepts = minimise(table, accepting)
+    return arranged(least, accepts, byte_class, is_numbered=True)
+
+
+def arranged(
+    table: npt.NDArray[np.int32],
+    accepting: npt.NDArray[np.bool_],
+    byte_class: npt.NDArray[np.uint8],
+    *,
+    is_numbered: bool = False,
+) -> Dfa:
+    """The `Dfa` of a table, int32 (states, classes), that is minimal but for its columns and numbers.
+
+    ``is_numbered``: are its states numbered breadth-first along the columns as they are?
+    """
+    from structgen_kernels.automata import numbered
+
+    kept, merged = _equal_columns(table, byte_class)
+    if is_numbered and kept == list(range(table.shape[1])):
+        return Dfa(table, byte_class, accepting)
     # state numbers follow the order of the columns: number again in the final one
-    columns, accepts = numbered(np.ascontiguousarray(minimal[:, kept]), accepts)
+    columns, accepts = numbered(np.ascontiguousarray(table[:, kept]), accepting)
     return Dfa(columns, merged, accepts)
 
 
@@ -339,7 +355,7 @@ class _Nfa:
             raise CompileLimitError("max_states", self._max_states, self._max_states + 1)
         if count == TOO_MUCH_WORK:
             raise CompileLimitError("max_subset_work", _MOST_WORK, _MOST_WORK + 1, fixed=True)
-        return _minimal(table, accepting, byte_class)
+        return minimal(table, accepting, byte_class)
 
 
 @lru_cache(maxsize=256)

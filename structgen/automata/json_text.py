@@ -14,7 +14,7 @@ from itertools import accumulate
 
 import numpy as np
 
-from structgen.automata.build import canonical, compile_regex
+from structgen.automata.build import arranged, compile_regex, minimal
 from structgen.automata.dfa import START, CountedDfa, Dfa
 from structgen.charset import ANY, CharSet
 from structgen.regex.syntax import ANYTHING, NOTHING, Chars, Concat, Literal, Regex, Repeat, Union
@@ -23,6 +23,7 @@ BLANK = CharSet.chars(" \t\n\r")
 _DIGIT = Chars(CharSet.of([(0x30, 0x39)]))
 _NONZERO = Chars(CharSet.of([(0x31, 0x39)]))
 _QUOTE = 0x22
+_OTHERS = np.delete(np.arange(256), _QUOTE)
 # Below this many characters a bounded string is spelled out: as fast, and without a counter.
 UNROLLED = 8
 
@@ -82,19 +83,33 @@ def opened(content: Dfa) -> Dfa:
 
 
 def _after_quote(content: Dfa, *, closed: bool) -> Dfa:
-    n = content.n_states
-    table = np.zeros((n + 2, 256), np.int32)
+    """A quote, ``content``, and where ``closed`` a quote.
+
+    In a text of ``content`` quotes are escaped. So no two of its states become alike, and only the start may
+    be like one of them, behind a backslash, that has to go on with a quote and then anew.
+    """
+    if content.is_empty:
+        return content
+    n, n_classes = content.transitions.shape
+    inner = content.transitions[1:] + (content.transitions[1:] > 0)
+    byte_class = content.byte_class.copy()
+    byte_class[_QUOTE] = n_classes  # in a class of its own
+    table = np.zeros((n + 1 + closed, n_classes + 1), np.int32)
     # 0 dead, 1 the opening quote, 2.. the content's states, the last one the end
-    inner = content.transitions[:, content.byte_class]
-    table[2 : n + 1] = np.where(inner[1:] > 0, inner[1:] + 1, 0)
-    table[1, _QUOTE] = 2
-    accepting = np.zeros(n + 2, np.bool_)
+    table[2 : n + 1, :n_classes] = inner
+    table[2 : n + 1, n_classes] = inner[:, content.byte_class[_QUOTE]]
+    table[1, n_classes] = 2
+    accepting = np.zeros(n + 1 + closed, np.bool_)
     if closed:
-        table[np.flatnonzero(content.accepting) + 1, _QUOTE] = n + 1
+        table[np.flatnonzero(content.accepting) + 1, n_classes] = n + 1
         accepting[n + 1] = True
     else:
         accepting[2 : n + 1] = content.accepting[1:]
-    return canonical(table, accepting)
+    alike = table[1:, n_classes] == 2
+    alike[alike] = ~np.any(table[1:, np.unique(content.byte_class[_OTHERS])][alike], axis=1)
+    if np.count_nonzero(alike) > 1:
+        return minimal(table, accepting, byte_class)
+    return arranged(table, accepting, byte_class)
 
 
 @cache
