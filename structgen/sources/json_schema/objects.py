@@ -363,6 +363,11 @@ class ObjectLanguage:
         else:
             at, seen = place.at + 1, place.seen
         pending = place.pending
+        if not pending:
+            after = Place(at, seen, count, pending)
+            if alive(inner) and self.can_finish(after, alive):
+                yield Step(name, key_class, inner, after)
+            return
         freely: frozenset[int] = frozenset()
         claims: list[tuple[int, Conjunction]] = []
         for c in sorted(pending):
