@@ -22,6 +22,7 @@ from structgen.threads import Team, readers, usable_cores
 if TYPE_CHECKING:
     from structgen.bitmask import Bitmask
 
+_FEW = 4  # rows that are done sooner one by one than together
 _ROWS_A_THREAD = 64  # waking another thread costs about as much as so many copies of 16 kB
 
 
@@ -44,6 +45,11 @@ def fill_bitmasks(
     elif isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
         raise OptionError("threads", threads, "a positive int, or None")
     matchers = list(matchers)
+    if n <= _FEW:
+        for row, matcher in enumerate(matchers):
+            if matcher is not None:
+                matcher.fill_bitmask(out, row)
+        return
     store = next((matcher._machine.store for matcher in matchers if matcher is not None), None)
     if store is None:
         return
