@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from structgen_kernels.batch import fill_rows
 from structgen.bitmask import checked_bitmask
 from structgen.errors import BitmaskError, OptionError, StructgenError
 from structgen.lexed_machine import LexedMachine
+from structgen.mask_store import MaskStore
 from structgen.matcher import Matcher
 from structgen.tables import Int32Array
 from structgen.threads import Team, readers, usable_cores
@@ -20,6 +22,7 @@ from structgen.threads import Team, readers, usable_cores
 if TYPE_CHECKING:
     from structgen.bitmask import Bitmask
 
+_FEW = 4  # rows that are done sooner one by one than together
 _ROWS_A_THREAD = 64  # waking another thread costs about as much as so many copies of 16 kB
 
 
@@ -41,26 +44,48 @@ def fill_bitmasks(
         threads = max(1, min(usable_cores(), n // _ROWS_A_THREAD))
     elif isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
         raise OptionError("threads", threads, "a positive int, or None")
+    matchers = list(matchers)
+    if n <= _FEW:
+        for row, matcher in enumerate(matchers):
+            if matcher is not None:
+                matcher.fill_bitmask(out, row)
+        return
+    store = next((matcher._machine.store for matcher in matchers if matcher is not None), None)
+    if store is None:
+        return
     work: list[tuple[Any, ...]] = []
+    caller = get_ident()
 
     def copy() -> None:
         if work:
-            fill_rows(*work[0])
+            fill_rows(*(*work[0], get_ident() != caller))
 
-    team = Team(threads, copy)  # helpers wake while the work is put together
-    matchers = list(matchers)
     done = bytearray(8 * n)  # a word each, so that threads do not write to one cache line
+    held: list[object] = []
+    team = Team(threads, copy)  # helpers wake while the rows are looked up
+    with readers:
+        try:
+            work.append(_looked_up(matchers, store, out, done, held))
+        finally:
+            team.finish()
+    if layout.ROW_UNKNOWN in done or layout.ROW_NARROW in done:
+        _find(matchers, out, done, threads)
+
+
+def _looked_up(
+    matchers: list[Matcher | None], store: MaskStore, out: Int32Array, done: bytearray, held: list[object]
+) -> tuple[Any, ...]:
+    """The kernel's arguments. What has to live while it runs goes into ``held``."""
+    n = len(matchers)
     try:
-        # a row costs a tenth of a microsecond here and everything else is in one kernel
+        # a row costs a tenth of a microsecond here; everything else is in one kernel
         places = [matcher._place for matcher in matchers]  # type: ignore[union-attr]
         configs = [matcher._config for matcher in matchers]  # type: ignore[union-attr]
     except AttributeError:
         places, configs = _with_gaps(matchers, done)
-    held = _add_lexed(matchers, places, configs) if 0 in places else []
-    store = next((matcher._machine.store for matcher in matchers if matcher is not None), None)
-    if store is None:
-        return
-    arguments = (
+    if 0 in places:
+        _add_lexed(matchers, places, configs, held)
+    return (
         np.fromiter(places, np.int64, n),
         np.fromiter(configs, np.int64, n),
         id(store),
@@ -68,14 +93,8 @@ def fill_bitmasks(
         store.rows,
         out,
         np.frombuffer(done, np.int64),
-        np.zeros(1, np.int64),
+        np.zeros(3, np.int64),
     )
-    with readers:
-        work.append(arguments)
-        team.finish()
-    held.clear()
-    if layout.ROW_UNKNOWN in done or layout.ROW_NARROW in done:
-        _find(matchers, out, done, threads)
 
 
 def _with_gaps(matchers: list[Matcher | None], done: bytearray) -> tuple[list[int], list[int]]:
@@ -89,9 +108,10 @@ def _with_gaps(matchers: list[Matcher | None], done: bytearray) -> tuple[list[in
     return places, configs
 
 
-def _add_lexed(matchers: list[Matcher | None], places: list[int], configs: list[int]) -> list[object]:
-    """Replace what stands for grammars with a lexer by their whole masks, where known; returns these."""
-    held: list[object] = []
+def _add_lexed(
+    matchers: list[Matcher | None], places: list[int], configs: list[int], held: list[object]
+) -> None:
+    """Replace what stands for grammars with a lexer by their whole masks, where known."""
     row = -1
     for _ in range(places.count(0)):
         row = places.index(0, row + 1)
@@ -102,7 +122,6 @@ def _add_lexed(matchers: list[Matcher | None], places: list[int], configs: list[
                 places[row], words = known
                 configs[row] = -words.shape[0]
                 held.append(words)
-    return held
 
 
 def _find(matchers: list[Matcher | None], out: Int32Array, done: bytearray, threads: int) -> None:

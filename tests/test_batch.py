@@ -140,6 +140,9 @@ def test_a_matcher_that_has_ended_clears_its_row_and_comes_back():
     bitmask[:] = -1
     fill_bitmasks([matcher, None], bitmask)
     assert not bitmask[0].any() and (bitmask[1] == -1).all()
+    many = np.full((8, bitmask.shape[1]), -1, np.int32)
+    fill_bitmasks([matcher, *[None] * 7], many)
+    assert not many[0].any() and (many[1:] == -1).all()
     assert matcher.is_accepting and not matcher.accept(ord("1")) and not matcher.accept_bytes(b"1")
     matcher.rollback()
     fill_bitmasks([matcher], bitmask)
@@ -154,12 +157,13 @@ def test_threads_are_a_positive_int(threads):
 
 @pytest.mark.parametrize("grammar", ["regex", "lexed"])
 @pytest.mark.parametrize("known", [True, False])
-def test_a_narrow_bitmask_is_refused(grammar, known):
+@pytest.mark.parametrize("rows", [1, 9])
+def test_a_narrow_bitmask_is_refused(grammar, known, rows):
     grammar = OTHER if grammar == "regex" else warm()[list(GRAMMARS).index("csv")]
     if known:
         grammar.matcher().fill_bitmask(allocate_bitmask(1, VOCABULARY.size))
     with pytest.raises(BitmaskError, match="the vocabulary needs 9 words a row, the bitmask has 8"):
-        fill_bitmasks([None, grammar.matcher()], np.zeros((2, 8), np.int32))
+        fill_bitmasks([None] * rows + [grammar.matcher()], np.zeros((rows + 1, 8), np.int32))
 
 
 def test_an_error_is_raised_by_the_caller_and_its_rows_are_empty(monkeypatch):

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from structgen_bench.errors import BenchError
+from structgen_bench.machine import describe_machine
+from structgen_bench.records import CURVE, curve, first_masks_of, read_samples, steps_of, summarise
 
 # Percentile 100 is drawn here; the axis is -log10 of the share that is slower.
 SHOWN_PERCENTILES = (0, 50, 90, 99, 99.9, 99.99)
@@ -16,19 +18,24 @@ COLOURS = {"structgen": "#0b6e4f", "llguidance": "#c1666b", "xgrammar": "#4357ad
 
 
 def plot(
-    results: Annotated[Path, typer.Argument(help="What `structgen bench maskbench` wrote.")],
+    results: Annotated[
+        Path, typer.Argument(help="What `structgen bench maskbench` wrote: results or samples.")
+    ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The picture (default: beside it).")
     ] = None,
 ) -> None:
     """Draw a run's percentile curves as a PNG or SVG."""
-    target = results.with_suffix(".png") if output is None else output
+    beside = results.with_name(results.name.removesuffix(".samples.jsonl")).with_suffix(".png")
+    target = beside if output is None else output
     draw(read_results(results), target)
     typer.echo(f"written: {target.name}")
 
 
 def read_results(path: Path) -> dict[str, Any]:
-    """The document of a MaskBench run. Raises `BenchError` for anything else."""
+    """The document of a MaskBench run, from its results or its samples. Raises `BenchError` for others."""
+    if path.name.endswith(".samples.jsonl"):
+        return _of_samples(path)
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -36,6 +43,23 @@ def read_results(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict) or document.get("benchmark") != "maskbench":
         raise BenchError(f"{path.name} is not the result of a MaskBench run")
     return document
+
+
+def _of_samples(path: Path) -> dict[str, Any]:
+    """As much of the document as `draw` takes, of a run that may not have ended. Of this machine, says it."""
+    results, header = read_samples(path)
+    engines: dict[str, Any] = {}
+    for name in dict.fromkeys(result.engine for result in results):
+        own = [result for result in results if result.engine == name]
+        tbm, ttfm = steps_of(own), first_masks_of(own)
+        engines[name] = {
+            "version": header["versions"].get(name, ""),
+            "tbm_us": summarise(tbm),
+            "ttfm_us": summarise(ttfm),
+            "curve": {"percentiles": list(CURVE), "tbm_us": curve(tbm), "ttfm_us": curve(ttfm)},
+        }
+    files = len({result.file for result in results})
+    return {**header, "selected": files, "engines": engines, "machine": describe_machine()}
 
 
 def draw(document: dict[str, Any], target: Path) -> None:

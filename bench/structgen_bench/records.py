@@ -95,6 +95,27 @@ class Journal:
             )
 
 
+def read_samples(path: Path) -> tuple[list[FileResult], dict[str, Any]]:
+    """(results, what the run is) of a journal, as far as its lines are whole. Raises `BenchError`."""
+    results: list[FileResult] = []
+    header: dict[str, Any] = {}
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file):
+                if not line.endswith(b"\n"):
+                    break
+                entry = json.loads(line)
+                if number == 0:
+                    header = entry
+                else:
+                    results.append(_result(entry))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BenchError(f"{path.name}: not the samples of a MaskBench run: {error}") from error
+    if header.get("benchmark") != "maskbench":
+        raise BenchError(f"{path.name} is not of a MaskBench run")
+    return results, header
+
+
 def _result(entry: dict[str, Any]) -> FileResult:
     steps = array("f")
     steps.frombytes(base64.b64decode(entry.pop("steps_us")))

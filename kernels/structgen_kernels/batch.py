@@ -91,7 +91,8 @@ def fill_rows(
     rows: Int32Array,
     bitmask: Int32Array,
     done: Int64Array,
-    counter: Int64Array,
+    counters: Int64Array,
+    from_end: bool,
 ) -> None:
     """Write row i of ``bitmask`` int32 (>= n, words) from ``places[i]``, ``configs[i]``, int64 (n,).
 
@@ -101,13 +102,15 @@ def fill_rows(
     ROW_WRITTEN or ROW_CLEARED, or ROW_UNKNOWN (cleared, too) where the mask has yet to be found, ROW_NARROW
     (untouched) where a mask does not fit; rows whose ``done`` is not 0 are left out.
 
-    Several threads may call it with one ``counter`` int64 (1,), 0 at first: they share the rows. Cost: one
-    copy of a row each.
+    Several threads may call it with one ``counters`` int64 (3,), 0 at first: they share the rows. Some begin
+    at the front, others (``from_end``) at the end, so that from batch to batch a row is mostly written by the
+    same core. Cost: one copy of a row each.
     """
     n = places.shape[0]
-    begin = take(counter, _AT_ONCE)
-    while begin < n:
-        for i in range(begin, min(begin + _AT_ONCE, n)):
+    n_parts = (n + _AT_ONCE - 1) // _AT_ONCE
+    while take(counters, 0, 1) < n_parts:
+        # parts taken in all are no more than there are, so those from the front and from the end never meet
+        part = n_parts - 1 - take(counters, 2, 1) if from_end else take(counters, 1, 1)
+        for i in range(part * _AT_ONCE, min((part + 1) * _AT_ONCE, n)):
             if done[i] == 0:
                 done[i] = _fill_row(places[i], configs[i], store, epoch, rows, bitmask[i])
-        begin = take(counter, _AT_ONCE)

@@ -53,10 +53,10 @@ def published(array: Any, index: Int) -> Int:
     return array[index]
 
 
-def take(counter: Int64Array, amount: Int) -> Int:
-    """Add ``amount`` to ``counter[0]`` and return what it was, as one step for all threads."""
-    before = int(counter[0])
-    counter[0] = before + amount
+def take(counters: Int64Array, index: Int, amount: Int) -> Int:
+    """Add ``amount`` to ``counters[index]`` and return what it was, as one step for all threads."""
+    before = int(counters[index])
+    counters[index] = before + amount
     return before
 
 
@@ -124,13 +124,12 @@ def _load_acquired(typing_context: Any, array: Any, index: Any) -> Any:
     return array.dtype(array, _types.int64), code
 
 
-def _add_atomically(typing_context: Any, array: Any, amount: Any) -> Any:
+def _add_atomically(typing_context: Any, array: Any, index: Any, amount: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        first = context.get_constant(_types.int64, 0)
-        place = _item_pointer(context, builder, signature.args[0], arguments[0], first)
-        return builder.atomic_rmw("add", place, arguments[1], "acq_rel")
+        place = _item_pointer(context, builder, signature.args[0], arguments[0], arguments[1])
+        return builder.atomic_rmw("add", place, arguments[2], "acq_rel")
 
-    return _types.int64(array, _types.int64), code
+    return _types.int64(array, _types.int64, _types.int64), code
 
 
 # their first parameter is numba's own
@@ -156,8 +155,8 @@ def _published(array: Any, index: Any) -> Any:
 
 
 @overload(take)
-def _take(counter: Any, amount: Any) -> Any:
-    def code(counter: Any, amount: Any) -> Any:
-        return _add(counter, amount)
+def _take(counters: Any, index: Any, amount: Any) -> Any:
+    def code(counters: Any, index: Any, amount: Any) -> Any:
+        return _add(counters, index, amount)
 
     return code
