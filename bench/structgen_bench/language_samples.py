@@ -1,0 +1,163 @@
+"""Texts that the embedded model writes in a builtin grammar, each judged by another parser.
+
+The model knows JSON only, so what it writes in other languages is noise within the grammar: that is the test. A text
+counts when the model ended it itself. How it is led there: each text has a length it is to reach, drawn evenly from
+`GOALS` tokens. Before, it may not end unless nothing else may come. From then on the stop token, and tokens of nothing
+but closing characters, gain a little with each token; all others but brackets and a line feed lose as much. The mask
+alone says what is allowed. A text that has not ended after `MOST_TOKENS` is given up and counted, and another one begun, at most
+`MOST_TRIES` times as many as are wanted.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from structgen_bench.errors import BenchError
+from structgen_bench.language_judges import judge_of
+
+GOALS = (1, 40)
+MOST_TOKENS = 250
+MOST_TRIES = 8
+GAIN = 0.25  # of a logit, for each token past the goal
+_BATCH = 25
+_CLOSING = re.compile(rb"[)\]};.>\"'`]+")
+_NEITHER = re.compile(rb"\n|[()\[\]{};]+")
+
+
+@dataclass(slots=True)
+class Samples:
+    """What the model wrote in one grammar. ``invalid``: texts that the judge refuses, with its words."""
+
+    grammar: str
+    judge: str
+    complete: int = 0
+    valid: int = 0
+    distinct: int = 0
+    tries: int = 0
+    given_up: int = 0
+    characters: list[int] = field(default_factory=list)  # of the complete texts: least, median, most
+    tokens: int = 0
+    seconds: float = 0.0
+    invalid: list[list[str]] = field(default_factory=list)
+    examples: list[str] = field(default_factory=list)
+
+
+def draw_samples(grammar: str, wanted: int, seed: int) -> Samples:
+    """``wanted`` complete texts of a builtin grammar, judged. Raises `BenchError` where too few end."""
+    from structgen.model import load_default
+
+    model, tokenizer = load_default()
+    writer = _Writer(model, tokenizer, grammar, seed)
+    name, judge = judge_of(grammar)
+    result = Samples(grammar, name)
+    began = time.process_time()
+    texts: list[str] = []
+    while len(texts) < wanted:
+        if result.tries >= MOST_TRIES * wanted:
+            raise BenchError(f"{len(texts)} of {result.tries} texts of {grammar} ended", "raise MOST_TOKENS")
+        batch = min(_BATCH, MOST_TRIES * wanted - result.tries)
+        ended, tokens = writer.write(batch)
+        result.tries += batch
+        result.given_up += batch - len(ended)
+        result.tokens += tokens
+        texts += ended
+    texts = texts[:wanted]  # whole batches were drawn: the first that ended, in order
+    result.seconds = round(time.process_time() - began, 1)
+    _judge(texts, judge, result)
+    return result
+
+
+def _judge(texts: list[str], judge: Callable[[str], str | None], result: Samples) -> None:
+    for text in texts:
+        verdict = judge(text)
+        result.valid += verdict is None
+        if verdict is not None:
+            result.invalid.append([text, verdict])
+    lengths = sorted(map(len, texts))
+    result.complete, result.distinct = len(texts), len(set(texts))
+    result.characters = [lengths[0], lengths[len(lengths) // 2], lengths[-1]]
+    result.examples = texts[:3]
+
+
+class _Writer:
+    """The model, held to a grammar, many texts side by side."""
+
+    def __init__(self, model: Any, tokenizer: Any, grammar: str, seed: int) -> None:
+        import torch
+
+        from structgen import Compiler, allocate_bitmask
+        from structgen.sampling.language_model import prompt_ids
+        from structgen.cli.generate import vocabulary_of_model
+
+        self._model = model
+        vocabulary = vocabulary_of_model(model, tokenizer)
+        self._compiled = Compiler(vocabulary).grammar(grammar)
+        self._vocabulary = vocabulary
+        self._prompt = prompt_ids(tokenizer, f"{grammar}\n")
+        self._generator = torch.Generator().manual_seed(seed)
+        self._random = random.Random(seed)
+        self._bitmask = allocate_bitmask(_BATCH, vocabulary.size)
+        self._stops = list(vocabulary.eos_token_ids)
+        pull = torch.full((vocabulary.size,), -GAIN)
+        for token, data in enumerate(vocabulary.tokens):
+            if data and _CLOSING.fullmatch(data):
+                pull[token] = GAIN
+            elif data and _NEITHER.fullmatch(data):
+                pull[token] = 0.0
+        pull[self._stops] = GAIN
+        self._pull = pull
+
+    def write(self, n: int) -> tuple[list[str], int]:
+        """The texts of ``n`` that ended, and the number of tokens of all."""
+        import torch
+
+        matchers = [self._compiled.matcher() for _ in range(n)]
+        goals = [self._random.randint(*GOALS) for _ in range(n)]
+        taken: list[list[int]] = [[] for _ in range(n)]
+        ids = torch.tensor([self._prompt] * n)
+        past = None
+        with torch.inference_mode():
+            for step in range(MOST_TOKENS):
+                output = self._model(input_ids=ids, past_key_values=past, use_cache=True)
+                past = output.past_key_values
+                logits = output.logits[:, -1, : self._vocabulary.size].float()
+                chosen = self._choose(logits, matchers, goals, step)
+                for row, token in enumerate(chosen):
+                    if not matchers[row].is_terminated:
+                        if not matchers[row].accept(token):
+                            raise BenchError(f"token {token} is in the mask and was refused")
+                        taken[row].append(token)
+                if all(matcher.is_terminated for matcher in matchers):
+                    break
+                ids = torch.tensor([[token] for token in chosen])
+        texts = [
+            self._vocabulary.decode(tokens[:-1]).decode()
+            for tokens, matcher in zip(taken, matchers, strict=True)
+            if matcher.is_terminated
+        ]
+        return texts, sum(map(len, taken))
+
+    def _choose(self, logits: Any, matchers: list[Any], goals: list[int], step: int) -> list[int]:
+        import torch
+
+        chosen = []
+        for row, matcher in enumerate(matchers):
+            if matcher.is_terminated:
+                chosen.append(self._stops[0])
+                continue
+            matcher.fill_bitmask(self._bitmask, row)
+            bits = torch.from_numpy(self._bitmask[row].view("uint8"))
+            allowed = (bits[:, None] >> torch.arange(8) & 1).reshape(-1)[: self._vocabulary.size].bool()
+            if step < goals[row]:
+                others = allowed.clone()
+                others[self._stops] = False
+                allowed = others if bool(others.any()) else allowed
+            scores = logits[row] + max(0, step - goals[row]) * self._pull
+            weights = scores.masked_fill(~allowed, -torch.inf).softmax(0)
+            chosen.append(int(torch.multinomial(weights, 1, generator=self._generator)))
+        return chosen
