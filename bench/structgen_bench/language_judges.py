@@ -54,7 +54,7 @@ def _lark(grammar: str) -> Any:
     profile = profiles()[grammar]
     longest = grammar in _LONGEST
     return Lark(
-        profile.path.read_text(encoding="utf-8"),
+        profile.text,
         parser=_LONGEST.get(grammar, "lalr"),
         lexer=longest_match(grammar) if longest else profile.lexer,
         start=profile.starts[0],

@@ -17,6 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from rich.table import Table
+
 from structgen_bench.errors import BenchError
 from structgen_bench.language_judges import judge_of
 
@@ -24,6 +26,7 @@ GOALS = (1, 40)
 MOST_TOKENS = 250
 MOST_TRIES = 8
 GAIN = 0.25  # of a logit, for each token past the goal
+RULE = {"goals": GOALS, "gain": GAIN, "most_tokens": MOST_TOKENS, "most_tries": MOST_TRIES, "temperature": 1}
 _BATCH = 25
 _CLOSING = re.compile(rb"[)\]};.>\"'`]+")
 _NEITHER = re.compile(rb"\n|[()\[\]{};]+")
@@ -82,6 +85,24 @@ def _judge(texts: list[str], judge: Callable[[str], str | None], result: Samples
     result.complete, result.distinct = len(texts), len(set(texts))
     result.characters = [lengths[0], lengths[len(lengths) // 2], lengths[-1]]
     result.examples = texts[:3]
+
+
+def samples_table(drawn: list[Samples]) -> Table:
+    table = Table(title="texts that the embedded model wrote and ended")
+    for head in ("grammar", "judge", "valid", "distinct", "tries", "not ended", "characters", "seconds"):
+        table.add_column(head, justify="left" if head in ("grammar", "judge") else "right")
+    for one in drawn:
+        table.add_row(
+            one.grammar,
+            one.judge,
+            f"{one.valid:,}/{one.complete:,}",
+            f"{one.distinct:,}",
+            f"{one.tries:,}",
+            f"{one.given_up:,}",
+            "-".join(map(str, one.characters)),
+            f"{one.seconds:.0f}",
+        )
+    return table
 
 
 class _Writer:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from pathlib import Path
 
 from structgen_grammars.profile import Indentation, Mode, Profile
-from structgen_grammars.python_modes import python_modes
+from structgen_grammars.python_modes import python_3_11_modes, python_modes
 
 _HERE = Path(__file__).parent
 
@@ -22,17 +23,32 @@ def _json() -> Profile:
     )
 
 
+_PYTHON_LINES = Indentation("NEWLINE", "INDENT", "DEDENT", comment=r"#[^\r\n\x00]*")
+
+
 def _python() -> Profile:
     return Profile(
         "python",
         _HERE / "python.lark",
         ("file_input", "statement", "expression"),
         lexer="basic",
-        summary="Python 3.11",
-        reference="The Python Language Reference 3.11",
+        summary="Python 3.11 to 3.14",
+        reference="The Python Language Reference 3.11; PEPs 695, 696, 701, 750, 758",
         layout="indentation",
         modes=python_modes(),
-        indentation=Indentation("NEWLINE", "INDENT", "DEDENT", comment=r"#[^\r\n\x00]*"),
+        indentation=_PYTHON_LINES,
+    )
+
+
+def _python_3_11() -> Profile:
+    return replace(
+        _python(),
+        name="python3.11",
+        path=_HERE / "python3.11.lark",
+        base=_HERE / "python.lark",
+        summary="Python that 3.11 reads, and all later versions",
+        reference="The Python Language Reference 3.11",
+        modes=python_3_11_modes(),
     )
 
 
@@ -193,5 +209,8 @@ def _smiles() -> Profile:
 @functools.cache
 def profiles() -> dict[str, Profile]:
     """All builtin grammars by name, in the order of their names."""
-    made = [_json(), _python(), _go(), _sql(), _c(), _java(), _math(), _fol(), _csv(), _smiles()]
+    made = [
+        *(_json(), _python(), _python_3_11(), _go(), _sql(), _c(), _java()),
+        *(_math(), _fol(), _csv(), _smiles()),
+    ]
     return {profile.name: profile for profile in sorted(made, key=lambda profile: profile.name)}
