@@ -8,24 +8,24 @@ so there a lexer of a few lines cuts the text and lark's parser (Earley for c an
 from __future__ import annotations
 
 import functools
-import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from structgen_bench.language_oracles import Oracle, oracle_for
+from structgen_bench.language_oracles import Oracle, later_python_says, oracle_for
 
 _LONGEST = {"fol": "lalr", "c": "earley", "java": "earley"}
 
 
 def judge_of(grammar: str) -> tuple[str, Oracle]:
     """The judge's name, and the judge. Raises `BenchError` where the language's parser is not installed."""
+    python = f"ast.parse of Python {sys.version_info[0]}.{sys.version_info[1]}"
+    if grammar == "python":
+        return f"{python}, then ruff (3.14)", later_python_says
     oracle = oracle_for(grammar)
     if oracle is not None:
         names = {
-            "python": f"ast.parse of Python {sys.version_info[0]}.{sys.version_info[1]}",
+            "python3.11": python,
             "go": "gofmt -e",
             "sql": "SQLite's parser",
             "json": "Python's json",

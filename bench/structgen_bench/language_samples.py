@@ -3,7 +3,7 @@
 The model knows JSON only, so what it writes in other languages is noise within the grammar: that is the test. A text
 counts when the model ended it itself. How it is led there: each text has a length it is to reach, drawn evenly from
 `GOALS` tokens. Before, it may not end unless nothing else may come. From then on the stop token, and tokens of nothing
-but closing characters, gain a little with each token; all others but brackets and a line feed lose as much. The mask
+but closing characters, gain a little with each token; all others but `{` and a line feed lose as much. The mask
 alone says what is allowed. A text that has not ended after `MOST_TOKENS` is given up and counted, and another one begun, at most
 `MOST_TRIES` times as many as are wanted.
 """
@@ -23,13 +23,14 @@ from structgen_bench.errors import BenchError
 from structgen_bench.language_judges import judge_of
 
 GOALS = (1, 40)
-MOST_TOKENS = 250
+MOST_TOKENS = 160
 MOST_TRIES = 8
-GAIN = 0.25  # of a logit, for each token past the goal
+GAIN = 0.5  # of a logit, for each token past the goal
 RULE = {"goals": GOALS, "gain": GAIN, "most_tokens": MOST_TOKENS, "most_tries": MOST_TRIES, "temperature": 1}
-_BATCH = 25
-_CLOSING = re.compile(rb"[)\]};.>\"'`]+")
-_NEITHER = re.compile(rb"\n|[()\[\]{};]+")
+_BATCH = 50
+_CLOSING = re.compile(rb"[)\]};>\"'`]+")
+_FULL_STOP = ("fol",)  # where it ends a statement
+_NEITHER = re.compile(rb"\n|\{[)\]};]*")
 
 
 @dataclass(slots=True)
@@ -126,7 +127,7 @@ class _Writer:
         self._stops = list(vocabulary.eos_token_ids)
         pull = torch.full((vocabulary.size,), -GAIN)
         for token, data in enumerate(vocabulary.tokens):
-            if data and _CLOSING.fullmatch(data):
+            if data and (_CLOSING.fullmatch(data) or (grammar in _FULL_STOP and data == b".")):
                 pull[token] = GAIN
             elif data and _NEITHER.fullmatch(data):
                 pull[token] = 0.0
@@ -137,9 +138,10 @@ class _Writer:
         """The texts of ``n`` that ended, and the number of tokens of all."""
         import torch
 
+        goals = torch.tensor([self._random.randint(*GOALS) for _ in range(n)])
         matchers = [self._compiled.matcher() for _ in range(n)]
-        goals = [self._random.randint(*GOALS) for _ in range(n)]
         taken: list[list[int]] = [[] for _ in range(n)]
+        rows = list(range(n))  # those that have not ended
         ids = torch.tensor([self._prompt] * n)
         past = None
         with torch.inference_mode():
@@ -147,15 +149,19 @@ class _Writer:
                 output = self._model(input_ids=ids, past_key_values=past, use_cache=True)
                 past = output.past_key_values
                 logits = output.logits[:, -1, : self._vocabulary.size].float()
-                chosen = self._choose(logits, matchers, goals, step)
-                for row, token in enumerate(chosen):
-                    if not matchers[row].is_terminated:
-                        if not matchers[row].accept(token):
-                            raise BenchError(f"token {token} is in the mask and was refused")
-                        taken[row].append(token)
-                if all(matcher.is_terminated for matcher in matchers):
+                chosen = self._choose(logits, [matchers[row] for row in rows], step - goals[rows])
+                for row, token in zip(rows, chosen.tolist(), strict=True):
+                    if not matchers[row].accept(token):
+                        raise BenchError(f"token {token} is in the mask and was refused")
+                    taken[row].append(token)
+                going_on = [place for place, row in enumerate(rows) if not matchers[row].is_terminated]
+                if not going_on:
                     break
-                ids = torch.tensor([[token] for token in chosen])
+                if len(going_on) < len(rows):
+                    rows = [rows[place] for place in going_on]
+                    chosen = chosen[going_on]
+                    past.batch_select_indices(torch.tensor(going_on))
+                ids = chosen[:, None]
         texts = [
             self._vocabulary.decode(tokens[:-1]).decode()
             for tokens, matcher in zip(taken, matchers, strict=True)
@@ -163,22 +169,19 @@ class _Writer:
         ]
         return texts, sum(map(len, taken))
 
-    def _choose(self, logits: Any, matchers: list[Any], goals: list[int], step: int) -> list[int]:
+    def _choose(self, logits: Any, matchers: list[Any], past_goal: Any) -> Any:
+        """A token for each row. ``past_goal``: how many tokens it is past its goal, negative before."""
         import torch
 
-        chosen = []
         for row, matcher in enumerate(matchers):
-            if matcher.is_terminated:
-                chosen.append(self._stops[0])
-                continue
             matcher.fill_bitmask(self._bitmask, row)
-            bits = torch.from_numpy(self._bitmask[row].view("uint8"))
-            allowed = (bits[:, None] >> torch.arange(8) & 1).reshape(-1)[: self._vocabulary.size].bool()
-            if step < goals[row]:
-                others = allowed.clone()
-                others[self._stops] = False
-                allowed = others if bool(others.any()) else allowed
-            scores = logits[row] + max(0, step - goals[row]) * self._pull
-            weights = scores.masked_fill(~allowed, -torch.inf).softmax(0)
-            chosen.append(int(torch.multinomial(weights, 1, generator=self._generator)))
-        return chosen
+        bits = torch.from_numpy(self._bitmask[: len(matchers)].view("uint8"))
+        flat = (bits[:, :, None] >> torch.arange(8, dtype=torch.uint8) & 1).reshape(len(matchers), -1)
+        allowed = flat[:, : self._vocabulary.size].bool()
+        others = allowed.clone()
+        others[:, self._stops] = False
+        early = (past_goal < 0) & others.any(1)
+        allowed = torch.where(early[:, None], others, allowed)
+        scores = logits + past_goal.clamp(min=0)[:, None] * self._pull
+        weights = scores.masked_fill(~allowed, -torch.inf).softmax(1)
+        return torch.multinomial(weights, 1, generator=self._generator)[:, 0]

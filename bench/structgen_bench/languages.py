@@ -35,7 +35,7 @@ from structgen_bench.tokenizers import BenchTokenizer, load_tokenizer
 
 PACKAGES = ("structgen", "numba", "numpy", "lark", "torch", "ruff")
 PARTS = ("files", "samples")
-DEFAULT_GRAMMARS = ("python", "go", "sql")  # of the part "files": there are files of these
+DEFAULT_GRAMMARS = ("python", "python3.11", "go", "sql")  # of the part "files": there are files of these
 SHOWN = 12  # differences that the table's end shows; the document holds all
 _LOADS = 5
 
@@ -83,7 +83,9 @@ class Measured:
 def languages(
     grammar: Annotated[
         list[str] | None,
-        typer.Option(help="A builtin grammar (repeat it). Default: python, go, sql; all for samples."),
+        typer.Option(
+            help="A builtin grammar (repeat it). Default: python, python3.11, go, sql; all for samples."
+        ),
     ] = None,
     parts: Annotated[str, typer.Option(help="Which parts, by commas: files, samples.")] = "files,samples",
     data: Annotated[Path | None, typer.Option(help="Folder with code/NAME, and tokenizers beside.")] = None,
@@ -141,6 +143,9 @@ def languages(
             console.print(f"  {one.grammar}: {' | '.join(row)}", markup=False, highlight=False)
     if drawn:
         console.print(samples_table(drawn))
+    for sample in drawn:
+        for row in sample.invalid[:SHOWN]:
+            console.print(f"  {sample.grammar}: {' | '.join(row)}", markup=False, highlight=False)
     console.print(f"written: {output.name}")
 
 
