@@ -15,7 +15,8 @@ import pytest
 HERE = Path(__file__).resolve().parent
 
 
-# Plain Python is a hundred times slower: of the remembered texts, rows and histories are enough there.
+# Plain Python is a hundred times slower: of the remembered texts, rows and histories are enough there, and one text
+# of the grammars with a lexer.
 MODES = [
     (
         "NUMBA_DISABLE_JIT",
@@ -23,6 +24,7 @@ MODES = [
         [
             "test_texts.py::test_rows",
             "test_texts.py::test_any_history_equals_a_replay",
+            "test_lexed.py::test_masks_along_a_small_text",
         ],
     ),
     ("NUMBA_BOUNDSCHECK", 150, ["test_texts.py", "test_lexed_laws.py"]),

@@ -186,6 +186,34 @@ def test_python_reads_what_its_own_parser_reads(compiler, text):
             break
 
 
+SMALL = r"""
+start: (statement ";")*
+statement: "if" expression | NAME "=" expression
+?expression: NAME | NUMBER | "(" expression ")" | STRING
+NAME: /[a-z]+/
+NUMBER: /1+(?![a-z])/
+STRING: /""(?!")|"[^"]+"/
+COMMENT: /#[^\n]*/
+%ignore /\s+/
+%ignore COMMENT
+"""
+
+
+@pytest.mark.parametrize("lexer", ["basic", "contextual"])
+def test_masks_along_a_small_text(lexer):
+    """Small enough for kernels as plain Python, where `test_kernel_modes` runs it too."""
+    longer: list[bytes | None] = [b"if", b"ifx", b"x=1", b" )", b'""', b"\n  "]
+    vocabulary = Vocabulary([*(bytes([byte]) for byte in b'ifx=1a"#(c) ;\n'), *longer, None], 20)
+    matcher = Compiler(vocabulary).lark(SMALL, lexer=lexer).matcher()
+    for byte in b'if (x);ifx="a" ; #c\nx=1':
+        taken = {t for t, data in enumerate(vocabulary.tokens) if data and matcher.fork().accept_bytes(data)}
+        if matcher.is_accepting:
+            taken |= set(vocabulary.eos_token_ids)
+        assert allowed(matcher) == taken
+        assert {t for t in range(vocabulary.size) if matcher.fork().accept(t)} == taken
+        assert matcher.accept_bytes(bytes([byte]))
+
+
 def test_indentation_forks_and_rolls_back(compiler):
     matcher = compiler.grammar("python").matcher()
     assert matcher.accept_bytes(b"if x:\n    y\n    ")
