@@ -1,4 +1,4 @@
-"""Reader of ``tests/corpora/lark``: grammars as users of Lark write them, each with texts; and Lark as their oracle.
+"""Reader of ``tests/corpora/lark``: grammars as users of Lark write them, with texts, and Lark as oracle.
 
 The first line of a grammar names Lark's parser and lexer; the texts are written as in the other corpora.
 """

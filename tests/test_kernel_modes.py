@@ -15,8 +15,8 @@ import pytest
 HERE = Path(__file__).resolve().parent
 
 
-# Plain Python is a hundred times slower: of the remembered texts, rows and histories are enough there, and one text
-# of the grammars with a lexer.
+# Plain Python is a hundred times slower: of the remembered texts, rows and histories are enough there, and of
+# the grammars with a lexer one text.
 MODES = [
     (
         "NUMBA_DISABLE_JIT",

@@ -1,8 +1,9 @@
 """Who judges a text of a builtin grammar: the language's own parser, or lark with the same grammar file.
 
-Lark reads math, csv and smiles as they are, with its LALR parser and the lexer of the profile. Its lexers take the
-first match in an order by theoretical length, and know no modes; the grammars of fol, c and java mean the longest match,
-so there a lexer of a few lines cuts the text and lark's parser (Earley for c and java, which are not LALR) judges it.
+Lark reads math, csv and smiles as they are, with its LALR parser and the lexer of the profile. Its lexers
+take the first match in an order by theoretical length, and know no modes; the grammars of fol, c and java
+mean the longest match, so there a lexer of a few lines cuts the text and lark's parser (Earley for c and
+java, which are not LALR) judges it.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 """Texts that the embedded model writes in a builtin grammar, each judged by another parser.
 
-The model knows JSON only, so what it writes in other languages is noise within the grammar: that is the test. A text
-counts when the model ended it itself. How it is led there: each text has a length it is to reach, drawn evenly from
-`GOALS` tokens. Before, it may not end unless nothing else may come. From then on the stop token, and tokens of nothing
-but closing characters, gain a little with each token; all others but `{` and a line feed lose as much. The mask
-alone says what is allowed. A text that has not ended after `MOST_TOKENS` is given up and counted, and another one begun, at most
-`MOST_TRIES` times as many as are wanted.
+The model knows JSON only, so what it writes in other languages is noise within the grammar: that is the
+test. A text counts when the model ended it itself. How it is led there: each text has a length it is to
+reach, drawn evenly from `GOALS` tokens. Before, it may not end unless nothing else may come. From then on
+the stop token, and tokens of nothing but closing characters, gain a little with each token; all others
+but `{` and a line feed lose as much. The mask alone says what is allowed. A text that has not ended after
+`MOST_TOKENS` is given up and counted, and another one begun, at most `MOST_TRIES` times as many as are
+wanted.
 """
 
 from __future__ import annotations
@@ -113,8 +114,8 @@ class _Writer:
         import torch
 
         from structgen import Compiler, allocate_bitmask
-        from structgen.sampling.language_model import prompt_ids
         from structgen.cli.generate import vocabulary_of_model
+        from structgen.sampling.language_model import prompt_ids
 
         self._model = model
         vocabulary = vocabulary_of_model(model, tokenizer)

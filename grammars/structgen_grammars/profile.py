@@ -52,7 +52,8 @@ class Profile:
 
     ``starts``: rules that are units of their own; the first is the default. ``modes``: the first is the one
     that a text begins in; empty: one mode of all terminals. ``indentation`` belongs to the layout of this
-    name. ``base``: a file that comes before it, some of whose rules it overrides. ``summary`` and ``reference`` say what the language is and what it was written from.
+    name. ``base``: a file that comes before ``path``, which overrides some of its rules. ``summary`` and
+    ``reference`` say what the language is and what it was written from.
     """
 
     name: str

@@ -1,9 +1,10 @@
 """Python's strings and f-strings as modes.
 
-From 3.12 on (PEP 701) the braces of an f-string hold any code. Within the braces of one that 3.11 reads, its own
-quotes may not come, nor a backslash, and a line break only between triple quotes. Of several open f-strings all rules
-hold, so it is enough to know for each of the two quotes whether it may not come at all, not as three, or is free: the
-patterns are made by these surroundings. For 3.12 there is one kind of surroundings, where all is free.
+From 3.12 on (PEP 701) the braces of an f-string hold any code. Within the braces of one that 3.11 reads,
+its own quotes may not come, nor a backslash, and a line break only between triple quotes. Of several open
+f-strings all rules hold, so it is enough to know for each of the two quotes whether it may not come at
+all, not as three, or is free: the patterns are made by these surroundings. For 3.12 there is one kind of
+surroundings, where all is free.
 """
 
 from __future__ import annotations
