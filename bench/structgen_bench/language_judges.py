@@ -9,12 +9,15 @@ java, which are not LALR) judges it.
 from __future__ import annotations
 
 import functools
+import re
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from structgen_bench.language_oracles import Oracle, later_python_says, oracle_for
 
+_NAMED = re.compile(r"^([A-Z]\w*)(?:\.\d+)?:", re.MULTILINE)
 _LONGEST = {"fol": "lalr", "c": "earley", "java": "earley"}
 
 
@@ -39,9 +42,10 @@ def judge_of(grammar: str) -> tuple[str, Oracle]:
 
 def _lark_says(grammar: str, text: str) -> str | None:
     from lark.exceptions import UnexpectedInput
+    from structgen_grammars import profiles
 
     try:
-        _lark(grammar).parse(text)
+        _lark(grammar).parse(text, start=profiles()[grammar].starts[0])
     except UnexpectedInput as error:
         return f"{type(error).__name__}: {error}"
     return None
@@ -53,14 +57,27 @@ def _lark(grammar: str) -> Any:
     from structgen_grammars import profiles
 
     profile = profiles()[grammar]
-    longest = grammar in _LONGEST
+    start = list(profile.starts)  # all of them, so that the keywords of each are no names
+    if grammar not in _LONGEST:
+        return Lark(profile.text, parser="lalr", lexer=profile.lexer, start=start, regex=True)
     return Lark(
         profile.text,
-        parser=_LONGEST.get(grammar, "lalr"),
-        lexer=longest_match(grammar) if longest else profile.lexer,
-        start=profile.starts[0],
+        parser=_LONGEST[grammar],
+        lexer=longest_match(grammar),
+        start=start,
         regex=True,
+        postlex=_KeepTerminals(tuple(_NAMED.findall(profile.text))),
     )
+
+
+@dataclass(frozen=True)
+class _KeepTerminals:
+    """Has lark keep the terminals that no rule uses: reserved words, which are no names."""
+
+    always_accept: tuple[str, ...]
+
+    def process(self, stream: Iterator[Any]) -> Iterator[Any]:
+        return stream
 
 
 def longest_match(grammar: str) -> Any:

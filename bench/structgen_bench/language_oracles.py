@@ -74,7 +74,7 @@ def go_says(text: str) -> str | None:
 
 
 def sql_says(text: str) -> str | None:
-    """SQLite's parser, statement by statement, on an empty database: missing tables are no fault of a text."""
+    """SQLite's parser, statement by statement, on an empty database: tables that are missing are no fault."""
     begin = 0
     for place in [match.end() for match in re.finditer(";", text)] + [len(text)]:
         statement = text[begin:place]

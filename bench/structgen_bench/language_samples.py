@@ -65,7 +65,7 @@ def draw_samples(grammar: str, wanted: int, seed: int) -> Samples:
     while len(texts) < wanted:
         if result.tries >= MOST_TRIES * wanted:
             raise BenchError(f"{len(texts)} of {result.tries} texts of {grammar} ended", "raise MOST_TOKENS")
-        batch = min(_BATCH, MOST_TRIES * wanted - result.tries)
+        batch = min(_BATCH, 2 * wanted)
         ended, tokens = writer.write(batch)
         result.tries += batch
         result.given_up += batch - len(ended)

@@ -111,9 +111,10 @@ class Following:
     def _next_seen(self, pending: int, mode: int) -> _Bits:
         """What the parser may get next after an emission, blanks or none between; the last one: the end."""
         start = self._states.start
-        after = self.emits[start[pending, mode]]
+        after: _Bits = self.emits[start[pending, mode]]
         if after[list(self._unseen)].any():
-            return self._states.emits[start[0, mode]]
+            after = self._states.emits[start[0, mode]]
+            return after
         here: _Bits = after[: self.end + 1].copy()
         here[self.end] |= after[self.end + 1]
         return here
