@@ -68,6 +68,14 @@ def test_judges_read_the_corpora(name):
                 assert (judge(case.text.decode()) is None) is (kind == "accept"), case.id
 
 
+def test_what_later_versions_of_python_read_by_ruff():
+    later = {case.text for case in cases("python", "accept")} - {
+        case.text for case in cases("python3.11", "accept")
+    }
+    assert len(later) >= 60
+    assert [text for text in sorted(later) if later_python_says(text.decode()) is not None] == []
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_texts_that_the_model_ends_are_of_the_language(name):
     """`structgen bench languages --parts samples`, short."""
