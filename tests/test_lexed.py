@@ -143,6 +143,13 @@ def test_lark_agrees(compiler, name, lexer):
     assert n_accepted > 5
 
 
+def test_ends_that_nothing_can_follow_are_no_ends(compiler):
+    """`a` is no A: what has to follow it makes it another terminal."""
+    grammar = compiler.lark('start: A B | "ac"\nA: /[ab]/\nB: "c"', lexer="basic")
+    texts = ["".join(chars) for n in range(4) for chars in itertools.product("abc", repeat=n)]
+    assert [text for text in texts if accepts(grammar, text)] == ["ac", "bc"]
+
+
 def test_ambiguous_and_left_recursive_grammars_are_followed_everywhere(compiler):
     grammar = compiler.lark('start: start start | start "b" | a* "c"?\na: "a" | a', lexer="basic")
     for length in range(6):
