@@ -6,21 +6,10 @@ import functools
 from dataclasses import replace
 from pathlib import Path
 
-from structgen_grammars.profile import Indentation, Mode, Profile
+from structgen_grammars.profile import Indentation, Lexer, Mode, Profile
 from structgen_grammars.python_modes import python_3_11_modes, python_modes
 
 _HERE = Path(__file__).parent
-
-
-def _json() -> Profile:
-    return Profile(
-        "json",
-        _HERE / "json.lark",
-        ("start",),
-        lexer="dynamic_complete",
-        summary="JSON texts",
-        reference="RFC 8259",
-    )
 
 
 _PYTHON_LINES = Indentation("NEWLINE", "INDENT", "DEDENT", comment=r"#[^\r\n\x00]*")
@@ -121,96 +110,56 @@ def _go() -> Profile:
     )
 
 
-def _sql() -> Profile:
-    # A number and a letter at once are no token, rather than a number with an alias; nor is x'1'.
-    never = r"[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?[A-Za-z_$\x80-\U0010ffff]"
-    never_point = r"\.[0-9]+(?:[eE][+-]?[0-9]+)?[A-Za-z_$\x80-\U0010ffff]"
-    return Profile(
-        "sql",
-        _HERE / "sql.lark",
-        ("statements", "statement", "select", "expression"),
-        lexer="basic",
-        summary="SQLite 3.40: SELECT, DML, DDL, transactions",
-        reference="SQL As Understood By SQLite, 3.40",
-        modes=(Mode("all", patterns={"NEVER": f"{never}|{never_point}|[xX]'"}),),
-    )
+# Texts that are no terminal, though they begin with one. SQL: a number and a letter at once, which are no
+# number with an alias, and x'1'. C: preprocessing numbers take a sign after e, so that 0xe+1 is no sum.
+# Prover9: special characters side by side are one symbol, known or not.
+_NO_SQL = (
+    r"[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?[A-Za-z_$\x80-\U0010ffff]"
+    r"|\.[0-9]+(?:[eE][+-]?[0-9]+)?[A-Za-z_$\x80-\U0010ffff]|[xX]'"
+)
+_NO_C = r"0[xX][0-9a-fA-F]*[eE][+-]"
+_NO_FOL = r"[-+*/\\^<>=`~?@&|!#';]+"
 
 
-def _c() -> Profile:
-    return Profile(
-        "c",
-        _HERE / "c.lark",
-        ("translation_unit", "block_item_list", "expression"),
-        lexer="basic",
-        summary="C11 after preprocessing, directives skipped",
-        reference="ISO/IEC 9899:2011 (N1570), annex A",
-        # A preprocessing number takes a sign after e: 0xe+1 is no sum.
-        modes=(Mode("all", patterns={"NEVER": r"0[xX][0-9a-fA-F]*[eE][+-]"}),),
-    )
-
-
-def _java() -> Profile:
-    return Profile(
-        "java",
-        _HERE / "java.lark",
-        ("compilation_unit", "member_list", "statement_list", "expression"),
-        lexer="basic",
-        summary="Java 17 without module declarations",
-        reference="The Java Language Specification, Java SE 17 Edition",
-    )
-
-
-def _math() -> Profile:
-    return Profile(
-        "math",
-        _HERE / "math.lark",
-        ("relation", "expression"),
-        lexer="basic",
-        summary="infix expressions with calls, and relations between them",
-        reference="its own definition",
-    )
-
-
-def _fol() -> Profile:
-    return Profile(
-        "fol",
-        _HERE / "fol.lark",
-        ("statements", "formula", "input"),
-        lexer="basic",
-        summary="first-order formulas, as Prover9 reads them",
-        reference="Prover9 Manual, LADR-2009-11A",
-        # Special characters side by side are one symbol, known or not.
-        modes=(Mode("all", patterns={"NEVER": r"[-+*/\\^<>=`~?@&|!#';]+"}),),
-    )
-
-
-def _csv() -> Profile:
-    return Profile(
-        "csv",
-        _HERE / "csv.lark",
-        ("file", "text"),
-        lexer="contextual",
-        summary="comma-separated values",
-        reference="RFC 4180",
-    )
-
-
-def _smiles() -> Profile:
-    return Profile(
-        "smiles",
-        _HERE / "smiles.lark",
-        ("smiles",),
-        lexer="contextual",
-        summary="molecules as SMILES",
-        reference="OpenSMILES Specification 1.0",
-    )
+def _one_mode(
+    name: str, starts: str, summary: str, reference: str, *, lexer: Lexer = "basic", never: str = ""
+) -> Profile:
+    """A grammar whose texts are cut in one way everywhere. ``never``: a regex of what is no terminal."""
+    modes = (Mode("all", patterns={"NEVER": never}),) if never else ()
+    return Profile(name, _HERE / f"{name}.lark", tuple(starts.split()), lexer, summary, reference, modes=modes)
 
 
 @functools.cache
 def profiles() -> dict[str, Profile]:
     """All builtin grammars by name, in the order of their names."""
     made = [
-        *(_json(), _python(), _python_3_11(), _go(), _sql(), _c(), _java()),
-        *(_math(), _fol(), _csv(), _smiles()),
-    ]
+        _one_mode("json", "start", "JSON texts", "RFC 8259", lexer="dynamic_complete"),
+        _python(),
+        _python_3_11(),
+        _go(),
+        _one_mode(
+            "sql", "statements statement select expression", "SQLite 3.40: SELECT, DML, DDL, transactions",
+            "SQL As Understood By SQLite, 3.40", never=_NO_SQL,
+        ),
+        _one_mode(
+            "c", "translation_unit block_item_list expression", "C11 after preprocessing, directives skipped",
+            "ISO/IEC 9899:2011 (N1570), annex A", never=_NO_C,
+        ),
+        _one_mode(
+            "java", "compilation_unit member_list statement_list expression",
+            "Java 17 without module declarations", "The Java Language Specification, Java SE 17 Edition",
+        ),
+        _one_mode(
+            "math", "relation expression", "infix expressions with calls, and relations between them",
+            "its own definition",
+        ),
+        _one_mode(
+            "fol", "statements formula input", "first-order formulas, as Prover9 reads them",
+            "Prover9 Manual, LADR-2009-11A", never=_NO_FOL,
+        ),
+        _one_mode("csv", "file text", "comma-separated values", "RFC 4180", lexer="contextual"),
+        _one_mode(
+            "smiles", "smiles", "molecules as SMILES", "OpenSMILES Specification 1.0", lexer="contextual"
+        ),
+    ]  # fmt: skip
     return {profile.name: profile for profile in sorted(made, key=lambda profile: profile.name)}
