@@ -173,11 +173,10 @@ def test_any_history_equals_a_replay(lexer, grammar, vocabulary, random):
     matcher = compiled(grammar, vocabulary, lexer)
     if matcher is None:
         return
-    for matcher in check_histories(matcher, random, 20):
-        forced = matcher.forced_bytes()
-        for byte in forced[:10]:
-            if matcher.is_terminated:
+    for one in check_histories(matcher, random, 20):
+        for byte in one.forced_bytes()[:10]:
+            if one.is_terminated:
                 break
-            ways = np.flatnonzero(matcher.following_bytes()).tolist()
-            assert ways == [byte] and not matcher.is_accepting
-            assert matcher.accept_bytes(bytes([byte]))
+            ways = np.flatnonzero(one.following_bytes()).tolist()
+            assert ways == [byte] and not one.is_accepting
+            assert one.accept_bytes(bytes([byte]))

@@ -126,7 +126,8 @@ def _one_mode(
 ) -> Profile:
     """A grammar whose texts are cut in one way everywhere. ``never``: a regex of what is no terminal."""
     modes = (Mode("all", patterns={"NEVER": never}),) if never else ()
-    return Profile(name, _HERE / f"{name}.lark", tuple(starts.split()), lexer, summary, reference, modes=modes)
+    path = _HERE / f"{name}.lark"
+    return Profile(name, path, tuple(starts.split()), lexer, summary, reference, modes=modes)
 
 
 @functools.cache
