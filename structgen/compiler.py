@@ -218,7 +218,7 @@ class Compiler:
         return self._cached(
             source,
             lambda: self._lexed(
-                profile.path,
+                profile.text,
                 first,
                 source,
                 lexer,

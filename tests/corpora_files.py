@@ -25,11 +25,24 @@ class Case:
         return f"{self.grammar}: {self.shows}: {self.written[:40]}"
 
 
+# What 3.11 refuses and later versions read has a file of its own, with the cases of both: accepted, refused.
+_FILES = {
+    ("python", "accept"): ("python/accept", "python/later"),
+    ("python3.11", "accept"): ("python/accept",),
+    ("python3.11", "reject"): ("python/reject", "python/later"),
+    ("python3.11", "departures"): ("python/departures",),
+}
+
+
 def cases(grammar: str, kind: str) -> Iterator[Case]:
     """The cases of a grammar of a kind: accept, reject or departures (texts with their sign)."""
-    path = CORPORA / grammar / f"{kind}.txt"
-    if not path.exists():
-        return
+    for name in _FILES.get((grammar, kind), (f"{grammar}/{kind}",)):
+        path = CORPORA / f"{name}.txt"
+        if path.exists():
+            yield from _cases(grammar, path)
+
+
+def _cases(grammar: str, path: Path) -> Iterator[Case]:
     shows, start = "", None
     for line in path.read_text(encoding="utf-8").split("\n"):
         if line.startswith("== "):

@@ -78,8 +78,7 @@ class Language:
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
-        text = profile.path.read_text(encoding="utf-8")
-        grammar, _ = load_grammar(text, str(profile.path), [], False)
+        grammar, _ = load_grammar(profile.text, str(profile.path), [], False)
         keep = {t[0] if isinstance(t, tuple) else t.name for t in grammar.term_defs}
         terminals, rules, ignored = grammar.compile(list(profile.starts), keep)
         self.ignored = frozenset(ignored)

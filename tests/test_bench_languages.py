@@ -8,11 +8,24 @@ import shutil
 from pathlib import Path
 
 import pytest
+from corpora_files import cases
 from structgen_bench.cli import app
 from structgen_bench.errors import BenchError
-from structgen_bench.language_oracles import go_says, json_says, oracle_for, python_says, sql_says
+from structgen_bench.language_judges import judge_of
+from structgen_bench.language_oracles import (
+    go_says,
+    json_says,
+    later_python_says,
+    oracle_for,
+    python_says,
+    sql_says,
+)
+from structgen_bench.language_samples import draw_samples
 from structgen_bench.language_texts import Text, lexemes, mutants_of, texts_of
 from structgen_bench.languages import Task, measure
+from structgen_grammars import profiles
+
+NAMES = sorted(profiles())
 
 
 @pytest.mark.parametrize(
@@ -22,6 +35,11 @@ from structgen_bench.languages import Task, measure
         (python_says, "'\\d'", "f() = 1"),
         (sql_says, "select a from no_such_table", "select a from"),
         (sql_says, "select no_such_function(1)", "select 1 order by 1 union select 2"),
+        (sql_says, " EXPLAIN select 1; -- c", "explain explain select 1"),
+        (sql_says, "; select ';' ; /* ; */ select 2", "select 1; select 2 from"),
+        (sql_says, "create trigger a after insert on b begin select 1; select 2; end", "-- c\nselect"),
+        (later_python_says, "type X[T = int] = f'{a['b'] # c\n}'", "type X[] = int"),
+        (later_python_says, "try: pass\nexcept A, B: pass", "f'{a:\n}'"),
         (json_says, "[1, null]", "[NaN]"),
         (json_says, '"\\ud800"', "[1,]"),
     ],
@@ -35,6 +53,38 @@ def test_oracles(oracle, good, bad):
 def test_oracle_of_go():
     assert go_says("package p\nfunc f() {}\n") is None
     assert "expected" in (go_says("package p\nfunc f( {}\n") or "")
+
+
+@pytest.mark.parametrize("name", ["json", "math", "fol", "csv", "smiles", "c", "java"])
+def test_judges_read_the_corpora(name):
+    """What lark's parsers do with a grammar's own texts: short ones, since Earley's is slow."""
+    _, judge = judge_of(name)
+    longest = 40 if name in ("c", "java") else 200
+    for kind in ("accept", "reject"):
+        for case in cases(name, kind):
+            # json.loads takes a lone surrogate that is no UTF-8, and other bytes are no texts
+            is_text = case.text.isascii() or name != "json"
+            if case.start in (None, profiles()[name].starts[0]) and len(case.text) <= longest and is_text:
+                assert (judge(case.text.decode()) is None) is (kind == "accept"), case.id
+
+
+def test_what_later_versions_of_python_read_by_ruff():
+    later = {case.text for case in cases("python", "accept")} - {
+        case.text for case in cases("python3.11", "accept")
+    }
+    assert len(later) >= 60
+    assert [text for text in sorted(later) if later_python_says(text.decode()) is not None] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_texts_that_the_model_ends_are_of_the_language(name):
+    """`structgen bench languages --parts samples`, short."""
+    if name == "go" and shutil.which("gofmt") is None:
+        pytest.skip("gofmt is not installed")
+    found = draw_samples(name, 4, seed=1)
+    assert found.invalid == []
+    assert (found.complete, found.valid) == (4, 4)
+    assert found.characters[0] >= 1
 
 
 def test_grammars_without_an_oracle_have_none():
@@ -110,9 +160,12 @@ def test_measure_says_where_a_file_is_refused(tmp_path):
 def test_command_writes_its_results(tmp_path):
     (tmp_path / "a.sql").write_text("select a, b from t where c = 'd' order by 1\n", encoding="utf-8")
     output = tmp_path / "out.json"
-    arguments = ["languages", "--grammar", "sql", "--tokenizer", "bytes", "--mutants", "5"]
+    arguments = ["languages", "--grammar", "sql", "--tokenizer", "bytes", "--mutants", "5", "--samples", "3"]
     app([*arguments, "--texts", f"sql={tmp_path}", "-o", str(output)], standalone_mode=False)
-    (result,) = json.loads(output.read_text(encoding="utf-8"))["results"]
+    document = json.loads(output.read_text(encoding="utf-8"))
+    (result,) = document["results"]
+    (drawn,) = document["samples"]["grammars"]
+    assert (drawn["grammar"], drawn["complete"], drawn["valid"]) == ("sql", 3, 3)
     assert (result["grammar"], result["files"], result["accepted"]) == ("sql", 1, 1)
     assert result["mutants_refused"] == 5
     assert result["store_s"] > 0
@@ -122,3 +175,8 @@ def test_command_writes_its_results(tmp_path):
 def test_command_refuses_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(BenchError, match="no folder"):
         app(["languages", "--texts", f"sql={tmp_path / 'none'}"], standalone_mode=False)
+
+
+def test_command_refuses_a_part_that_is_not_there():
+    with pytest.raises(BenchError, match="no part 'file'"):
+        app(["languages", "--parts", "file"], standalone_mode=False)

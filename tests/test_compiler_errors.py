@@ -52,7 +52,7 @@ CASES = [
         ["max_rule_states"],
     ),
     (
-        lambda c: c.lark('start: A B | "ac"\nA: /[ab]/\nB: "c"', lexer="basic"),
+        lambda c: c.lark('start: A B | A "d" | "ac"\nA: /[ab]/\nB: "c"', lexer="basic"),
         errors.UnsupportedGrammarError,
         ["B may follow A", "longest match"],
     ),

@@ -15,7 +15,8 @@ import pytest
 HERE = Path(__file__).resolve().parent
 
 
-# Plain Python is a hundred times slower: of the remembered texts, rows and histories are enough there.
+# Plain Python is a hundred times slower: of the remembered texts, rows and histories are enough there, and of
+# the grammars with a lexer one text.
 MODES = [
     (
         "NUMBA_DISABLE_JIT",
@@ -24,6 +25,7 @@ MODES = [
             "test_texts.py::test_rows",
             "test_texts.py::test_any_history_equals_a_replay",
             "test_batch.py::test_a_matcher_that_has_ended_clears_its_row_and_comes_back",
+            "test_lexed.py::test_masks_along_a_small_text",
         ],
     ),
     ("NUMBA_BOUNDSCHECK", 150, ["test_texts.py", "test_lexed_laws.py", "test_batch.py"]),

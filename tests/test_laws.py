@@ -89,14 +89,20 @@ def test_any_history_equals_a_replay(grammar, vocabulary, stored, random):
     matcher = compiled(grammar, vocabulary, stored)
     if matcher is None:
         return
+    check_histories(matcher, random, 25)
+
+
+def check_histories(matcher: Matcher, random, steps: int) -> list[Matcher]:
+    """Take, refuse, roll back, fork and reset at random: what is left equals a replay. The matchers then."""
+    size = matcher.grammar.vocabulary.size
     live: list[tuple[Matcher, list[int]]] = [(matcher, [])]
-    for _ in range(25):
+    for _ in range(steps):
         matcher, history = random.choice(live)
         action = random.random()
         if action < 0.6:
             token = random.choice(sorted(allowed(matcher)) or [0])
             if random.random() < 0.2:
-                token = random.randrange(vocabulary.size)
+                token = random.randrange(size)
             if matcher.accept(token):
                 history.append(token)
         elif action < 0.8:
@@ -116,6 +122,7 @@ def test_any_history_equals_a_replay(grammar, vocabulary, stored, random):
         assert replay.is_terminated == matcher.is_terminated
         assert replay.forced_bytes() == matcher.forced_bytes()
         assert matcher.n_accepted == len(history)
+    return [matcher for matcher, _ in live]
 
 
 @laws

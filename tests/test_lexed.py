@@ -143,6 +143,13 @@ def test_lark_agrees(compiler, name, lexer):
     assert n_accepted > 5
 
 
+def test_ends_that_nothing_can_follow_are_no_ends(compiler):
+    """`a` is no A: what has to follow it makes it another terminal."""
+    grammar = compiler.lark('start: A B | "ac"\nA: /[ab]/\nB: "c"', lexer="basic")
+    texts = ["".join(chars) for n in range(4) for chars in itertools.product("abc", repeat=n)]
+    assert [text for text in texts if accepts(grammar, text)] == ["ac", "bc"]
+
+
 def test_ambiguous_and_left_recursive_grammars_are_followed_everywhere(compiler):
     grammar = compiler.lark('start: start start | start "b" | a* "c"?\na: "a" | a', lexer="basic")
     for length in range(6):
@@ -184,6 +191,34 @@ def test_python_reads_what_its_own_parser_reads(compiler, text):
         assert mask
         if not matcher.accept_bytes(bytes([byte])):
             break
+
+
+SMALL = r"""
+start: (statement ";")*
+statement: "if" expression | NAME "=" expression
+?expression: NAME | NUMBER | "(" expression ")" | STRING
+NAME: /[a-z]+/
+NUMBER: /1+(?![a-z])/
+STRING: /""(?!")|"[^"]+"/
+COMMENT: /#[^\n]*/
+%ignore /\s+/
+%ignore COMMENT
+"""
+
+
+@pytest.mark.parametrize("lexer", ["basic", "contextual"])
+def test_masks_along_a_small_text(lexer):
+    """Small enough for kernels as plain Python, where `test_kernel_modes` runs it too."""
+    longer: list[bytes | None] = [b"if", b"ifx", b"x=1", b" )", b'""', b"\n  "]
+    vocabulary = Vocabulary([*(bytes([byte]) for byte in b'ifx=1a"#(c) ;\n'), *longer, None], 20)
+    matcher = Compiler(vocabulary).lark(SMALL, lexer=lexer).matcher()
+    for byte in b'if (x);ifx="a" ; #c\nx=1':
+        taken = {t for t, data in enumerate(vocabulary.tokens) if data and matcher.fork().accept_bytes(data)}
+        if matcher.is_accepting:
+            taken |= set(vocabulary.eos_token_ids)
+        assert allowed(matcher) == taken
+        assert {t for t in range(vocabulary.size) if matcher.fork().accept(t)} == taken
+        assert matcher.accept_bytes(bytes([byte]))
 
 
 def test_indentation_forks_and_rolls_back(compiler):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from naive_lexed import ContextualTwin, Token, TwinGrammar, accepts_basic
-from test_laws import allowed
+from test_laws import allowed, check_histories
 
 from structgen.compiler import Compiler
 from structgen.errors import UnsatisfiableGrammarError, UnsupportedGrammarError
@@ -173,29 +173,10 @@ def test_any_history_equals_a_replay(lexer, grammar, vocabulary, random):
     matcher = compiled(grammar, vocabulary, lexer)
     if matcher is None:
         return
-    live: list[tuple[Matcher, list[int]]] = [(matcher, [])]
-    for _ in range(20):
-        matcher, history = random.choice(live)
-        action = random.random()
-        if action < 0.6:
-            token = random.choice(sorted(allowed(matcher)) or [0])
-            if matcher.accept(token):
-                history.append(token)
-        elif action < 0.8:
-            n = random.randint(0, len(history))
-            matcher.rollback(n)
-            del history[len(history) - n :]
-        else:
-            live.append((matcher.fork(), list(history)))
-    for matcher, history in live:
-        replay = matcher.grammar.matcher()
-        assert all(replay.accept(token) for token in history)
-        assert allowed(replay) == allowed(matcher)
-        assert replay.is_accepting == matcher.is_accepting
-        forced = matcher.forced_bytes()
-        for byte in forced[:10]:
-            if matcher.is_terminated:
+    for one in check_histories(matcher, random, 20):
+        for byte in one.forced_bytes()[:10]:
+            if one.is_terminated:
                 break
-            ways = np.flatnonzero(matcher.following_bytes()).tolist()
-            assert ways == [byte] and not matcher.is_accepting
-            assert matcher.accept_bytes(bytes([byte]))
+            ways = np.flatnonzero(one.following_bytes()).tolist()
+            assert ways == [byte] and not one.is_accepting
+            assert one.accept_bytes(bytes([byte]))

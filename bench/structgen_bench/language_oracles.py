@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import shutil
 import sqlite3
 import subprocess
+import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from structgen_bench.errors import BenchError
@@ -18,6 +21,9 @@ Oracle = Callable[[str], str | None]
 
 # What SQLite says of texts that are no SQL; all else it says is of tables and columns that are not there.
 _SQL_SYNTAX = ("syntax error", "incomplete input", "unrecognized token", "should come after")
+_BLANKS = r"(?:[\s;]|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*"
+_NO_STATEMENT = re.compile(_BLANKS, re.DOTALL)
+_EXPLAINED = re.compile(rf"{_BLANKS}explain\b", re.DOTALL | re.IGNORECASE)
 
 
 def oracle_for(grammar: str) -> Oracle | None:
@@ -26,7 +32,8 @@ def oracle_for(grammar: str) -> Oracle | None:
         raise BenchError(
             "gofmt is not installed, and Go's texts are judged by it", "apt-get install golang-go"
         )
-    return {"python": python_says, "go": go_says, "sql": sql_says, "json": json_says}.get(grammar)
+    oracles = {"python": python_says, "python3.11": python_says, "go": go_says, "sql": sql_says}
+    return (oracles | {"json": json_says}).get(grammar)
 
 
 def python_says(text: str) -> str | None:
@@ -42,6 +49,24 @@ def python_says(text: str) -> str | None:
     return None
 
 
+def later_python_says(text: str) -> str | None:
+    """CPython's parser; what it refuses because it is older than 3.14 is asked of ruff's, which reads 3.14.
+
+    Raises `BenchError` where ruff is not installed.
+    """
+    verdict = python_says(text)
+    if verdict is None or sys.version_info >= (3, 14):
+        return verdict
+    beside = Path(sys.executable).with_name("ruff")
+    ruff = str(beside) if beside.is_file() else shutil.which("ruff")
+    if ruff is None:
+        raise BenchError("ruff is not installed, and judges Python 3.14", "pip install ruff")
+    command = [ruff, "check", "--isolated", "--select", "E9", "--target-version", "py314"]
+    command += ["--output-format", "concise", "--stdin-filename", "text.py", "-"]
+    done = subprocess.run(command, input=text.encode(), capture_output=True, check=False)
+    return done.stdout.decode(errors="replace").split("\n", 1)[0] if done.returncode else None
+
+
 def go_says(text: str) -> str | None:
     """``gofmt -e``: Go's parser, all errors."""
     done = subprocess.run(["gofmt", "-e"], input=text.encode(), capture_output=True, check=False)
@@ -49,10 +74,25 @@ def go_says(text: str) -> str | None:
 
 
 def sql_says(text: str) -> str | None:
-    """SQLite's parser, on an empty database: tables that are missing are no fault of the text."""
+    """SQLite's parser, statement by statement, on an empty database: tables that are missing are no fault."""
+    begin = 0
+    for place in [match.end() for match in re.finditer(";", text)] + [len(text)]:
+        statement = text[begin:place]
+        if place < len(text) and not sqlite3.complete_statement(statement):
+            continue  # within a string, a comment or a trigger
+        verdict = _statement_says(statement)
+        if verdict is not None:
+            return verdict
+        begin = place
+    return None
+
+
+def _statement_says(statement: str) -> str | None:
+    if _NO_STATEMENT.fullmatch(statement):
+        return None
     connection = sqlite3.connect(":memory:")
-    try:
-        connection.execute(f"explain {text}")
+    try:  # explained, so that nothing is done
+        connection.execute(statement if _EXPLAINED.match(statement) else f"explain {statement}")
     except sqlite3.Error as error:
         return str(error) if any(words in str(error) for words in _SQL_SYNTAX) else None
     finally:

@@ -13,8 +13,17 @@ from pathlib import Path
 
 from structgen_bench.errors import BenchError
 
-SUFFIXES = {"python": ".py", "go": ".go", "sql": ".sql", "c": ".c", "java": ".java", "json": ".json"}
+SUFFIXES = {
+    "python": ".py",
+    "python3.11": ".py",
+    "go": ".go",
+    "sql": ".sql",
+    "c": ".c",
+    "java": ".java",
+    "json": ".json",
+}
 MOST_CHARACTERS = 30_000  # of a text that mutants are made of: an oracle reads each of them whole
+PYTHONS = ("python", "python3.11")
 _KINDS = ("deleted", "doubled", "swapped")
 # Comments, strings, words and numbers, signs: near enough to the lexemes of all languages to cut well.
 _LEXEMES = re.compile(
@@ -65,7 +74,7 @@ def texts_of(grammar: str, folder: Path | None, data: Path | None) -> list[Text]
 
 
 def _default_folder(grammar: str, data: Path | None) -> Path:
-    if grammar == "python":
+    if grammar in PYTHONS:
         return Path(sysconfig.get_path("stdlib"))
     if data is None or not (data / "code" / grammar).is_dir():
         raise BenchError(
@@ -77,7 +86,7 @@ def _default_folder(grammar: str, data: Path | None) -> Path:
 def read_text(path: Path, grammar: str) -> str | None:
     """A file's text in the encoding that it declares; None where it cannot be decoded."""
     try:
-        if grammar == "python":
+        if grammar in PYTHONS:
             with tokenize.open(path) as file:
                 return file.read()
         return path.read_text(encoding="utf-8")
@@ -116,7 +125,7 @@ def _mutant(text: Text, spans: list[tuple[int, int]], rng: random.Random) -> Mut
 
 def lexemes(text: str, grammar: str) -> list[tuple[int, int]]:
     """The places of a text's lexemes, without blanks and comments."""
-    if grammar != "python":
+    if grammar not in PYTHONS:
         found = _LEXEMES.finditer(text)
         return [match.span() for match in found if match["skip"] is None]
     starts = [0]

@@ -1,4 +1,5 @@
-"""``structgen bench languages``: builtin grammars on files of their languages, token by token.
+"""``structgen bench languages``: builtin grammars on files of their languages, token by token, and texts
+that the embedded model writes in them (see `structgen_bench.language_samples`).
 
 Each pair of grammar and tokenizer runs in a process of its own, so that its memory is its own.
 """
@@ -21,17 +22,20 @@ import numpy.typing as npt
 import typer
 from rich.console import Console
 from rich.table import Table
+from structgen_grammars import builtin_grammars
 
 from structgen_bench.errors import BenchError
 from structgen_bench.language_oracles import Oracle, oracle_for
+from structgen_bench.language_samples import RULE, Samples, draw_samples, samples_table
 from structgen_bench.language_texts import Mutant, Text, mutants_of, texts_of
 from structgen_bench.machine import command_line, describe_machine, git_commit, package_versions
 from structgen_bench.records import summarise
 from structgen_bench.report import write_json
 from structgen_bench.tokenizers import BenchTokenizer, load_tokenizer
 
-PACKAGES = ("structgen", "numba", "numpy", "lark")
-DEFAULT_GRAMMARS = ("python", "go", "sql")
+PACKAGES = ("structgen", "numba", "numpy", "lark", "torch", "ruff")
+PARTS = ("files", "samples")
+DEFAULT_GRAMMARS = ("python", "python3.11", "go", "sql")  # of the part "files": there are files of these
 SHOWN = 12  # differences that the table's end shows; the document holds all
 _LOADS = 5
 
@@ -78,8 +82,12 @@ class Measured:
 
 def languages(
     grammar: Annotated[
-        list[str] | None, typer.Option(help="A builtin grammar (repeat it). Default: python, go, sql.")
+        list[str] | None,
+        typer.Option(
+            help="A builtin grammar (repeat it). Default: python, python3.11, go, sql; all for samples."
+        ),
     ] = None,
+    parts: Annotated[str, typer.Option(help="Which parts, by commas: files, samples.")] = "files,samples",
     data: Annotated[Path | None, typer.Option(help="Folder with code/NAME, and tokenizers beside.")] = None,
     texts: Annotated[
         list[str] | None, typer.Option(metavar="NAME=FOLDER", help="Texts of a grammar (repeat it).")
@@ -90,37 +98,54 @@ def languages(
     ] = None,
     files: Annotated[int, typer.Option(min=0, help="At most so many files a grammar; 0: all.")] = 0,
     mutants: Annotated[int, typer.Option(min=0, help="Mutants that the oracle refuses, a grammar.")] = 2000,
-    seed: Annotated[int, typer.Option(help="Of the choice of files and of the mutants.")] = 0,
+    samples: Annotated[int, typer.Option(min=1, help="Complete texts of the model, a grammar.")] = 200,
+    seed: Annotated[int, typer.Option(help="Of the files chosen, the mutants and the samples.")] = 0,
     output: Annotated[Path, typer.Option("--output", "-o", help="Results, JSON.")] = Path("languages.json"),
 ) -> None:
-    """Builtin grammars: files accepted, mutants refused, mask times, the store, memory."""
+    """Builtin grammars: files accepted, mutants refused, mask times, the store, memory; sampled texts."""
     console = Console()
+    chosen = parts.split(",")
+    for part in chosen:
+        if part not in PARTS:
+            raise BenchError(f"no part {part!r}", f"give some of {', '.join(PARTS)}")
     folders = _folders(texts or [])
-    found = []
-    for name, spec in itertools.product(grammar or DEFAULT_GRAMMARS, tokenizer or ("tekken", "neox")):
-        # The verdicts do not depend on the tokenizer: mutants with the first only.
-        wanted = mutants if spec == (tokenizer or ["tekken"])[0] else 0
-        with console.status(f"{name}, {spec}"):
-            found.append(_in_own_process(Task(name, spec, data, folders.get(name), files, wanted, seed)))
-        console.print(_summary(found[-1]))
-    write_json(
-        output,
-        {
-            "benchmark": "languages",
-            "format": 1,
-            "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-            "command": command_line("languages"),
-            "git_commit": git_commit(),
-            "machine": describe_machine(),
-            "versions": package_versions(PACKAGES),
-            "seed": seed,
-            "results": [asdict(one) for one in found],
-        },
-    )
-    console.print(_table(found))
+    document: dict[str, Any] = {
+        "benchmark": "languages",
+        "format": 2,
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "command": command_line("languages"),
+        "git_commit": git_commit(),
+        "machine": describe_machine(),
+        "versions": package_versions(PACKAGES),
+        "seed": seed,
+    }
+    found: list[Measured] = []
+    if "files" in chosen:
+        for name, spec in itertools.product(grammar or DEFAULT_GRAMMARS, tokenizer or ("tekken", "neox")):
+            # The verdicts do not depend on the tokenizer: mutants with the first only.
+            wanted = mutants if spec == (tokenizer or ["tekken"])[0] else 0
+            with console.status(f"{name}, {spec}"):
+                found.append(_in_own_process(Task(name, spec, data, folders.get(name), files, wanted, seed)))
+            console.print(_summary(found[-1]))
+            document["results"] = [asdict(one) for one in found]
+            write_json(output, document)
+    drawn: list[Samples] = []
+    if "samples" in chosen:
+        for name in grammar or builtin_grammars():
+            with console.status(f"{name}, samples"):
+                drawn.append(draw_samples(name, samples, seed))
+            document["samples"] = {"rule": RULE, "grammars": [asdict(one) for one in drawn]}
+            write_json(output, document)
+    if found:
+        console.print(_table(found))
     for one in found:
         for row in (one.refused_files + one.differences)[:SHOWN]:
             console.print(f"  {one.grammar}: {' | '.join(row)}", markup=False, highlight=False)
+    if drawn:
+        console.print(samples_table(drawn))
+    for sample in drawn:
+        for row in sample.invalid[:SHOWN]:
+            console.print(f"  {sample.grammar}: {' | '.join(row)}", markup=False, highlight=False)
     console.print(f"written: {output.name}")
 
 

@@ -52,7 +52,8 @@ class Profile:
 
     ``starts``: rules that are units of their own; the first is the default. ``modes``: the first is the one
     that a text begins in; empty: one mode of all terminals. ``indentation`` belongs to the layout of this
-    name. ``summary`` and ``reference`` say what the language is and what it was written from.
+    name. ``base``: a file that comes before ``path``, which overrides some of its rules. ``summary`` and
+    ``reference`` say what the language is and what it was written from.
     """
 
     name: str
@@ -64,3 +65,10 @@ class Profile:
     layout: LayoutKind = "none"
     modes: tuple[Mode, ...] = ()
     indentation: Indentation | None = None
+    base: Path | None = None
+
+    @property
+    def text(self) -> str:
+        """The grammar in Lark's syntax."""
+        own = self.path.read_text(encoding="utf-8")
+        return own if self.base is None else f"{self.base.read_text(encoding='utf-8')}\n{own}"

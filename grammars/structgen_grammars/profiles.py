@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from pathlib import Path
 
-from structgen_grammars.profile import Indentation, Mode, Profile
-from structgen_grammars.python_modes import python_modes
+from structgen_grammars.profile import Indentation, Lexer, Mode, Profile
+from structgen_grammars.python_modes import python_3_11_modes, python_modes
 
 _HERE = Path(__file__).parent
 
 
-def _json() -> Profile:
-    return Profile(
-        "json",
-        _HERE / "json.lark",
-        ("start",),
-        lexer="dynamic_complete",
-        summary="JSON texts",
-        reference="RFC 8259",
-    )
+_PYTHON_LINES = Indentation("NEWLINE", "INDENT", "DEDENT", comment=r"#[^\r\n\x00]*")
 
 
 def _python() -> Profile:
@@ -28,11 +21,23 @@ def _python() -> Profile:
         _HERE / "python.lark",
         ("file_input", "statement", "expression"),
         lexer="basic",
-        summary="Python 3.11",
-        reference="The Python Language Reference 3.11",
+        summary="Python 3.11 to 3.14",
+        reference="The Python Language Reference 3.11; PEPs 695, 696, 701, 750, 758",
         layout="indentation",
         modes=python_modes(),
-        indentation=Indentation("NEWLINE", "INDENT", "DEDENT", comment=r"#[^\r\n\x00]*"),
+        indentation=_PYTHON_LINES,
+    )
+
+
+def _python_3_11() -> Profile:
+    return replace(
+        _python(),
+        name="python3.11",
+        path=_HERE / "python3.11.lark",
+        base=_HERE / "python.lark",
+        summary="Python that 3.11 reads, and all later versions",
+        reference="The Python Language Reference 3.11",
+        modes=python_3_11_modes(),
     )
 
 
@@ -47,15 +52,51 @@ _LINES = r"[^*\x00]|\*+[^*/\x00]"
 
 def _go() -> Profile:
     ends = dict.fromkeys(_GO_ENDS, "ended")
-    going_on = Mode("going on", goto=ends)
+    no_path = frozenset({"IMPORT_PATH"})
+    going_on = Mode("going on", without=no_path, goto=ends | {"IMPORT": "import"})
     # A comment that holds a line break acts like one.
     broken_comment = rf"/\*(?:{_ONE_LINE})*\**\n(?:{_LINES})*\*+/"
+    line_ends = {"SEMI": rf"[;\n]|{broken_comment}", "BLOCK_COMMENT": rf"/\*(?:{_ONE_LINE})*\*+/"}
     ended = Mode(
         "ended",
-        without=frozenset({"LINE_BREAK"}),
-        patterns={"SEMI": rf"[;\n]|{broken_comment}", "BLOCK_COMMENT": rf"/\*(?:{_ONE_LINE})*\*+/"},
-        goto=ends,
+        without=no_path | {"LINE_BREAK"},
+        patterns=line_ends,
+        goto=ends | {"IMPORT": "import"},
         otherwise="going on",
+    )
+    # Not every string is the path of a package.
+    strings = frozenset({"STRING", "RAW_STRING"})
+    names = ("IDENTIFIER", "BLANK_NAME")
+    one_import = Mode(
+        "import",
+        without=strings,
+        goto={"IMPORT_PATH": "ended", "LPAR": "imports"} | dict.fromkeys(names, "name of an import"),
+    )
+    name_of_import = Mode(
+        "name of an import",
+        without=strings | {"LINE_BREAK"},
+        patterns=line_ends,
+        goto={"IMPORT_PATH": "ended"},
+        otherwise="going on",
+    )
+    imports = Mode(
+        "imports",
+        without=strings,
+        goto={"IMPORT_PATH": "imports ended", "RPAR": "ended"} | dict.fromkeys(names, "name among imports"),
+    )
+    name_among_imports = Mode(
+        "name among imports",
+        without=strings | {"LINE_BREAK"},
+        patterns=line_ends,
+        goto={"IMPORT_PATH": "imports ended"},
+        otherwise="imports",
+    )
+    imports_ended = Mode(
+        "imports ended",
+        without=strings | {"LINE_BREAK"},
+        patterns=line_ends,
+        goto={"RPAR": "ended"},
+        otherwise="imports",
     )
     return Profile(
         "go",
@@ -65,97 +106,61 @@ def _go() -> Profile:
         summary="Go 1.19",
         reference="The Go Programming Language Specification, June 29, 2022",
         layout="semicolons",
-        modes=(going_on, ended),
+        modes=(going_on, ended, one_import, name_of_import, imports, name_among_imports, imports_ended),
     )
 
 
-def _sql() -> Profile:
-    # A number and a letter at once are no token, rather than a number with an alias; nor is x'1'.
-    never = r"[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?[A-Za-z_$\x80-\U0010ffff]"
-    never_point = r"\.[0-9]+(?:[eE][+-]?[0-9]+)?[A-Za-z_$\x80-\U0010ffff]"
-    return Profile(
-        "sql",
-        _HERE / "sql.lark",
-        ("statements", "statement", "select", "expression"),
-        lexer="basic",
-        summary="SQLite 3.40: SELECT, DML, DDL, transactions",
-        reference="SQL As Understood By SQLite, 3.40",
-        modes=(Mode("all", patterns={"NEVER": f"{never}|{never_point}|[xX]'"}),),
-    )
+# Texts that are no terminal, though they begin with one. SQL: a number and a letter at once, which are no
+# number with an alias, and x'1'. C: preprocessing numbers take a sign after e, so that 0xe+1 is no sum.
+# Prover9: special characters side by side are one symbol, known or not.
+_NO_SQL = (
+    r"[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?[A-Za-z_$\x80-\U0010ffff]"
+    r"|\.[0-9]+(?:[eE][+-]?[0-9]+)?[A-Za-z_$\x80-\U0010ffff]|[xX]'"
+)
+_NO_C = r"0[xX][0-9a-fA-F]*[eE][+-]"
+_NO_FOL = r"[-+*/\\^<>=`~?@&|!#';]+"
 
 
-def _c() -> Profile:
-    return Profile(
-        "c",
-        _HERE / "c.lark",
-        ("translation_unit", "block_item_list", "expression"),
-        lexer="basic",
-        summary="C11 after preprocessing, directives skipped",
-        reference="ISO/IEC 9899:2011 (N1570), annex A",
-        # A preprocessing number takes a sign after e: 0xe+1 is no sum.
-        modes=(Mode("all", patterns={"NEVER": r"0[xX][0-9a-fA-F]*[eE][+-]"}),),
-    )
-
-
-def _java() -> Profile:
-    return Profile(
-        "java",
-        _HERE / "java.lark",
-        ("compilation_unit", "member_list", "statement_list", "expression"),
-        lexer="basic",
-        summary="Java 17 without module declarations",
-        reference="The Java Language Specification, Java SE 17 Edition",
-    )
-
-
-def _math() -> Profile:
-    return Profile(
-        "math",
-        _HERE / "math.lark",
-        ("relation", "expression"),
-        lexer="basic",
-        summary="infix expressions with calls, and relations between them",
-        reference="its own definition",
-    )
-
-
-def _fol() -> Profile:
-    return Profile(
-        "fol",
-        _HERE / "fol.lark",
-        ("statements", "formula", "input"),
-        lexer="basic",
-        summary="first-order formulas, as Prover9 reads them",
-        reference="Prover9 Manual, LADR-2009-11A",
-        # Special characters side by side are one symbol, known or not.
-        modes=(Mode("all", patterns={"NEVER": r"[-+*/\\^<>=`~?@&|!#';]+"}),),
-    )
-
-
-def _csv() -> Profile:
-    return Profile(
-        "csv",
-        _HERE / "csv.lark",
-        ("file", "text"),
-        lexer="contextual",
-        summary="comma-separated values",
-        reference="RFC 4180",
-    )
-
-
-def _smiles() -> Profile:
-    return Profile(
-        "smiles",
-        _HERE / "smiles.lark",
-        ("smiles",),
-        lexer="contextual",
-        summary="molecules as SMILES",
-        reference="OpenSMILES Specification 1.0",
-    )
+def _one_mode(
+    name: str, starts: str, summary: str, reference: str, *, lexer: Lexer = "basic", never: str = ""
+) -> Profile:
+    """A grammar whose texts are cut in one way everywhere. ``never``: a regex of what is no terminal."""
+    modes = (Mode("all", patterns={"NEVER": never}),) if never else ()
+    path = _HERE / f"{name}.lark"
+    return Profile(name, path, tuple(starts.split()), lexer, summary, reference, modes=modes)
 
 
 @functools.cache
 def profiles() -> dict[str, Profile]:
     """All builtin grammars by name, in the order of their names."""
-    made = [_json(), _python(), _go(), _sql(), _c(), _java(), _math(), _fol(), _csv(), _smiles()]
+    made = [
+        _one_mode("json", "start", "JSON texts", "RFC 8259", lexer="dynamic_complete"),
+        _python(),
+        _python_3_11(),
+        _go(),
+        _one_mode(
+            "sql", "statements statement select expression", "SQLite 3.40: SELECT, DML, DDL, transactions",
+            "SQL As Understood By SQLite, 3.40", never=_NO_SQL,
+        ),
+        _one_mode(
+            "c", "translation_unit block_item_list expression", "C11 after preprocessing, directives skipped",
+            "ISO/IEC 9899:2011 (N1570), annex A", never=_NO_C,
+        ),
+        _one_mode(
+            "java", "compilation_unit member_list statement_list expression",
+            "Java 17 without module declarations", "The Java Language Specification, Java SE 17 Edition",
+        ),
+        _one_mode(
+            "math", "relation expression", "infix expressions with calls, and relations between them",
+            "its own definition",
+        ),
+        _one_mode(
+            "fol", "statements formula input", "first-order formulas, as Prover9 reads them",
+            "Prover9 Manual, LADR-2009-11A", never=_NO_FOL,
+        ),
+        _one_mode("csv", "file text", "comma-separated values", "RFC 4180", lexer="contextual"),
+        _one_mode(
+            "smiles", "smiles", "molecules as SMILES", "OpenSMILES Specification 1.0", lexer="contextual"
+        ),
+    ]  # fmt: skip
     return {profile.name: profile for profile in sorted(made, key=lambda profile: profile.name)}

@@ -1,8 +1,10 @@
-"""Python's strings and f-strings as modes: patterns by what the f-strings around them forbid.
+"""Python's strings and f-strings as modes.
 
-Within the braces of an f-string that 3.11 reads, its own quotes may not come, nor a backslash, and a line
-break only between triple quotes. Of several open f-strings all rules hold, so it is enough to know for each
-of the two quotes whether it may not come at all, not as three, or is free.
+From 3.12 on (PEP 701) the braces of an f-string hold any code. Within the braces of one that 3.11 reads,
+its own quotes may not come, nor a backslash, and a line break only between triple quotes. Of several open
+f-strings all rules hold, so it is enough to know for each of the two quotes whether it may not come at
+all, not as three, or is free: the patterns are made by these surroundings. For 3.12 there is one kind of
+surroundings, where all is free.
 """
 
 from __future__ import annotations
@@ -38,8 +40,17 @@ class Quotes:
 
     @property
     def terminal(self) -> str:
+        return f"FSTRING_START_{self._letters}"
+
+    @property
+    def template_terminal(self) -> str:
+        """That of a template string (PEP 750), which goes on as an f-string does."""
+        return f"TSTRING_START_{self._letters}"
+
+    @property
+    def _letters(self) -> str:
         letter = "S" if self.quote == "'" else "D"
-        return f"FSTRING_START_{'R' if self.raw else ''}{letter * self.count}"
+        return f"{'R' if self.raw else ''}{letter * self.count}"
 
 
 KINDS = tuple(Quotes(quote, count, raw) for quote in "'\"" for count in (3, 1) for raw in (False, True))
@@ -51,6 +62,7 @@ class Surroundings:
 
     single: int = FREE
     double: int = FREE
+    nested: bool = False  # code in braces is any code: 3.12 and later
 
     @property
     def is_outside(self) -> bool:
@@ -74,6 +86,8 @@ class Surroundings:
         return self.of(quote) == FREE or (self.of(quote) == NOT_THREE and count == 1)
 
     def within(self, kind: Quotes) -> Surroundings:
+        if self.nested:
+            return self
         level = NONE if kind.count == 1 else NOT_THREE
         if kind.quote == "'":
             return Surroundings(max(self.single, level), self.double)
@@ -142,6 +156,9 @@ _PREFIXES = {
     "bytes": {"[bB]": "bytes", _RAW_BYTES_PREFIX: "raw bytes"},
 }
 _F_PREFIXES = {False: "[fF]", True: "(?:[fF][rR]|[rR][fF])"}
+_T_PREFIXES = {False: "[tT]", True: "(?:[tT][rR]|[rR][tT])"}
+# Between the letter of a conversion and what follows it: nothing for 3.11, else what is ignored in code.
+_AFTER_CONVERSION = r"(?:[ \t\f]|\r\n?|\n|\\(?:\r\n?|\n)|#[^\r\n\x00]*(?:\r\n?|\n))*"
 _ANY_PREFIX = f"(?:{_RAW_BYTES_PREFIX}|[uUrRbB])?"
 
 
@@ -188,6 +205,8 @@ def _strings_of(around: Surroundings) -> dict[str, str]:
     for kind in KINDS:
         if around.allow(kind.quote, kind.count):
             patterns[kind.terminal] = _F_PREFIXES[kind.raw] + kind.quote * kind.count
+            if around.nested:
+                patterns[kind.template_terminal] = _T_PREFIXES[kind.raw] + kind.quote * kind.count
     return patterns | {"NEVER": _never(around)}
 
 
@@ -199,7 +218,10 @@ def _text_name(kind: Quotes, around: Surroundings) -> str:
 
 def _strings_lead(around: Surroundings) -> dict[str, str]:
     kinds = [kind for kind in KINDS if around.allow(kind.quote, kind.count)]
-    return {kind.terminal: _text_name(kind, around) for kind in kinds}
+    lead = {kind.terminal: _text_name(kind, around) for kind in kinds}
+    if around.nested:
+        lead |= {kind.template_terminal: _text_name(kind, around) for kind in kinds}
+    return lead
 
 
 def _f_string_modes(kind: Quotes, around: Surroundings) -> list[Mode]:
@@ -209,6 +231,7 @@ def _f_string_modes(kind: Quotes, around: Surroundings) -> list[Mode]:
     end, run = kind.quote * kind.count, f"{kind.quote}{{0,2}}" if kind.count == 3 else ""
     backslash = r"\\?" if around.is_outside else ""
     escapes = "raw f-text" if kind.raw else "f-text"
+    conversion = "![sra]" + (_AFTER_CONVERSION if around.nested else "")
     brace = {"LBRACE": run + backslash + r"\{"}
     middle = {
         what: {"FSTRING_MIDDLE": _inside(what, escapes, kind.quote, kind.count, around).text(empty=False)}
@@ -227,7 +250,11 @@ def _f_string_modes(kind: Quotes, around: Surroundings) -> list[Mode]:
             field,
             without=_not_in(within) | {"COLON", "COLONEQUAL"},
             patterns=_strings_of(within)
-            | {"FSTRING_COLON": ":", "FSTRING_BANG_COLON": "![sra]:", "FSTRING_BANG_END": r"![sra]\}"},
+            | {
+                "FSTRING_COLON": ":",
+                "FSTRING_BANG_COLON": conversion + ":",
+                "FSTRING_BANG_END": conversion + r"\}",
+            },
             push=_strings_lead(within) | dict.fromkeys(_OPENING, _brackets_name(within)),
             goto={"FSTRING_COLON": specification, "FSTRING_BANG_COLON": specification},
             pop=frozenset({"RBRACE", "FSTRING_BANG_END"}),
@@ -263,8 +290,17 @@ def _brackets(around: Surroundings) -> Mode:
 
 
 def python_modes() -> tuple[Mode, ...]:
-    """The modes of Python, the outermost first."""
-    outside = Surroundings()
+    """The modes of Python 3.12 and later, the outermost first."""
+    return _modes([Surroundings(nested=True)])
+
+
+def python_3_11_modes() -> tuple[Mode, ...]:
+    """The modes of what 3.11 and later versions all read, the outermost first."""
+    return _modes(ALL)
+
+
+def _modes(surroundings: list[Surroundings]) -> tuple[Mode, ...]:
+    outside = surroundings[0]
     outermost = Mode(
         "outermost",
         without=frozenset({"LINE_BREAK"}),
@@ -272,7 +308,7 @@ def python_modes() -> tuple[Mode, ...]:
         push=_strings_lead(outside) | dict.fromkeys(_OPENING, _brackets_name(outside)),
     )
     modes = [outermost]
-    for around in ALL:
+    for around in surroundings:
         modes.append(_brackets(around))
         for kind in KINDS:
             if around.allow(kind.quote, kind.count) and (around.is_outside or not kind.raw):

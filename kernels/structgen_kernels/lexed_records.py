@@ -99,10 +99,17 @@ def rehash(pool: Int32Array, old: Int32Array, new: Int32Array) -> None:
 
 
 @kernel
+def _slot(key: Int, mask: np.uint64) -> np.uint64:
+    """Where a key is looked for first. Keys may be negative, which plain Python does not turn into uint64."""
+    positive = np.uint64(np.int64(key) & np.int64(0x7FFFFFFFFFFFFFFF))
+    return ((positive * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20)) & mask
+
+
+@kernel
 def known_step(steps: Int64Array, key: Int) -> Int:
     """The value kept for ``key``, or NOT_KNOWN. steps int64 (2 * slots,), slots a power of 2."""
     mask = np.uint64((steps.shape[0] >> 1) - 1)
-    slot = ((np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20)) & mask
+    slot = _slot(key, mask)
     while True:
         at = np.int64(slot) << 1
         if steps[at] == key + 1:
@@ -118,7 +125,7 @@ def keep_step(pool: Int32Array, steps: Int64Array, key: Int, value: Int) -> Int:
     if 4 * (pool[POOL_STEPS] + 1) > steps.shape[0]:
         return np.int64(NEED_STEPS)
     mask = np.uint64((steps.shape[0] >> 1) - 1)
-    slot = ((np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20)) & mask
+    slot = _slot(key, mask)
     while True:
         at = np.int64(slot) << 1
         if steps[at] == key + 1:
@@ -138,7 +145,7 @@ def rehash_steps(old: Int64Array, new: Int64Array) -> None:
     mask = np.uint64((new.shape[0] >> 1) - 1)
     for i in range(0, old.shape[0], 2):
         if old[i] != 0:
-            slot = ((np.uint64(old[i] - 1) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20)) & mask
+            slot = _slot(old[i] - 1, mask)
             while new[np.int64(slot) << 1] != 0:
                 slot = (slot + np.uint64(1)) & mask
             new[np.int64(slot) << 1] = old[i]

@@ -108,6 +108,29 @@ class Following:
                 if lost.any():
                     self.undecided = terminal, int(np.flatnonzero(lost)[0])
 
+    def _next_seen(self, pending: int, mode: int) -> _Bits:
+        """What the parser may get next after an emission, blanks or none between; the last one: the end."""
+        start = self._states.start
+        after: _Bits = self.emits[start[pending, mode]]
+        if after[list(self._unseen)].any():
+            after = self._states.emits[start[0, mode]]
+            return after
+        here: _Bits = after[: self.end + 1].copy()
+        here[self.end] |= after[self.end + 1]
+        return here
+
+    def leading_nowhere(self, needed: Mapping[Pair, _Bits]) -> set[tuple[int, int, int]]:
+        """The emissions (state, terminal, pending) that nothing the parser takes can follow, in any mode."""
+        found = set()
+        for p, pairs in enumerate(self._states.emitted):
+            for terminal, pending in pairs:
+                modes = [mode for mode in self.modes_after(p, terminal) if (terminal, mode) in needed]
+                if modes and not any(
+                    (needed[terminal, mode] & self._next_seen(pending, mode)).any() for mode in modes
+                ):
+                    found.add((p, terminal, pending))
+        return found
+
     def kept_apart(
         self, needed: Mapping[Pair, _Bits], complete_modes: bool
     ) -> tuple[dict[int, set[int]], Pair | None]:
@@ -119,10 +142,6 @@ class Following:
         nothing is kept apart, whoever emits a terminal that the parser takes finds a way on.
         """
         states, end = self._states, self.end
-        n_modes = self._n_modes
-        unseen = np.zeros(end + 2, np.bool_)
-        unseen[list(self._unseen)] = True
-        free = [np.append(states.emits[states.start[0, mode]], False) for mode in range(n_modes)]
         lost_by: dict[int, _Bits] = {}
         kept_by: dict[int, _Bits] = {}
         seen: set[tuple[int, int, int]] = set()
@@ -133,13 +152,9 @@ class Following:
                     if wanted is None or (terminal, pending, mode) in seen:
                         continue
                     seen.add((terminal, pending, mode))
-                    after = self.emits[states.start[pending, mode]]
-                    if (after & unseen).any():
-                        after = free[mode]
-                    here = after[: end + 1].copy()
-                    here[end] |= after[end + 1]
+                    here = self._next_seen(pending, mode)
                     if not complete_modes:
-                        wanted = wanted & free[mode][: end + 1]
+                        wanted = wanted & states.emits[states.start[0, mode]]
                     nothing = np.zeros(end + 1, np.bool_)
                     kept_by[terminal] = kept_by.get(terminal, nothing) | (wanted & here)
                     lost_by[terminal] = lost_by.get(terminal, nothing) | (wanted & ~here)

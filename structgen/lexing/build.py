@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -23,7 +23,7 @@ from structgen.lexing.modes import (
     explicit_modes,
     modes_below,
 )
-from structgen.lexing.product import LexicalStates, lexical_states, scanner_emits
+from structgen.lexing.product import LexicalStates, lexical_states, scanner_emits, without_emissions
 from structgen.lexing.scanner import Scanner, build_scanner
 from structgen.lexing.tables import (
     LayoutTerminals,
@@ -90,6 +90,7 @@ class _Builder:
             raise CompileLimitError("max_terminals", MAX_TERMINALS, end + 1, fixed=True)
         names = [*lexicon.names, "the end of the text"]
         cfg = plain_productions(self._source.grammar, lexicon.numbers)
+        self._check_declared(cfg)
         scanner: Scanner | None = None
         if self._lexer == "contextual":
             possible = {c.terminal for c in lexicon.components if not c.automaton.is_empty}
@@ -137,7 +138,15 @@ class _Builder:
         for state in range(lalr.n_states):
             emitted |= lalr.lookaheads(state)
         states = lexical_states(scanner, len(names) - 1, len(modes), next_mode, adjacent, emitted)
-        following = Following(states, {t for t in range(len(names)) if unseen >> t & 1}, next_mode)
+        skipped = {t for t in range(len(names)) if unseen >> t & 1}
+        following = Following(states, skipped, next_mode)
+        needed = _needed(lalr, lr_modes, next_mode, len(names))
+        while not self._specs:
+            nowhere = following.leading_nowhere(needed)
+            if not nowhere:
+                break
+            states = without_emissions(states, nowhere, following.modes_after)
+            following = Following(states, skipped, next_mode)
         if following.undecided is not None and self._shared and len(modes) > 1:
             self._shared = False  # states that modes share were taken to go on alike
             return None, set(), {}
@@ -148,7 +157,7 @@ class _Builder:
             return None, lost, {}
         if lr_modes is not None:
             self._check_start(states, lalr, lr_modes[0], names)
-        never = self._kept_apart(following, lalr, lr_modes, next_mode, names)
+        never = self._kept_apart(following, needed, names)
         if never:
             return None, set(), never
         eos = self._vocabulary.eos_token_ids
@@ -171,50 +180,75 @@ class _Builder:
         components = [mode.components for mode in modes]
         return build_scanner(self._lexicon.components, components, names, shared=self._shared)
 
+    def _check_declared(self, cfg: Cfg) -> None:
+        """Each terminal of the rules has texts, or layout makes it."""
+        given = {name for mode in self._specs for name in mode.patterns}
+        if self._indentation is not None:
+            given |= {self._indentation.newline, self._indentation.indent, self._indentation.dedent}
+        used = {terminal for _, body in cfg.flat() for terminal in body if terminal >= 0}
+        for number in sorted(used):
+            name = self._lexicon.names[number]
+            known = self._source.terminals.get(name)
+            if known is not None and not known.parts and name not in given:
+                raise self._source.unsupported(
+                    f"terminal {name} is only declared, so it has no texts",
+                    name,
+                    "define it with a string or a regex: what %declare relies on is Python code",
+                )
+
     def _check_start(self, states: LexicalStates, lalr: LalrTables, mode: int, names: Sequence[str]) -> None:
         emits = states.emits[states.start[0, mode]]
         for terminal, name in enumerate(names):
             if lalr.lookaheads(0) >> terminal & 1 and not emits[terminal]:
-                raise UnsupportedGrammarError(
+                raise self._source.unsupported(
                     f"{name} may begin a text, but other terminals always match what it matches",
+                    name,
                     remedy="give it priority, or take it out",
                 )
 
     def _kept_apart(
         self,
         following: Following,
-        lalr: LalrTables,
-        lr_modes: Sequence[int] | None,
-        next_mode: Sequence[Sequence[Sequence[int]]],
+        needed: Mapping[tuple[int, int], npt.NDArray[np.bool_]],
         names: Sequence[str],
     ) -> dict[int, frozenset[int]]:
         """What munching keeps apart, though the parser would take it side by side.
 
         Refuses the grammar where that hangs on the texts of the terminals.
         """
-        needed: dict[tuple[int, int], npt.NDArray[np.bool_]] = {}
-        for state in range(lalr.n_states):
-            terminal = lalr.accessing[state]
-            if terminal is None or terminal < 0:
-                continue
-            bits = lalr.lookaheads(state)
-            wanted = np.array([bits >> t & 1 for t in range(len(names))], np.bool_)
-            targets = (
-                {m for row in next_mode for m in row[terminal]} if lr_modes is None else {lr_modes[state]}
-            )
-            for mode in targets:
-                known = needed.get((terminal, mode))
-                needed[terminal, mode] = wanted if known is None else known | wanted
         never, pair = following.kept_apart(needed, not self._specs)
         pair = following.undecided or pair
         if pair is not None:
             first, second = names[pair[0]], names[pair[1]]
-            raise UnsupportedGrammarError(
-                f"{second} may follow {first}, but the longest match takes the two together where they meet",
+            raise self._source.unsupported(
+                f"{second} may follow {first}, but with some texts or in some places the two are kept apart"
+                " by the longest match or by another terminal",
+                second if pair[1] < len(names) - 1 else first,
                 remedy="let a blank stand between them, give one of them priority, or use"
                 ' lexer="dynamic_complete"',
             )
         return {terminal: frozenset(others) for terminal, others in never.items()}
+
+
+def _needed(
+    lalr: LalrTables,
+    lr_modes: Sequence[int] | None,
+    next_mode: Sequence[Sequence[Sequence[int]]],
+    n_terminals: int,
+) -> dict[tuple[int, int], npt.NDArray[np.bool_]]:
+    """For a terminal and the mode after it: what the parser may take next."""
+    needed: dict[tuple[int, int], npt.NDArray[np.bool_]] = {}
+    for state in range(lalr.n_states):
+        terminal = lalr.accessing[state]
+        if terminal is None or terminal < 0:
+            continue
+        bits = lalr.lookaheads(state)
+        wanted = np.array([bits >> t & 1 for t in range(n_terminals)], np.bool_)
+        targets = {m for row in next_mode for m in row[terminal]} if lr_modes is None else {lr_modes[state]}
+        for mode in targets:
+            known = needed.get((terminal, mode))
+            needed[terminal, mode] = wanted if known is None else known | wanted
+    return needed
 
 
 def _contextual_modes(

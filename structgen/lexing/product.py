@@ -13,7 +13,7 @@ leads to none of them is not followed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -234,38 +234,64 @@ class _Builder:
         return frozenset(found)
 
     def _pruned(self, delta: npt.NDArray[np.int32], start: npt.NDArray[np.int32]) -> LexicalStates:
-        """Without states from which nothing can be emitted, and emissions that lead to such."""
-        n, end = delta.shape[0], self._n_terminals
-        may_end = np.zeros(n, np.bool_)
+        emits = np.zeros((delta.shape[0], self._n_terminals + 1), np.bool_)
         for state in self._start.values():
-            may_end[state] = all(kind != _MUST for kind, _, _ in self._states[state][1])
-        emitted = self._emitted
-        while True:
-            emits = np.zeros((n, end + 1), np.bool_)
-            for p, found in enumerate(emitted):
-                for terminal, _ in found:
-                    emits[p, terminal] = True
-            emits = reachable(delta, emits)
-            alive = emits.any(axis=1) | may_end
-            alive[0] = False
-            start = np.where(alive[start], start, 0)
-            kept = [
-                tuple(
-                    (t, pending)
-                    for t, pending in found
-                    if any(start[pending, mode] for mode in self._modes_after(self._states[p][0], t))
-                )
-                for p, found in enumerate(emitted)
-            ]
-            if kept == emitted:
-                break
-            emitted = kept
-        leads_on: npt.NDArray[np.bool_] = emits.max(axis=1)
-        delta = np.where(leads_on[delta], delta, 0).astype(np.int32)
-        emits[:, end] = may_end
-        start = start.astype(np.int32)
-        met = modes_met(delta, modes_of_starts(start))
-        return LexicalStates(delta, self._scanner.byte_class, emitted, start, emits, met)
+            emits[state, -1] = all(kind != _MUST for kind, _, _ in self._states[state][1])
+        return _pruned(
+            delta,
+            self._scanner.byte_class,
+            self._emitted,
+            start,
+            emits,
+            lambda p, terminal: self._modes_after(self._states[p][0], terminal),
+        )
+
+
+def without_emissions(
+    states: LexicalStates, lost: Set[tuple[int, int, int]], modes_after: Callable[[int, int], Iterable[int]]
+) -> LexicalStates:
+    """``states`` without the emissions (state, terminal, pending) of ``lost``, and what only led to them."""
+    emitted = [
+        tuple((t, pending) for t, pending in found if (p, t, pending) not in lost)
+        for p, found in enumerate(states.emitted)
+    ]
+    return _pruned(states.delta, states.byte_class, emitted, states.start, states.emits, modes_after)
+
+
+def _pruned(
+    delta: npt.NDArray[np.int32],
+    byte_class: npt.NDArray[np.uint8],
+    emitted: list[tuple[tuple[int, int], ...]],
+    start: npt.NDArray[np.int32],
+    emits: npt.NDArray[np.bool_],
+    modes_after: Callable[[int, int], Iterable[int]],
+) -> LexicalStates:
+    """Without states from which nothing can be emitted, and emissions that lead to such. Of ``emits`` only
+    the last column counts.
+    """
+    may_end = emits[:, -1]
+    while True:
+        emits = np.zeros_like(emits)
+        for p, found in enumerate(emitted):
+            for terminal, _ in found:
+                emits[p, terminal] = True
+        emits = reachable(delta, emits)
+        alive = emits.any(axis=1) | may_end
+        alive[0] = False
+        start = np.where(alive[start], start, 0)
+        kept = [
+            tuple((t, pending) for t, pending in found if any(start[pending, m] for m in modes_after(p, t)))
+            for p, found in enumerate(emitted)
+        ]
+        if kept == emitted:
+            break
+        emitted = kept
+    leads_on: npt.NDArray[np.bool_] = emits.max(axis=1)
+    delta = np.where(leads_on[delta], delta, 0).astype(np.int32)
+    emits[:, -1] = may_end
+    start = start.astype(np.int32)
+    met = modes_met(delta, modes_of_starts(start))
+    return LexicalStates(delta, byte_class, emitted, start, emits, met)
 
 
 def _match_kind(labels: Sequence[Label]) -> object:

@@ -14,7 +14,12 @@ from lark.lexer import Pattern, PatternRE, PatternStr
 from lark.tree import Tree
 
 from structgen.charset import CharSet
-from structgen.errors import InvalidRegexError, OptionError, UnsupportedRegexError
+from structgen.errors import (
+    InvalidRegexError,
+    OptionError,
+    UnsupportedGrammarError,
+    UnsupportedRegexError,
+)
 from structgen.grammar import Grammar, Terminal
 from structgen.regex import parse
 from structgen.regex.syntax import NOTHING, Regex
@@ -51,12 +56,18 @@ class LexTerminal:
 @dataclass(frozen=True, slots=True)
 class LexedSource:
     """``grammar``: rules whose terminals count by their names only. ``terminals``: by name, the unused
-    too.
+    too. ``places``: where in ``text`` each is defined or, if it has no name, used first.
     """
 
     grammar: Grammar
     terminals: Mapping[str, LexTerminal]
     ignored: tuple[str, ...]
+    places: Mapping[str, int | None] = field(default_factory=dict)
+    text: str = ""
+
+    def unsupported(self, reason: str, name: str, remedy: str) -> UnsupportedGrammarError:
+        """An error at the place of a terminal, where it has one in the text."""
+        return UnsupportedGrammarError(reason, text=self.text, offset=self.places.get(name), remedy=remedy)
 
 
 def lexed_source(
@@ -89,7 +100,7 @@ def lexed_source(
         if name in definitions.terminals:
             reader.named(name, None)
     ignored = tuple(reader.named(name, None).name for name in definitions.ignored)
-    return LexedSource(grammar, reader.lexed, ignored)
+    return LexedSource(grammar, reader.lexed, ignored, reader.places, definitions.text)
 
 
 def lexed_pattern(name: str, pattern: str, priority: int = 0) -> LexTerminal:
@@ -102,12 +113,14 @@ class _LexedTerminals(Terminals):
     """Terminals for `read_rules` that carry names only; what a lexer has to know of them is in ``lexed``."""
 
     lexed: dict[str, LexTerminal] = field(default_factory=dict)
+    places: dict[str, int | None] = field(default_factory=dict)
     by_pattern: dict[Pattern, str] | None = None
 
     def named(self, name: str, used_at: int | None) -> Terminal:
         if name not in self.made:
             place = self.definitions.place(name)
             offset = used_at if place is None else place
+            self.places[name] = offset
             tree = self.definitions.terminals.get(name)
             priority = self.definitions.priorities.get(name, 0)
             if tree is None:  # Lark gives these the priority 1, which nothing shows
@@ -138,6 +151,7 @@ class _LexedTerminals(Terminals):
                 self.made[source] = self.named(known_name, offset)
             else:
                 self.by_pattern[pattern] = source
+                self.places[source] = offset
                 self.lexed[source] = self.terminal(source, pattern, 0, what, offset)
                 self.made[source] = Terminal(NOTHING, source)
         return self.made[source]
