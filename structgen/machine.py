@@ -7,7 +7,7 @@ again. What it holds are caches: a `Matcher` keeps one number, its configuration
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from structgen_kernels import layout, masks, parser, records
 
 from structgen.errors import CompileLimitError
 from structgen.growing import GrowingTables
-from structgen.mask_store import MaskStore
+from structgen.mask_store import MaskStore, SavedContents, StoreView
 from structgen.schema_tables import SavedTables
 from structgen.spelling import Spelling
 from structgen.tables import Int32Array, Tables
@@ -32,11 +32,13 @@ class Machine:
     """
 
     def __init__(
-        self, tables: Tables | GrowingTables, store: MaskStore, entries: Mapping[int, int] | None = None
+        self, tables: Tables | GrowingTables, store: MaskStore, saved: SavedContents | None = None
     ) -> None:
-        """``entries``: where the store keeps the entries of terminal states that are known already."""
+        """``saved``: what a file knows of the terminal states' entries."""
         self.tables = tables
         self.store = store
+        self._saved = saved
+        self._epoch = store.epoch  # what the pool says of the store holds for this epoch only
         self._blob = store.vocabulary.blob
         self._offsets = store.vocabulary.offsets
         self._lock = threading.Lock()
@@ -45,8 +47,6 @@ class Machine:
         self._interned: Int32Array = np.zeros(_FIRST_TABLE, np.int32)
         self._steps: npt.NDArray[np.int64] = np.zeros(_FIRST_TABLE, np.int64)
         self._scratch: npt.NDArray[np.int64] = np.zeros(_FIRST_SCRATCH, np.int64)
-        for state, offset in (entries or {}).items():
-            self._run(self._add_entry, state, offset)
         self.start = self._run(self._start)
         self._spelling = None if store.is_byte_complete else Spelling(tables, store.vocabulary)
 
@@ -74,12 +74,11 @@ class Machine:
     def fill(self, config: int, bitmask: Int32Array, row: int) -> None:
         """Write the mask of ``config`` into ``bitmask[row]``, int32 (rows, words) and C-contiguous."""
         with self._lock:
-            if masks.fill_known(self._pool, self.store.rows, config, bitmask, row):
+            view = self.store.view
+            if view.epoch == self._epoch and masks.fill_known(self._pool, view.rows, config, bitmask, row):
                 return
-            self._run(self._compute_mask, config)
-            if self._spelling is not None:
-                self._drop_unspellable(config)
-            masks.fill_known(self._pool, self.store.rows, config, bitmask, row)
+            view = self._computed(config)
+            masks.fill_known(self._pool, view.rows, config, bitmask, row)
 
     def is_accepting(self, config: int) -> bool:
         """True when the text so far is complete."""
@@ -143,10 +142,26 @@ class Machine:
             return config
         return 0
 
-    def _drop_unspellable(self, config: int) -> None:
+    def _computed(self, config: int) -> StoreView:
+        """Compute the mask of ``config``; the store's arrays that it is good for."""
+        self.store.trim()
+        while True:
+            view = self.store.view
+            if view.epoch != self._epoch:
+                records.forget_store(self._pool, self._interned)
+                self._epoch = view.epoch
+            status = self._compute_mask(config, view)
+            if status >= 0:
+                break
+            self._make_room(status)
+        if self._spelling is not None:
+            self._drop_unspellable(config, view)
+        return view
+
+    def _drop_unspellable(self, config: int, view: StoreView) -> None:
         """Replace the mask just computed by one without the tokens after which no end can be spelled."""
         bitmask = np.zeros((1, self.store.n_words), np.int32)
-        masks.fill_known(self._pool, self.store.rows, config, bitmask, 0)
+        masks.fill_known(self._pool, view.rows, config, bitmask, 0)
         allowed = np.unpackbits(bitmask.view(np.uint8), bitorder="little")
         for token in np.flatnonzero(allowed).tolist():
             data = self._blob[self._offsets[token] : self._offsets[token + 1]]
@@ -188,8 +203,9 @@ class Machine:
             self._run(self._add_resolved, state, text, target)
         else:
             state = int(self._pool[layout.POOL_WANTED])
-            offset = self.store.entry(self.tables, state)
-            self._run(self._add_entry, state, offset)
+            epoch, offset = self.store.entry(self.tables, state, self._saved)
+            if epoch == self._epoch:
+                self._run(self._add_entry, state, offset)
 
     def _growing(self) -> GrowingTables:
         if isinstance(self.tables, SavedTables):
@@ -243,7 +259,7 @@ class Machine:
         )
         return result
 
-    def _compute_mask(self, config: int) -> int:
+    def _compute_mask(self, config: int, view: StoreView) -> int:
         result: int = masks.compute_mask(
             self.tables.static,
             self.tables.classes,
@@ -253,8 +269,8 @@ class Machine:
             self._scratch,
             self.store.trie,
             self.store.token_ids,
-            self.store.entries,
-            self.store.rows,
+            view.entries,
+            view.rows,
             config,
             self.store.n_words,
         )
