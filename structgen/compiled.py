@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import os
 import threading
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import numpy.typing as npt
 from referencing import Registry
 
+from structgen.budget import Budget
 from structgen.errors import ArtifactError
 from structgen.growing import GrowingTables
+from structgen.growth import Growth
 from structgen.lexed_machine import LexedMachine
 from structgen.lexed_store import LexedStore
 from structgen.lexing.tables import LexedTables, lexed_layout_digest
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 _KIND = "compiled-grammar"
 MAX_SAVED_ENTRIES = 4096
+_SOURCE_BYTES = 20  # for a character of a grammar's text; measured on JSON Schemas
 _ENTRIES = "2"  # version of how a file holds the mask store's entries
 
 
@@ -61,6 +64,7 @@ class CompiledGrammar:
         warnings: tuple[tuple[str, str], ...] = (),
         saved: SavedEntries | None = None,
         lexed_store: LexedStore | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self.tables = tables
         self.source = source
@@ -69,9 +73,14 @@ class CompiledGrammar:
         self._saved = saved
         self._machine: Machine | LexedMachine | None = None
         self._lexed_store = lexed_store
+        self._budget = budget
         if isinstance(tables, LexedTables) and lexed_store is None:
             self._lexed_store = LexedStore(tables, store)
         self._lock = threading.Lock()
+        self._machine_lock = (
+            threading.Lock()
+        )  # one for all machines there will be: the tables grow under them
+        self._report()
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -81,15 +90,40 @@ class CompiledGrammar:
     def machine(self) -> Machine | LexedMachine:
         """The run-time records that all matchers share, made at the first use."""
         machine = self._machine
-        if machine is None:
+        if machine is None or machine.is_retired:
             with self._lock:
-                if self._machine is None:
-                    if isinstance(self.tables, LexedTables):
-                        self._machine = LexedMachine(self.tables, self._store, self._lexed_store)
-                    else:
-                        self._machine = Machine(self.tables, self._store, self._saved)
                 machine = self._machine
+                if machine is None or machine.is_retired:
+                    machine = self._machine = self._new_machine()
+            self._report()
+        elif self._budget is not None:
+            self._budget.touch(self)
         return machine
+
+    def _new_machine(self) -> Machine | LexedMachine:
+        limit = None if self._budget is None else self._budget.machine_bytes
+        here = weakref.ref(self)  # or a grammar would not be freed before the garbage collector comes
+
+        def report() -> None:
+            grammar = here()
+            if grammar is not None:
+                grammar._report()
+
+        growth = Growth(limit, report if self._budget is not None else None)
+        if isinstance(self.tables, LexedTables):
+            return LexedMachine(self.tables, self._store, self._lexed_store, growth)
+        return Machine(self.tables, self._store, self._saved, growth, self._machine_lock)
+
+    def _report(self) -> None:
+        if self._budget is not None:
+            self._budget.report(self)
+
+    def shed(self) -> None:
+        """Drop the run-time records. Matchers that are alive read their text again at their next token."""
+        machine = self._machine
+        self._machine = None
+        if machine is not None:
+            machine.growth.end()
 
     def matcher(self) -> Matcher:
         """A new matcher at the beginning of a text."""
@@ -119,8 +153,13 @@ class CompiledGrammar:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of memory this grammar holds: tables and run-time records, the shared store not counted."""
-        return self.tables.nbytes + (self._machine.nbytes if self._machine is not None else 0)
+        """Bytes of memory this grammar holds: tables and run-time records, the shared store not counted.
+
+        What Python's objects take is an estimate.
+        """
+        machine, lexed = self._machine, self._lexed_store
+        size = self.tables.nbytes + _SOURCE_BYTES * len(self.source.text)
+        return size + (0 if machine is None else machine.nbytes) + (0 if lexed is None else lexed.nbytes)
 
     def precompute(self, progress: Callable[[int, int], None] | None = None) -> int:
         """Compute the mask store's entries of all terminal states that need one. Returns how many there are.
@@ -169,7 +208,7 @@ class CompiledGrammar:
             contents.append(self._store.content(tables, state))
             if progress is not None:
                 progress(done + 1, len(states))
-        arrays = {
+        arrays: dict[str, npt.NDArray[Any]] = {
             "static": tables.static,
             "classes": tables.classes,
             "bases": tables.bases,
@@ -210,9 +249,15 @@ class CompiledGrammar:
 
     @classmethod
     def load(
-        cls, path: str | os.PathLike[str], vocabulary: Vocabulary, *, store: MaskStore | None = None
+        cls,
+        path: str | os.PathLike[str],
+        vocabulary: Vocabulary,
+        *,
+        store: MaskStore | None = None,
+        budget: Budget | None = None,
     ) -> CompiledGrammar:
-        """Read what `save` wrote, memory-mapped. ``store``: a mask store to share, as `Compiler.load` does.
+        """Read what `save` wrote, memory-mapped. ``store`` and ``budget``: a mask store and a bound of
+        memory to share, as `Compiler.load` does.
 
         Raises `ArtifactError` when the file is missing, damaged, truncated, of another version, or was
         compiled for another vocabulary.
@@ -235,7 +280,7 @@ class CompiledGrammar:
             store = MaskStore(vocabulary)
         try:
             if is_lexed:
-                return cls._loaded_lexed(arrays, metadata, store)
+                return cls._loaded_lexed(arrays, metadata, store, budget)
             tables = Tables(
                 arrays["static"],
                 arrays["classes"],
@@ -257,11 +302,15 @@ class CompiledGrammar:
                 )
         except KeyError as error:
             raise ArtifactError(path, f"not a whole artifact: {error} is missing") from None
-        return cls(tables, store, source, warnings=warnings, saved=saved)
+        return cls(tables, store, source, warnings=warnings, saved=saved, budget=budget)
 
     @classmethod
     def _loaded_lexed(
-        cls, arrays: Mapping[str, npt.NDArray[Any]], metadata: Mapping[str, str], store: MaskStore
+        cls,
+        arrays: Mapping[str, npt.NDArray[Any]],
+        metadata: Mapping[str, str],
+        store: MaskStore,
+        budget: Budget | None,
     ) -> CompiledGrammar:
         tables = LexedTables(
             arrays["static"], tuple(json.loads(metadata["names"])), int(metadata["n_conflicts"])
@@ -270,7 +319,7 @@ class CompiledGrammar:
         lexed_store.restore(arrays)
         options = json.loads(metadata["source_options"])
         source = GrammarSource(metadata["source_kind"], metadata["source_text"], options)
-        return cls(tables, store, source, lexed_store=lexed_store)
+        return cls(tables, store, source, lexed_store=lexed_store, budget=budget)
 
     def __repr__(self) -> str:
         return (

@@ -1,4 +1,4 @@
-"""The part of the mask store that is on disk: what a vocabulary and general terminals give, for all processes.
+"""The part of the mask store on disk: what a vocabulary and general terminals give, for all processes.
 
 One file per vocabulary in the user's cache folder, memory-mapped; made by `structgen.general_grammars`. An
 entry is copied from it when it is asked for, and checked by its digest, which is its address. A file that is
@@ -11,6 +11,7 @@ import hashlib
 import logging
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -41,7 +42,7 @@ _INDEX = (
 class GeneralStore:
     """The general entries of one vocabulary, read from its file. Safe for several threads."""
 
-    def __init__(self, key: str, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:
+    def __init__(self, key: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Raises KeyError or ValueError for arrays that are no such store."""
         index = {name: arrays[name] for name in _INDEX}
         if index_digest(index) != arrays["index_digest"].tobytes():
@@ -175,7 +176,7 @@ def write_general_store(
             crossings.append(content.crossing)
         numbers.append(contents[digest])
     kept = list(profiles.values())
-    index = {
+    index: dict[str, npt.NDArray[Any]] = {
         "names": _packed([_as_digest(name) for name in named]),
         "named": np.array(numbers[: len(named)], np.int32),
         "contents": _packed(contents),
@@ -186,7 +187,7 @@ def write_general_store(
         "profile_begin": np.cumsum([0, *(len(profile.crossing) for profile in kept)], dtype=np.int64),
         "profile_sums": np.array([profile_sum(profile) for profile in kept], np.int64),
     }
-    arrays = {
+    arrays: dict[str, npt.NDArray[Any]] = {
         **index,
         "index_digest": np.frombuffer(index_digest(index), np.uint8),
         "rows": np.stack(row_arrays) if row_arrays else np.zeros((0, n_words), np.int32),
@@ -201,7 +202,7 @@ def write_general_store(
     return cache.store_arrays(KIND, store_key(vocabulary), arrays)
 
 
-def index_digest(index: Mapping[str, npt.NDArray[np.generic]]) -> bytes:
+def index_digest(index: Mapping[str, npt.NDArray[Any]]) -> bytes:
     content = hashlib.blake2b(digest_size=16)
     for name in _INDEX:
         content.update(repr((name, index[name].dtype.str, index[name].shape)).encode())
@@ -223,6 +224,6 @@ def _packed(digests: Iterable[bytes]) -> npt.NDArray[np.uint8]:
     return np.frombuffer(bytearray(b"".join(digests)), np.uint8).reshape(-1, 16)
 
 
-def _digests(packed: npt.NDArray[np.generic]) -> list[bytes]:
+def _digests(packed: npt.NDArray[Any]) -> list[bytes]:
     data = packed.tobytes()
     return [data[i : i + 16] for i in range(0, len(data), 16)]

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from structgen_kernels import layout, lexed, lexed_layout, lexed_masks, lexed_records, lexed_transfer
 
 from structgen.errors import CompileLimitError
+from structgen.growth import Growth
 from structgen.lexed_store import LexedStore
 from structgen.lexing.tables import LexedTables
 from structgen.mask_store import MaskStore
@@ -76,7 +77,14 @@ class LexedMachine:
     masks try are kept apart and thrown away when they are many.
     """
 
-    def __init__(self, tables: LexedTables, store: MaskStore, lexed_store: LexedStore | None = None) -> None:
+    def __init__(
+        self,
+        tables: LexedTables,
+        store: MaskStore,
+        lexed_store: LexedStore | None = None,
+        growth: Growth | None = None,
+    ) -> None:
+        self.growth = Growth() if growth is None else growth
         self.tables = tables
         self.store = store
         self.lexed_store = LexedStore(tables, store) if lexed_store is None else lexed_store
@@ -158,6 +166,15 @@ class LexedMachine:
         arrays = (self._moved, self._masks, self._mask_of)
         return self._texts.nbytes + self._tried.nbytes + int(sum(array.nbytes for array in arrays))
 
+    @property
+    def is_retired(self) -> bool:
+        """True when matchers should go on in the grammar's next machine."""
+        return self.growth.is_over
+
+    def settle(self) -> None:
+        """A matcher has moved here with its text: what that took is no reason to retire."""
+        self.growth.leave_room(self._texts.nbytes)
+
     def work(self) -> dict[str, int]:
         """Counters of the work done so far: entries walked, masks computed, records and steps kept."""
         return {
@@ -183,6 +200,7 @@ class LexedMachine:
             if result >= 0:
                 return result
             records.grow(result)
+            self.growth.to(records.nbytes)
 
     def _free_slot(self) -> int:
         """A row for a mask, at last that of the configuration whose mask was made first."""

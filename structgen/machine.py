@@ -15,6 +15,7 @@ from structgen_kernels import layout, masks, parser, records
 
 from structgen.errors import CompileLimitError
 from structgen.growing import GrowingTables
+from structgen.growth import Growth
 from structgen.mask_store import MaskStore, SavedContents, StoreView
 from structgen.schema_tables import SavedTables
 from structgen.spelling import Spelling
@@ -32,16 +33,24 @@ class Machine:
     """
 
     def __init__(
-        self, tables: Tables | GrowingTables, store: MaskStore, saved: SavedContents | None = None
+        self,
+        tables: Tables | GrowingTables,
+        store: MaskStore,
+        saved: SavedContents | None = None,
+        growth: Growth | None = None,
+        lock: threading.Lock | None = None,
     ) -> None:
-        """``saved``: what a file knows of the terminal states' entries."""
+        """``saved``: what a file knows of the terminal states' entries. ``lock``: of all machines with these
+        tables, which may grow.
+        """
+        self.growth = Growth() if growth is None else growth
         self.tables = tables
         self.store = store
         self._saved = saved
         self._epoch = store.epoch  # what the pool says of the store holds for this epoch only
         self._blob = store.vocabulary.blob
         self._offsets = store.vocabulary.offsets
-        self._lock = threading.Lock()
+        self._lock = threading.Lock() if lock is None else lock
         self._pool: Int32Array = np.zeros(_FIRST_POOL, np.int32)
         self._pool[layout.POOL_USED] = layout.POOL_HEADER
         self._interned: Int32Array = np.zeros(_FIRST_TABLE, np.int32)
@@ -118,6 +127,15 @@ class Machine:
     def nbytes(self) -> int:
         """Bytes of memory held by the records (the shared store not counted)."""
         return int(self._pool.nbytes + self._interned.nbytes + self._steps.nbytes + self._scratch.nbytes)
+
+    @property
+    def is_retired(self) -> bool:
+        """True when matchers should go on in the grammar's next machine."""
+        return self.growth.is_over
+
+    def settle(self) -> None:
+        """A matcher has moved here with its text: what that took is no reason to retire."""
+        self.growth.leave_room(self.nbytes)
 
     def work(self) -> dict[str, int]:
         """Counters of the work done so far: trie nodes walked, masks computed, records and steps kept."""
@@ -206,6 +224,8 @@ class Machine:
             epoch, offset = self.store.entry(self.tables, state, self._saved)
             if epoch == self._epoch:
                 self._run(self._add_entry, state, offset)
+            return
+        self.growth.to(self.nbytes)
 
     def _growing(self) -> GrowingTables:
         if isinstance(self.tables, SavedTables):

@@ -105,9 +105,7 @@ class MaskStore:
         profiles = sum(profile.needs.nbytes + profile.crossing.nbytes for profile in self._profiles.values())
         return int(arrays + profiles + _NAME_BYTES * len(self._offsets))
 
-    def entry(
-        self, tables: StateTables, state: int, saved: SavedContents | None = None
-    ) -> tuple[int, int]:
+    def entry(self, tables: StateTables, state: int, saved: SavedContents | None = None) -> tuple[int, int]:
         """(epoch, offset in ``entries``) of a terminal state's entry, computed when it is new."""
         with self._lock:
             return self._view.epoch, self._offset(tables, state, saved)
@@ -266,4 +264,3 @@ class MaskStore:
         self._n_words_used += size
         self._view = StoreView(epoch, entries, rows)
         return offset
-

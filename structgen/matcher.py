@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from structgen.bitmask import Bitmask
     from structgen.compiled import CompiledGrammar
 
-# A linked list of what was before each accepted token: (configuration, terminated, the list before). It is
-# immutable, so that a fork shares it.
-_History = tuple[int, bool, "_History"] | None
+# A linked list of what was before each accepted token: (configuration, terminated, the list before, the token
+# or bytes). It is immutable, so that a fork shares it.
+_History = tuple[int, bool, "_History", int | bytes] | None
 
 
 class Matcher:
@@ -70,10 +70,12 @@ class Matcher:
             raise TokenIdError(token, vocabulary.size)
         if self._terminated:
             return False
+        if self._machine.growth.is_over:
+            self._move()
         if token in vocabulary.eos_token_ids:
             if not self._machine.is_accepting(self._config):
                 return False
-            self._history = (self._config, False, self._history)
+            self._history = (self._config, False, self._history, token)
             self._terminated = True
             return True
         if not vocabulary.tokens[token]:
@@ -81,7 +83,7 @@ class Matcher:
         after = self._machine.accept(self._config, token)
         if after == 0:
             return False
-        self._history = (self._config, False, self._history)
+        self._history = (self._config, False, self._history, token)
         self._config = after
         return True
 
@@ -89,10 +91,12 @@ class Matcher:
         """Take text that is already there, as one step for `rollback`; if refused, False and no change."""
         if self._terminated:
             return False
+        if self._machine.growth.is_over:
+            self._move()
         after = self._machine.advance(self._config, np.frombuffer(data, np.uint8))
         if after == 0:
             return False
-        self._history = (self._config, False, self._history)
+        self._history = (self._config, False, self._history, data)
         self._config = after
         return True
 
@@ -104,7 +108,7 @@ class Matcher:
         for done in range(n):
             if history is None:
                 raise MatcherError(f"rollback of {n} tokens, but only {done} were accepted")
-            config, terminated, history = history
+            config, terminated, history, _ = history
         self._config, self._terminated, self._history = config, terminated, history
 
     def fork(self) -> Matcher:
@@ -120,9 +124,31 @@ class Matcher:
 
     def reset(self) -> None:
         """Back to the beginning."""
+        self._machine = self._grammar.machine
         self._config = self._machine.start
         self._terminated = False
         self._history = None
+
+    def _move(self) -> None:
+        """Read the text again in the machine that has taken over from a retired one. O(text)."""
+        machine = self._grammar.machine
+        steps = []
+        node = self._history
+        while node is not None:
+            steps.append(node[3])
+            node = node[2]
+        config, terminated = machine.start, False
+        history: _History = None
+        for step in reversed(steps):
+            history = (config, terminated, history, step)
+            if isinstance(step, bytes):
+                config = machine.advance(config, np.frombuffer(step, np.uint8))
+            elif step in self._vocabulary.eos_token_ids:
+                terminated = True
+            else:
+                config = machine.accept(config, step)
+        machine.settle()
+        self._machine, self._config, self._history = machine, config, history
 
     @property
     def is_accepting(self) -> bool:

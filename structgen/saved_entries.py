@@ -1,4 +1,4 @@
-"""The mask store's entries in the file of a grammar: what they add to general entries, which it need not hold.
+"""The mask store's entries in the file of a grammar: what they add to general ones, which it need not hold.
 
 An entry is written as the digest of a general one and the tokens and nodes in which it is different, or from
 another entry of the file, or whole. Where the general one is not at hand, the entry is computed again.
@@ -108,9 +108,9 @@ class _Writer:
         self._n_words = store.n_words
         self._general = store.general
         self._general_digests = [] if store.general is None else store.general.digests()
-        self._general_rows: Int32Array = (
-            np.zeros((0, store.n_words), np.int32) if store.general is None else store.general.rows_by_content()
-        )
+        self._general_rows: Int32Array = np.zeros((0, store.n_words), np.int32)
+        if store.general is not None:
+            self._general_rows = store.general.rows_by_content()
         self._bases: list[int] = []
         self._row_of: list[int] = []
         self._base_digests: dict[bytes, int] = {}

@@ -23,8 +23,8 @@ _NO_MAXIMUM = 1 << 16
 
 
 class Content(NamedTuple):
-    """``row`` int32 (words,): the tokens inside the terminal; ``crossing`` int32 (n,): the trie nodes just past
-    a place where it may end, by their byte and then ascending.
+    """``row`` int32 (words,): the tokens inside the terminal; ``crossing`` int32 (n,): the trie nodes just
+    past a place where it may end, by their byte and then ascending.
     """
 
     row: Int32Array
@@ -51,8 +51,8 @@ class Profile(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Trie:
-    """A vocabulary's trie as kernels read it: ``nodes`` int32 (n + 1, 4), (byte | depth << 8, end, first token,
-    parent); ``token_ids`` int32; ``n_ids``; ``longest``, the bytes of the longest token.
+    """A vocabulary's trie as kernels read it: ``nodes`` int32 (n + 1, 4), see `MaskStore`; ``token_ids`` int32;
+    ``n_ids``; ``longest``, the bytes of the longest token.
     """
 
     nodes: Int32Array
@@ -71,7 +71,7 @@ class Trie:
         return ordered
 
 
-# -- names --------------------------------------------------------------------------------------------------
+# -- names
 
 
 def is_counted(tables: StateTables, state: int) -> bool:
@@ -162,7 +162,7 @@ def _tail_of(tables: StateTables, block: Int32Array) -> bytes:
         tail.append(byte)
 
 
-# -- contents -------------------------------------------------------------------------------------------------
+# -- contents
 
 
 def base_state(tables: StateTables, state: int) -> int:

@@ -189,9 +189,9 @@ def walk_difference(
 ) -> tuple[Int, Int]:
     """`walk_terminal`, where only what is not as in ``base`` is visited.
 
-    Writes the inside tokens in which the two differ into ``tokens``, both int32 and as far as there is room:
-    the token's id where only the state has it, -1 - id where only the base has; and likewise the crossing
-    nodes into ``nodes``. Returns how many there are of either. O(nodes where the two are in different states).
+    Writes the inside tokens in which the two differ into ``tokens``, int32 and as far as there is room: the
+    id where only the state has it, -1 - id where only the base has; and likewise the crossing nodes into
+    ``nodes``. Returns how many there are of either. O(nodes where the two are in different states).
     """
     n_nodes = trie.shape[0] - 1
     longest = static[LONGEST_TOKEN] + 2
