@@ -77,9 +77,7 @@ class CompiledGrammar:
         if isinstance(tables, LexedTables) and lexed_store is None:
             self._lexed_store = LexedStore(tables, store)
         self._lock = threading.Lock()
-        self._machine_lock = (
-            threading.Lock()
-        )  # one for all machines there will be: the tables grow under them
+        self._machine_lock = threading.Lock()  # of all machines there will be: tables grow under it
         self._report()
 
     @property

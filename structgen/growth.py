@@ -26,9 +26,12 @@ class Growth:
             self._report()
 
     def leave_room(self, nbytes: int) -> None:
-        """So many bytes were needed for texts that are being read: there may be twice as many."""
+        """So many bytes were needed for texts that are being read: there may be four times as many.
+
+        So a text is read again only after records of three times its own have been made.
+        """
         if self._limit is not None:
-            self._limit = max(self._limit, 2 * nbytes)
+            self._limit = max(self._limit, 4 * nbytes)
             self.is_over = self._was_ended
 
     def end(self) -> None:

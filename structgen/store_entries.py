@@ -51,8 +51,8 @@ class Profile(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Trie:
-    """A vocabulary's trie as kernels read it: ``nodes`` int32 (n + 1, 4), see `MaskStore`; ``token_ids`` int32;
-    ``n_ids``; ``longest``, the bytes of the longest token.
+    """A vocabulary's trie as kernels read it: ``nodes`` int32 (n + 1, 4), see `MaskStore`; ``token_ids``
+    int32; ``n_ids``; ``longest``, the bytes of the longest token.
     """
 
     nodes: Int32Array
