@@ -39,8 +39,8 @@ class SavedEntries:
         self._row_of: Int32Array = arrays["entry_row_of"]
         self._tokens: Int32Array = arrays["entry_tokens"]
         self._nodes: Int32Array = arrays["entry_nodes"]
-        self._token_begin: npt.NDArray[np.int64] = arrays["entry_token_begin"]
-        self._node_begin: npt.NDArray[np.int64] = arrays["entry_node_begin"]
+        self._token_begin: Int32Array = arrays["entry_token_begin"]
+        self._node_begin: Int32Array = arrays["entry_node_begin"]
 
     @property
     def n_entries(self) -> int:
@@ -171,8 +171,8 @@ class _Writer:
             "entry_rows": np.stack(rows) if rows else np.zeros((0, self._n_words), np.int32),
             "entry_tokens": np.concatenate([none, *self._tokens]),
             "entry_nodes": np.concatenate([none, *self._nodes]),
-            "entry_token_begin": np.cumsum([0, *map(len, self._tokens)], dtype=np.int64),
-            "entry_node_begin": np.cumsum([0, *map(len, self._nodes)], dtype=np.int64),
+            "entry_token_begin": np.cumsum([0, *map(len, self._tokens)], dtype=np.int32),
+            "entry_node_begin": np.cumsum([0, *map(len, self._nodes)], dtype=np.int32),
         }
 
 

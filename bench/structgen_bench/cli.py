@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typer
 
+from structgen_bench.artifacts import artifacts
 from structgen_bench.cold import cold
 from structgen_bench.fuzz import fuzz
 from structgen_bench.languages import languages
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 app.command()(maskbench)
 app.command()(cold)
+app.command()(artifacts)
 app.command()(languages)
 app.command()(sampling)
 app.command()(plot)
