@@ -84,6 +84,11 @@ class Compiler:
         """Bytes of memory that masks and grammars take, as far as it is bounded by ``cache_bytes``."""
         return self.store.nbytes + self._budget.nbytes
 
+    @property
+    def n_cached(self) -> int:
+        """How many results are kept."""
+        return len(self._cache)
+
     def json_schema(self, schema: Mapping[str, Any] | bool | str | Any, **options: Any) -> CompiledGrammar:
         """JSON texts that are valid under a JSON Schema (a mapping, a bool, or its JSON text), or that are
         values of a Python type or the arguments of a function (see `structgen.schema_of`).

@@ -14,6 +14,7 @@ from structgen_bench.languages import languages
 from structgen_bench.maskbench import maskbench
 from structgen_bench.plot import plot
 from structgen_bench.sampling import sampling
+from structgen_bench.soak import soak
 from structgen_bench.suite import suite
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ app = typer.Typer(
 app.command()(maskbench)
 app.command()(cold)
 app.command()(artifacts)
+app.command()(soak)
 app.command()(languages)
 app.command()(sampling)
 app.command()(plot)

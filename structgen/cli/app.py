@@ -66,7 +66,7 @@ def structgen(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
 )
 def bench(context: typer.Context) -> None:
-    """Measure and test: maskbench, languages, suite, fuzz, apply, cold, sampling, plot (each with --help)."""
+    """Measure and test: maskbench, languages, suite, fuzz, apply, cold, artifacts, soak, sampling, plot (each with --help)."""
     try:
         from structgen_bench.cli import app as benchmarks
     except ImportError as error:
