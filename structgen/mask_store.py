@@ -74,7 +74,7 @@ class MaskStore:
         self.general = general
         self.max_bytes = max_bytes
         self.n_found = 0  # entries that no grammar's file had, and of these (work counters)
-        self.n_walked = 0  # those that took a walk of all the trie
+        self.n_walked = 0  # walks of all the trie that this took
         self.walks = Trie(self.trie, self.token_ids, vocabulary.size, trie.max_depth)
         self._lock = threading.Lock()
         self._begin_epoch(0)
@@ -203,16 +203,15 @@ class MaskStore:
         return offset
 
     def _computed(self, tables: StateTables, state: int) -> Content:
-        self.n_walked += 1
-        if not store_entries.is_counted(tables, state):
-            return store_entries.walked(self.walks, tables, state)
         name = store_entries.profile_name(tables, state)
         if name is None:
+            self.n_walked += 1
             return store_entries.walked(self.walks, tables, state)
         profile = self._profiles.get(name)
         if profile is None:
             profile = None if self.general is None else self.general.profile(name)
             if profile is None:
+                self.n_walked += 1
                 profile = store_entries.profile(self.walks, tables, state)
             self._profiles[name] = profile
         return store_entries.counted(self.walks, tables, state, profile)

@@ -102,6 +102,8 @@ def name_by_language(tables: StateTables, state: int) -> bytes | None:
 
 def profile_name(tables: StateTables, state: int) -> bytes | None:
     """What a counted state's profile hangs on: the unit, where in it, the tail. None: it has no profile."""
+    if not is_counted(tables, state):
+        return None
     block = _block_of(tables, state)
     if block[layout.BLOCK_KIND] == layout.BOUNDED:
         return None

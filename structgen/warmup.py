@@ -72,7 +72,7 @@ def _exercise() -> None:
     from structgen.regex.syntax import ANYTHING, Chars
     from structgen.rtn import build_rtn
     from structgen.schema_tables import AT_ONCE, schema_tables
-    from structgen.store_entries import is_counted, name_by_language, profile_name, stored_states, walked
+    from structgen.store_entries import name_by_language, profile_name, stored_states, walked
     from structgen.symbols import symbol_grammar
     from structgen.tables import build_tables
     from structgen.vocabulary import Vocabulary
@@ -96,7 +96,7 @@ def _exercise() -> None:
     )
     store = MaskStore(vocabulary)
     for state in stored_states(store.walks, tables):
-        if not is_counted(tables, state) or profile_name(tables, state) is None:
+        if profile_name(tables, state) is None:
             name_by_language(tables, state)  # as in a large vocabulary
             walked(store.walks, tables, state)
     compiled = CompiledGrammar(tables, store, GrammarSource("lark", ""))

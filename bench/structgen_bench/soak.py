@@ -1,7 +1,7 @@
 """Many masks over many schemas for a long time: memory stays under its bound, and masks stay as fast.
 
-The schemas are visited in turn, each time in another order. A visit compiles the schema (or finds it compiled),
-takes the next stretch of its next instance and fills a mask before each of its tokens.
+The schemas are visited in turn, each time in another order. A visit compiles the schema (or finds it
+compiled), takes the next stretch of its next instance and fills a mask before each of its tokens.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Text:
 
 @dataclass(slots=True)
 class Soak:
-    """What a run has found so far. ``steps_us``: mask + accept of each token; ``step_tenths``: in which tenth."""
+    """What a run has found so far. ``steps_us``: mask + accept of each token."""
 
     steps_us: list[float] = field(default_factory=list)
     compile_ms: list[float] = field(default_factory=list)
