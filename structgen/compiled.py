@@ -15,6 +15,7 @@ from referencing import Registry
 
 from structgen.budget import Budget
 from structgen.errors import ArtifactError
+from structgen.general_store import load_general_store
 from structgen.growing import GrowingTables
 from structgen.growth import Growth
 from structgen.lexed_machine import LexedMachine
@@ -275,7 +276,7 @@ class CompiledGrammar:
                 path, "compiled by another version of structgen, which lays its tables out otherwise"
             )
         if store is None:
-            store = MaskStore(vocabulary)
+            store = MaskStore(vocabulary, load_general_store(vocabulary))
         try:
             if is_lexed:
                 return cls._loaded_lexed(arrays, metadata, store, budget)
