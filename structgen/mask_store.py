@@ -24,7 +24,7 @@ from structgen.vocabulary import Vocabulary
 _FIRST_ROWS = 16
 _FIRST_ENTRIES = 1 << 12
 _NAME_BYTES = 400  # of a name in the dictionaries, roughly
-_LEAST_ROWS = 64  # what may always be held, so that every mask can be worked out
+_LEAST_BYTES = 8 << 20  # what may always be held: more than the entries of one mask, which are needed at once
 
 
 class StoreView(NamedTuple):
@@ -102,8 +102,7 @@ class MaskStore:
     def nbytes(self) -> int:
         """Bytes of memory that entries take, the vocabulary's trie not counted."""
         arrays = self._view.rows.nbytes + self._view.entries.nbytes
-        profiles = sum(profile.needs.nbytes + profile.crossing.nbytes for profile in self._profiles.values())
-        return int(arrays + profiles + _NAME_BYTES * len(self._offsets))
+        return int(arrays + self._profile_bytes + _NAME_BYTES * len(self._offsets))
 
     def entry(self, tables: StateTables, state: int, saved: SavedContents | None = None) -> tuple[int, int]:
         """(epoch, offset in ``entries``) of a terminal state's entry, computed when it is new."""
@@ -131,12 +130,13 @@ class MaskStore:
 
     def trim(self) -> None:
         """Begin a new epoch when there is more than `max_bytes`. Offsets of before mean nothing after it."""
-        if self.max_bytes is None:
-            return
-        least = _LEAST_ROWS * (4 * self.n_words + _NAME_BYTES)
-        if self._n_rows > _LEAST_ROWS // 2 and self.nbytes > max(self.max_bytes, least):
+        if self._is_full():
             with self._lock:
-                self._begin_epoch(self._view.epoch + 1)
+                if self._is_full():
+                    self._begin_epoch(self._view.epoch + 1)
+
+    def _is_full(self) -> bool:
+        return self.max_bytes is not None and self.nbytes > max(self.max_bytes, _LEAST_BYTES)
 
     def clear(self) -> None:
         """Begin a new epoch now."""
@@ -152,6 +152,7 @@ class MaskStore:
         self._row_numbers: dict[bytes, int] = {}
         self._dear: dict[bytes, int] = {}  # by name, what took a walk of all the trie
         self._profiles: dict[bytes, Profile] = {}
+        self._profile_bytes = 0
         self._view = StoreView(epoch, np.zeros(_FIRST_ENTRIES, np.int32), rows)
 
     def _offset(self, tables: StateTables, state: int, saved: SavedContents | None) -> int:
@@ -214,6 +215,7 @@ class MaskStore:
                 self.n_walked += 1
                 profile = store_entries.profile(self.walks, tables, state)
             self._profiles[name] = profile
+            self._profile_bytes += profile.needs.nbytes + profile.crossing.nbytes
         return store_entries.counted(self.walks, tables, state, profile)
 
     def _content(self, offset: int) -> Content:

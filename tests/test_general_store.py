@@ -19,9 +19,10 @@ import numpy as np
 import pytest
 from structgen_kernels.jit import code_folder
 
-from structgen import Compiler, Vocabulary, allocate_bitmask, cache, general_grammars
+from structgen import CompiledGrammar, Compiler, Vocabulary, allocate_bitmask, cache, general_grammars
 from structgen.general_store import KIND, load_general_store, store_key
 from structgen.mask_store import MaskStore
+from structgen.saved_entries import SavedEntries, saved_arrays
 from structgen.store_entries import content_digest, row_digest, stored_states
 
 PAIRS = [bytes([a, b]) for a in b'abc":,{}[]0 ' for b in b'abc":,{}[]1 ']
@@ -172,7 +173,6 @@ def test_a_small_vocabulary_has_no_file():
 
 
 def test_the_real_list_has_the_formats_and_fits():
-    mock.patch.stopall()
     names = [name for name, _, _ in REAL_SCHEMAS()]
     assert "format email" in names and "container 0" in names and len(names) < 100
 
@@ -245,6 +245,7 @@ general_grammars.LEAST_NODES = 0
 few = {few!r}
 general_grammars.general_schemas = lambda: iter(few)
 from structgen.mask_store import MaskStore
+from structgen.saved_entries import SavedEntries, saved_arrays
 store = MaskStore(here.VOCABULARY)
 for _, schema, options in few:
     general_grammars._enter(store, schema, options)
@@ -294,3 +295,54 @@ def test_states_of_one_language_have_one_entry():
         for state in stored_states(store.walks, made.tables):
             found.add(store.content(made.tables, state).digest())
     assert store.n_entries == len(found)
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_a_grammar_file_refers_to_general_entries(schema, tmp_path):
+    """Loaded beside the store nothing is computed; without it the masks are the same."""
+    path = tmp_path / "grammar.sgc"
+    with mock.patch("structgen.growing.STORED_NODES", 2):
+        original = Compiler(VOCABULARY).json_schema(schema)
+        original.save(path)
+        expected = along(original)
+        assert expected == along(CompiledGrammar.load(path, VOCABULARY))
+        beside = Compiler(VOCABULARY)
+        loaded = beside.load(path)
+        assert along(loaded) == expected
+        assert beside.store.n_found == 0
+        shutil.rmtree(cache.cache_dir())
+        assert along(CompiledGrammar.load(path, VOCABULARY)) == expected
+        with mock.patch.object(general_grammars, "LEAST_NODES", 10**9):
+            alone = Compiler(VOCABULARY)
+        assert alone.store.general is None
+        assert along(alone.load(path)) == expected
+
+
+def along(grammar: CompiledGrammar) -> list[list[int]]:
+    """Masks along one text."""
+    bitmask = allocate_bitmask(1, VOCABULARY.size)
+    matcher = grammar.matcher()
+    found = []
+    for step in range(30):
+        matcher.fill_bitmask(bitmask, 0)
+        allowed = np.flatnonzero(np.unpackbits(bitmask.view(np.uint8), bitorder="little")).tolist()
+        found.append(allowed)
+        if not allowed or not matcher.accept(allowed[5 * step % len(allowed)]):
+            break
+    return found
+
+
+def test_a_grammar_file_holds_differences():
+    """An entry that is nearly a general one is written as that and a few tokens, and read back the same."""
+    compiler = Compiler(VOCABULARY)
+    made = compiler.json_schema({"properties": {"abc": {}, "ab": {}, "cab": {}}})
+    store = compiler.store
+    states = stored_states(store.walks, made.tables)
+    contents = [store.content(made.tables, state) for state in states]
+    arrays = saved_arrays(states, contents, store)
+    assert arrays["entry_rows"].shape[0] < len({content.digest() for content in contents})
+    saved = SavedEntries(arrays, store.walks)
+    for state, content in zip(states, contents, strict=True):
+        again = saved.content(state, store.general)
+        assert again is not None and again.digest() == content.digest()
+    assert saved.content(10**9, store.general) is None

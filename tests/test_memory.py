@@ -110,7 +110,7 @@ def test_random_evictions_change_no_mask(first, second, source):
 def test_a_store_without_room_still_gives_every_mask():
     """With no byte allowed there is an epoch for almost each mask."""
     small, large = Compiler(VOCABULARY, cache_bytes=0), Compiler(VOCABULARY, cache_bytes=None)
-    with mock.patch("structgen.mask_store._LEAST_ROWS", 2):
+    with mock.patch("structgen.mask_store._LEAST_BYTES", 18_000):
         for schema in SCHEMAS:
             left, right = (compiled(c, schema).matcher() for c in (small, large))
             for _ in range(60):
@@ -244,6 +244,19 @@ def test_eight_threads_share_a_compiler_that_evicts():
             thread.join(timeout=240)
             assert not thread.is_alive()
     assert not wrong
+
+
+def test_names_alone_fill_a_store():
+    """States of ever new grammars that all have one and the same row: they count as well."""
+    compiler = Compiler(VOCABULARY, cache_bytes=200_000)
+    with mock.patch("structgen.mask_store._LEAST_BYTES", 50_000):
+        for i in range(60):
+            matcher = compiled(compiler, {"properties": {f"a{i}{'b' * 12}": {"type": "null"}}}).matcher()
+            for byte in b'{"a%d' % i + b"b" * 12:
+                mask(matcher)
+                assert matcher.accept(byte)
+            assert compiler.store.nbytes < 80_000
+    assert compiler.store.epoch > 2
 
 
 @pytest.mark.parametrize("given_bytes", [-1, True, 1.5, "1"])
