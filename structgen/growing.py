@@ -74,7 +74,7 @@ class GrowingTables:
         self._next_counted = _FIRST_COUNTED
         self._heap_used = 0
         self._heap_base = 0
-        self._room = {"rtn": 256, "edges": 512, "table": 512, "blocks": 2, "heap": 8192}
+        self._room = {"rtn": 256, "edges": 512, "table": 1024, "blocks": 2, "heap": 16384}
         self._header = np.zeros(layout.HEADER_SIZE, np.int32)
         self._eos = np.array(eos_token_ids, np.int32)
         self._header[layout.N_STATES] = _FIRST_COUNTED
@@ -339,6 +339,16 @@ class GrowingTables:
     def _make_room(self, what: str, wanted: int) -> None:
         while self._room[what] < wanted:
             self._room[what] *= 2
+        used = {
+            "rtn": len(self._keys),
+            "edges": self._n_edges,
+            "table": self._n_table,
+            "blocks": self._n_blocks,
+            "heap": self._heap_used,
+        }
+        for other, count in used.items():  # what would be full soon grows along: all of it is laid out anew
+            if 3 * count > 2 * self._room[other]:
+                self._room[other] *= 2
         self._lay_out()
 
     def _lay_out(self) -> None:

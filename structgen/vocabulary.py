@@ -34,8 +34,8 @@ class Vocabulary:
     """
 
     __slots__ = (
-        "_alphabet", "_blob", "_digest", "_eos_token_ids", "_lock", "_offsets", "_special_tokens",
-        "_tokens", "_trie",
+        "_alphabet", "_blob", "_digest", "_eos_token_ids", "_is_byte_complete", "_lock", "_offsets",
+        "_special_tokens", "_tokens", "_trie",
     )  # fmt: skip
 
     def __init__(
@@ -60,6 +60,9 @@ class Vocabulary:
         np.cumsum(lengths, out=self._offsets[1:])
         self._blob = np.frombuffer(b"".join(text or b"" for text in texts), np.uint8)
         self._alphabet = np.bincount(self._blob, minlength=256) > 0
+        single = np.zeros(256, np.bool_)
+        single[self._blob[self._offsets[:-1][lengths == 1]]] = True
+        self._is_byte_complete = bool(np.array_equal(single, self._alphabet))
         for array in (self._offsets, self._blob, self._alphabet):
             array.flags.writeable = False
         self._digest = self._content_digest()
@@ -135,10 +138,7 @@ class Vocabulary:
     @property
     def is_byte_complete(self) -> bool:
         """Whether each byte of the alphabet is a token of its own, so that all its strings can be spelled."""
-        lengths = np.diff(self._offsets)
-        single = np.zeros(256, np.bool_)
-        single[self._blob[self._offsets[:-1][lengths == 1]]] = True
-        return bool(np.array_equal(single, self._alphabet))
+        return self._is_byte_complete
 
     @property
     def max_token_length(self) -> int:

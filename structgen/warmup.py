@@ -71,7 +71,7 @@ def _exercise() -> None:
     from structgen.mask_store import MaskStore
     from structgen.regex.syntax import ANYTHING, Chars
     from structgen.rtn import build_rtn
-    from structgen.schema_tables import AT_ONCE, schema_tables
+    from structgen.schema_tables import AHEAD, schema_tables
     from structgen.store_entries import name_by_language, profile_name, stored_states, walked
     from structgen.symbols import symbol_grammar
     from structgen.tables import build_tables
@@ -119,7 +119,7 @@ def _exercise() -> None:
         {"additionalProperties": {"uniqueItems": True, "items": {"maxLength": 300}}},
         {},
         vocabulary,
-        AT_ONCE,
+        AHEAD,
         timed=False,
     )
     compiled = CompiledGrammar(grown, MaskStore(vocabulary), GrammarSource("json_schema", ""))

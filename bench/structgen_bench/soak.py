@@ -10,6 +10,7 @@ import json
 import os
 import random
 import time
+from array import array
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,8 +51,8 @@ class Soak:
     ``processor_us``: by the thread's processor time, which other processes do not lengthen.
     """
 
-    steps_us: list[float] = field(default_factory=list)
-    processor_us: list[float] = field(default_factory=list)
+    steps_us: array[float] = field(default_factory=lambda: array("f"))
+    processor_us: array[float] = field(default_factory=lambda: array("f"))
     compile_ms: list[float] = field(default_factory=list)
     samples: list[dict[str, float]] = field(default_factory=list)
     visits: int = 0
@@ -210,9 +211,9 @@ def soak(
         "base_rss": base,
         "most_rss": max(point["rss"] for point in result.samples),
         "compile_ms": percentiles(result.compile_ms),
-        "step_us": percentiles(result.steps_us),
+        "step_us": percentiles(list(result.steps_us)),
         "step_us_by_tenth": result.tenths(),
-        "processor_us": percentiles(result.processor_us),
+        "processor_us": percentiles(list(result.processor_us)),
         "processor_us_by_tenth": result.tenths(processor=True),
         "samples": result.samples,
     }

@@ -90,17 +90,6 @@ OWN = _NUMERIC | _STRING | _ARRAY | _OBJECT | {"type", "enum", "const"}
 """Keywords that this module gives a meaning."""
 
 
-def known(node: Node) -> Mapping[str, Any]:
-    """The schema of ``node`` without the keywords that its dialect does not know; {} for a boolean."""
-    schema = node.schema
-    if isinstance(schema, bool):
-        return {}
-    vocabulary = node.resource.dialect.keywords
-    if all(keyword in vocabulary for keyword in schema):
-        return schema  # type: ignore[no-any-return]
-    return {keyword: value for keyword, value in schema.items() if keyword in vocabulary}
-
-
 def child(document: Document, node: Node, *place: str | int) -> Conjunction:
     """The subschema at a place inside ``node``."""
     return conjunction_of(document, document.child(node, *place))
@@ -131,7 +120,7 @@ def conjunction_of(document: Document, node: Node) -> Conjunction:
 
 def _alias(document: Document, node: Node) -> Node | None:
     """The subschema that says all that ``node`` says, if there is one."""
-    schema = known(node)
+    schema = node.keywords
     if "$ref" in schema:
         alone = node.draft <= Draft.DRAFT7 or _ASSERTING.isdisjoint(schema.keys() - {"$ref"})
         return document.resolve(node, schema["$ref"], "$ref") if alone else None
@@ -174,7 +163,7 @@ class Assertions:
         schema = node.schema
         if isinstance(schema, bool):
             return ANYTHING if schema else NOTHING
-        schema = known(node)
+        schema = node.keywords
         present = OWN.intersection(schema)
         if not present:
             return ANYTHING
@@ -202,7 +191,7 @@ class Assertions:
         schema = node.schema
         if isinstance(schema, bool):
             return NOTHING if schema else ANYTHING
-        schema = known(node)
+        schema = node.keywords
         by_type: list[list[Facts]] = [[] for _ in FREE]
         if "type" in schema:
             _other_types(_names(schema["type"]), node.draft is Draft.DRAFT4, by_type)
@@ -409,7 +398,7 @@ class Assertions:
         Any other name may match a pattern that is left out: its member satisfies what that asks, or what is
         asked of additional ones. ``negated``: the table is for telling what violates it.
         """
-        schema, document = known(node), self._document
+        schema, document = node.keywords, self._document
         properties = {
             name: child(document, node, "properties", name)
             for name in schema.get("properties", ())
@@ -432,7 +421,7 @@ class Assertions:
 
     def _left_out(self, node: Node) -> list[tuple[str, Conjunction]]:
         """The entries of ``patternProperties`` of which it is unknown what they match."""
-        texts = known(node).get("patternProperties", ())
+        texts = node.keywords.get("patternProperties", ())
         return [
             (text, child(self._document, node, "patternProperties", text))
             for text in texts

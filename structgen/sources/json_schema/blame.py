@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from structgen.automata import json_text
 from structgen.automata.dfa import START, Dfa
-from structgen.sources.json_schema.assertions import OWN, known
+from structgen.sources.json_schema.assertions import OWN
 from structgen.sources.json_schema.document import Node
 from structgen.sources.json_schema.facts import (
     Conjunction,
@@ -149,7 +149,7 @@ class Blame:
         """The keywords that speak of a type of value: what refuses it where none does so alone."""
         found: dict[Rule, None] = {}
         for node in self.applied(conjunction):
-            for keyword in known(node):
+            for keyword in node.keywords:
                 if keyword in _OF_TYPE.get(-1 if place is None else place, ()):
                     found[Rule(node.pointer, keyword)] = None
         return list(found)
@@ -170,7 +170,7 @@ class Blame:
             pending += reversed(list(self._in_place(node)))
 
     def _in_place(self, node: Node) -> Iterator[Node]:
-        document, schema = self._forms.document, known(node)
+        document, schema = self._forms.document, node.keywords
         if "$ref" in schema:
             yield document.resolve(node, schema["$ref"], "$ref")
             if node.draft <= Draft.DRAFT7:
@@ -196,7 +196,7 @@ class Blame:
         above |= {node}
         if document.is_made(node) or node.negated or not isinstance(node.schema, Mapping):
             return [rule_at(node)]
-        schema = known(node)
+        schema = node.keywords
         if "$ref" in schema and node.draft <= Draft.DRAFT7:
             return self._of_node(document.resolve(node, schema["$ref"], "$ref"), place, refuses, above)
         found: list[Rule] = []

@@ -62,6 +62,17 @@ class Node:
     resource: Resource
     scope: Scope = ()
     negated: bool = False
+    keywords: Mapping[str, Any] = field(init=False)
+    """``schema`` without the keywords that its dialect does not know; {} for a boolean."""
+
+    def __post_init__(self) -> None:
+        schema = self.schema
+        keywords = schema
+        if isinstance(schema, bool):
+            keywords = {}
+        elif not (vocabulary := self.resource.dialect.keywords).keys() >= schema.keys():
+            keywords = {keyword: value for keyword, value in schema.items() if keyword in vocabulary}
+        object.__setattr__(self, "keywords", keywords)
 
     @property
     def is_true(self) -> bool:
@@ -111,6 +122,8 @@ class Document:
         self._max_values = options.max_values
         self._n_values = 0
         self._nodes: dict[str, Node] = {}
+        self._inside: dict[str, list[tuple[str, str]]] = {}  # keywords and pointers of what is inside a node
+        self._leading_out: list[tuple[Node, str]] = []  # references to other documents, or by a whole URI
         self._resource_at: dict[str, Resource] = {}
         self._resource_of: dict[str, Resource] = {}
         self._registry = options.registry
@@ -234,19 +247,11 @@ class Document:
 
     def _load_remotes(self) -> None:
         """Load what is referred to, so that it is known whether scopes matter."""
-        done: set[Resource] = set()
-        pending = list(self._nodes.values())
-        while pending:
-            for node in pending:
-                if isinstance(node.schema, Mapping):
-                    for keyword in ("$ref", "$dynamicRef"):
-                        reference = node.schema.get(keyword)
-                        if isinstance(reference, str) and (uri := reference.partition("#")[0]):
-                            absolute = _joined(node.resource.uri, uri, node.at(keyword))
-                            if absolute not in self._resource_of:
-                                self._from_registry(absolute, node.resource.dialect)
-            done.update(node.resource for node in pending)
-            pending = [node for node in self._nodes.values() if node.resource not in done]
+        for node, keyword in self._leading_out:  # it grows: what is loaded may refer to more
+            uri = node.schema[keyword].partition("#")[0]
+            absolute = _joined(node.resource.uri, uri, node.at(keyword))
+            if absolute not in self._resource_of:
+                self._from_registry(absolute, node.resource.dialect)
 
     def _dialect(self, schema: Schema, pointer: str, default: Dialect) -> Dialect:
         try:
@@ -321,6 +326,11 @@ class Document:
         """The subschema at a pointer; KeyError where there is none."""
         return self._nodes[pointer]
 
+    def inside(self, node: Node) -> Iterator[tuple[str, Node]]:
+        """The subschemas in the keywords of ``node``, each with its keyword, in the order of the text."""
+        for keyword, pointer in self._inside.get(node.pointer, ()):
+            yield keyword, self._nodes[pointer]
+
     def _scan(self, schema: Schema, pointer: str, resource: Resource) -> None:
         """Check every subschema from here down, and note nodes, base URIs and anchors."""
         # iterative, so that deep nesting is met by the limit rather than by Python's
@@ -334,10 +344,10 @@ class Document:
             if len(self._nodes) >= self._max_subschemas:
                 # Python objects may hold the same one in many places, 2**n of them
                 raise CompileLimitError("max_subschemas", self._max_subschemas, len(self._nodes) + 1, pointer)
-            if isinstance(schema, bool):
+            if schema is True or schema is False:
                 self._nodes[pointer] = Node(schema, pointer, resource)
                 continue
-            if not isinstance(schema, Mapping):
+            if type(schema) is not dict and not isinstance(schema, Mapping):
                 raise InvalidSchemaError(
                     pointer, f"a schema must be an object or a boolean, not {kind(schema)}"
                 )
@@ -345,8 +355,9 @@ class Document:
                 resource = self._embedded_resource(schema, pointer, resource)
             elif depth > 1 and "$schema" in schema:
                 resource = self._in_dialect(schema, pointer, resource)
-            self._nodes[pointer] = Node(schema, pointer, resource)
+            node = self._nodes[pointer] = Node(schema, pointer, resource)
             vocabulary = resource.dialect.keywords
+            inside: list[tuple[str, str]] = []
             for keyword, value in schema.items():
                 known = vocabulary.get(keyword)
                 if known is None:
@@ -363,15 +374,24 @@ class Document:
                     )
                 if subschemas is not None:
                     for place, inner in subschemas_in(subschemas, value):
-                        pending.append((inner, f"{pointer}/{keyword}{place}", resource, depth + 1))
+                        at = f"{pointer}/{keyword}{place}"
+                        inside.append((keyword, at))
+                        pending.append((inner, at, resource, depth + 1))
+                elif keyword == "$ref":
+                    if value[:1] not in ("", "#"):
+                        self._leading_out.append((node, keyword))
                 elif keyword == "$anchor":
                     resource.anchors[value] = pointer
                 elif keyword == "$dynamicAnchor":
                     resource.anchors[value] = resource.dynamic_anchors[value] = pointer
                 elif keyword == "$dynamicRef" or keyword == "$recursiveRef":
                     self._is_dynamic = True
+                    if keyword == "$dynamicRef" and value[:1] not in ("", "#"):
+                        self._leading_out.append((node, keyword))
                 elif keyword == "enum" or keyword == "const":
                     self._check_value(value, f"{pointer}/{keyword}")
+            if inside:
+                self._inside[pointer] = inside
 
     def _embedded_resource(self, schema: Schema, pointer: str, outer: Resource) -> Resource:
         """The resource that begins here, or the one around it; ``"$id": "#name"`` is an old anchor."""

@@ -12,7 +12,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from structgen.errors import InvalidSchemaError
-from structgen.sources.json_schema.assertions import OWN, child, known, negated_child
+from structgen.sources.json_schema.assertions import OWN, child, negated_child
 from structgen.sources.json_schema.document import Node
 from structgen.sources.json_schema.facts import (
     ANYTHING,
@@ -79,7 +79,7 @@ class Evaluation:
 
     def needs(self, node: Node) -> bool:
         """True when a subschema has a keyword that depends on what others evaluate."""
-        schema = known(node)
+        schema = node.keywords
         return any(keyword in schema and schema[keyword] is not True for keyword in _UNEVALUATED)
 
     def evaluated(self, node: Node) -> list[Case]:
@@ -88,7 +88,7 @@ class Evaluation:
 
     def violations(self, node: Node) -> list[NormalForm]:
         """All keywords but the ``unevaluated`` ones hold, and one of these does not."""
-        document, schema = self._forms.document, known(node)
+        document, schema = self._forms.document, node.keywords
         found = []
         for form, evaluated in self._found(node, complete=False):
             if "unevaluatedProperties" in schema and not evaluated.all_members:
@@ -128,7 +128,7 @@ class Evaluation:
             return [(forms.of_node(node), _NOTHING_EVALUATED)]
         if node.is_unknown:
             return [(ANYTHING, Evaluated(maybe_more_members=True, maybe_more_items=True))]
-        schema = known(node)
+        schema = node.keywords
         if "$ref" in schema and node.draft <= Draft.DRAFT7:
             return self.evaluated(document.resolve(node, schema["$ref"], "$ref"))
         factors: list[list[Case]] = []
@@ -158,7 +158,7 @@ class Evaluation:
         return [self._with_unevaluated(case, node) for case in cases] if complete else cases
 
     def _options(self, node: Node, keyword: str) -> list[Node]:
-        return [self._forms.document.child(node, keyword, i) for i in range(len(known(node)[keyword]))]
+        return [self._forms.document.child(node, keyword, i) for i in range(len(node.keywords[keyword]))]
 
     def _product(self, left: Sequence[Case], right: Sequence[Case], node: Node) -> list[Case]:
         together: dict[Evaluated, list[NormalForm]] = {}
@@ -169,7 +169,7 @@ class Evaluation:
         return [(form, evaluated) for evaluated, found in together.items() for form in found]
 
     def _own(self, node: Node) -> Evaluated:
-        schema, document = known(node), self._forms.document
+        schema, document = node.keywords, self._forms.document
         items = schema.get("items")
         is_list = isinstance(items, (list, tuple))
         contained: tuple[Conjunction, ...] = ()
@@ -216,7 +216,7 @@ class Evaluation:
         return found
 
     def _conditional(self, node: Node) -> list[Case]:
-        document, schema = self._forms.document, known(node)
+        document, schema = self._forms.document, node.keywords
         condition = document.child(node, "if")
         holds = self.evaluated(condition)
         if "then" in schema:
@@ -236,7 +236,7 @@ class Evaluation:
 
     def _with_unevaluated(self, case: Case, node: Node) -> Case:
         form, evaluated = case
-        document, schema = self._forms.document, known(node)
+        document, schema = self._forms.document, node.keywords
         if "unevaluatedProperties" in schema:
             if not (evaluated.all_members or evaluated.maybe_more_members):
                 inner = child(document, node, "unevaluatedProperties")

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from structgen.regex.size import may_be_large
-from structgen.sources.json_schema.assertions import known
 from structgen.sources.json_schema.deadline import Deadline
 from structgen.sources.json_schema.document import Node
 from structgen.sources.json_schema.options import SchemaOptions
@@ -25,7 +24,7 @@ from structgen.sources.json_schema.strings import (
 def check_large_patterns(nodes: Iterable[Node], options: SchemaOptions, deadline: Deadline) -> None:
     """Raises `CompileLimitError` with the pointer of the pattern."""
     for node in nodes:
-        schema = known(node)
+        schema = node.keywords
         if "pattern" in schema:
             lengths = (_length(schema, "minLength") or 0, _length(schema, "maxLength"))
             _check(schema["pattern"], node.at("pattern"), lengths, options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from structgen.errors import CompileLimitError, InvalidSchemaError
-from structgen.sources.json_schema.assertions import OWN, Assertions, false_at, known
+from structgen.sources.json_schema.assertions import OWN, Assertions, false_at
 from structgen.sources.json_schema.deadline import Deadline
 from structgen.sources.json_schema.document import APPLIES_ITSELF, Document, Node, is_true
 from structgen.sources.json_schema.evaluated import Evaluated, Evaluation
@@ -129,7 +129,7 @@ class NormalForms:
         document = self.document
         if node.schema_of_either is not None:
             return [self._signed(inner, node) for inner in node.schema_of_either]
-        schema = known(node)
+        schema = node.keywords
         if "$ref" in schema and node.draft <= Draft.DRAFT7:
             return [self._signed(document.resolve(node, schema["$ref"], "$ref"), node)]
         found: list[Node] = []
@@ -151,7 +151,7 @@ class NormalForms:
         return self.document.negation(inner) if node.negated else inner
 
     def _options_of(self, node: Node, keyword: str) -> list[Node]:
-        return [self.document.child(node, keyword, i) for i in range(len(known(node)[keyword]))]
+        return [self.document.child(node, keyword, i) for i in range(len(node.keywords[keyword]))]
 
     # -- the keywords of one subschema ---------------------------------------------------------------
 
@@ -161,7 +161,7 @@ class NormalForms:
             return self.all_of(forms, node) if node.negated else union_forms(forms)
         if isinstance(node.schema, bool):
             return ANYTHING if node.is_true else NOTHING
-        schema = known(node)
+        schema = node.keywords
         if "$ref" in schema and node.draft <= Draft.DRAFT7:
             return self.of_node(self._in_place(node)[0])
         if node.negated:
@@ -175,7 +175,7 @@ class NormalForms:
 
         The keywords of its own stand together where ``properties`` does.
         """
-        schema = known(node)
+        schema = node.keywords
         parts: dict[str, list[NormalForm]] = {}
         for keyword in schema:
             if keyword == "properties":
@@ -245,7 +245,7 @@ class NormalForms:
         """What ``allOf`` and ``$ref`` apply to the same value."""
         if isinstance(node.schema, bool) or node.negated or node.schema_of_either is not None:
             return []
-        schema = known(node)
+        schema = node.keywords
         found = [self.document.resolve(node, schema["$ref"], "$ref")] if "$ref" in schema else []
         if "allOf" in schema and not (found and node.draft <= Draft.DRAFT7):
             found += self._options_of(node, "allOf")
@@ -259,17 +259,17 @@ class NormalForms:
         if (
             held.isdisjoint(own)
             or len(own) > _MOST_SHARED
-            or any(keyword in _IN_PLACE for keyword in known(node))
+            or any(keyword in _IN_PLACE for keyword in node.keywords)
         ):
             return self.of_node(self.document.negation(node))
         forms = [self._refuted(inner, held) for inner in self._applied(node)]
-        if not ("$ref" in known(node) and node.draft <= Draft.DRAFT7):
+        if not ("$ref" in node.keywords and node.draft <= Draft.DRAFT7):
             forms.insert(0, self.assertions.own_negation(node))
         return union_forms(forms)
 
     def conditional(self, node: Node) -> list[NormalForm]:
         """``if`` holds and ``then``; or it does not and ``else``."""
-        document, schema = self.document, known(node)
+        document, schema = self.document, node.keywords
         condition = document.child(node, "if")
         found = []
         for keyword, premise in (("then", condition), ("else", document.negation(condition))):
@@ -282,7 +282,9 @@ class NormalForms:
 
     def dependents(self, node: Node, keyword: str) -> list[str]:
         """The names in ``dependentSchemas`` or ``dependencies`` that have a schema."""
-        return [name for name, inner in known(node)[keyword].items() if not isinstance(inner, (list, tuple))]
+        return [
+            name for name, inner in node.keywords[keyword].items() if not isinstance(inner, (list, tuple))
+        ]
 
     def dependent(self, node: Node, keyword: str, name: str) -> NormalForm:
         """Either there is no member ``name``, or the schema that it brings holds."""
@@ -298,7 +300,7 @@ class NormalForms:
 
     def _negation(self, node: Node) -> NormalForm:
         """Some keyword does not hold. ``node`` is negated."""
-        document, schema = self.document, known(node)
+        document, schema = self.document, node.keywords
         plain = document.negation(node)
         forms = [self.assertions.own_negation(plain)]
         for keyword in schema:

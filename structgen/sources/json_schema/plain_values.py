@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from structgen.sources.json_schema.assertions import known
 from structgen.sources.json_schema.document import Node
 from structgen.sources.json_schema.facts import Conjunction
 from structgen.sources.json_schema.values import is_spellable
@@ -44,7 +43,7 @@ def _simple_types(node: Node) -> frozenset[str]:
         return _NONE
     if isinstance(node.schema, bool):
         return _EVERY_TYPE if node.schema else _NONE
-    schema = known(node)
+    schema = node.keywords
     if not _ANY_VALUE.isdisjoint(schema):
         return _NONE
     return frozenset(name for name in _types(schema) if _OF_TYPE[name].isdisjoint(schema))
@@ -54,7 +53,7 @@ def _has_listed_value(node: Node) -> bool:
     """Is there a string, boolean or null in its ``enum`` that has its ``type``, which is all that it asks?"""
     if node.negated or node.schema_of_either is not None or isinstance(node.schema, bool):
         return False
-    schema = known(node)
+    schema = node.keywords
     if "enum" not in schema or not schema.keys() <= _LISTING:
         return False
     types = _types(schema)

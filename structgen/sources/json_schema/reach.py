@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from structgen.errors import InvalidSchemaError, UnsupportedSchemaError
-from structgen.sources.json_schema.assertions import known
-from structgen.sources.json_schema.document import APPLIES_ITSELF, Document, Node, subschemas_in
+from structgen.sources.json_schema.document import APPLIES_ITSELF, Document, Node
 from structgen.sources.json_schema.keywords import Draft
 from structgen.sources.json_schema.strings import Pattern, pattern_regex
 
@@ -51,6 +50,7 @@ class Reach:
         self._document = document
         self.nodes: dict[str, Node] = {}
         self._problems: dict[str, Problem] = {}
+        self._applied: dict[str, list[Node]] = {}  # what a subschema applies to the same value, if anything
         for error in document.strange_dialects:
             self._note(error)
         self._walk()
@@ -69,9 +69,11 @@ class Reach:
             if node.pointer in self.nodes or node.is_unknown:
                 continue
             self.nodes[node.pointer] = node
-            schema = known(node)
+            schema = node.keywords
             if not schema:
                 continue
+            if not _APPLYING.isdisjoint(schema):
+                self._applied[node.pointer] = self._in_place(node, schema)
             found = self._targets(node, schema)
             if not ("$ref" in schema and node.draft <= Draft.DRAFT7):
                 self._check_patterns(node, schema)
@@ -85,24 +87,23 @@ class Reach:
         """
         open_: set[str] = set()
         done: set[str] = set()
-        for root in self.nodes.values():
+        for root in self._applied:
             stack = [(root, False)]
             while stack:
-                node, leaving = stack.pop()
+                pointer, leaving = stack.pop()
                 if leaving:
-                    open_.discard(node.pointer)
-                    done.add(node.pointer)
-                elif node.pointer in open_:
-                    raise InvalidSchemaError(node.pointer, APPLIES_ITSELF)
-                elif node.pointer not in done:
-                    open_.add(node.pointer)
-                    stack.append((node, True))
-                    stack += [(inner, False) for inner in self._in_place(node) if inner.pointer not in done]
+                    open_.discard(pointer)
+                    done.add(pointer)
+                elif pointer in open_:
+                    raise InvalidSchemaError(pointer, APPLIES_ITSELF)
+                elif pointer not in done:
+                    open_.add(pointer)
+                    stack.append((pointer, True))
+                    for inner in self._applied.get(pointer, ()):
+                        if inner.pointer in self._applied and inner.pointer not in done:
+                            stack.append((inner.pointer, False))
 
-    def _in_place(self, node: Node) -> list[Node]:
-        schema = known(node)
-        if node.is_unknown or _APPLYING.isdisjoint(schema):
-            return []
+    def _in_place(self, node: Node, schema: Mapping[str, Any]) -> list[Node]:
         found = [self._document.resolve(node, schema["$ref"], "$ref")] if "$ref" in schema else []
         if not (found and node.draft <= Draft.DRAFT7):
             found += [inner for keyword, inner in self._children(node, schema) if keyword in _IN_PLACE]
@@ -125,16 +126,12 @@ class Reach:
 
     def _children(self, node: Node, schema: Mapping[str, Any]) -> Iterator[tuple[str, Node]]:
         """The subschemas of keywords that apply them."""
-        for keyword, value in schema.items():
-            where = node.resource.dialect.keywords[keyword][1]
-            if where is None or keyword in _HOLDING:
-                continue
-            if keyword in _CONDITIONAL and "if" not in schema:
+        for keyword, inner in self._document.inside(node):
+            if keyword in _HOLDING or (keyword in _CONDITIONAL and "if" not in schema):
                 continue
             if keyword == "additionalItems" and not isinstance(schema.get("items"), (list, tuple)):
                 continue
-            for place, _ in subschemas_in(where, value):
-                yield keyword, self._document.node_at(f"{node.pointer}/{keyword}{place}")
+            yield keyword, inner
 
     def _check_patterns(self, node: Node, schema: Mapping[str, Any]) -> None:
         if "pattern" in schema and _may_be(schema, "string"):
@@ -161,7 +158,7 @@ class Reach:
         ``unevaluatedItems`` beside something that may evaluate more.
         """
         for node in self.nodes.values():
-            schema = known(node)
+            schema = node.keywords
             if schema.get("additionalProperties", True) is not True and any(
                 node.at("patternProperties", text) in self._problems
                 for text in schema.get("patternProperties", ())
@@ -180,7 +177,7 @@ class Reach:
         pending = [node]
         while pending:
             node = pending.pop()
-            schema = known(node)
+            schema = node.keywords
             for problem in map(self._problems.get, (node.at(keyword) for keyword in _REFERENCES)):
                 if problem is not None:
                     return True

@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 from structgen.parser_states import Key
 from structgen.sources.json_schema.arrays import ArrayLanguage, Spot
-from structgen.sources.json_schema.assertions import known
 from structgen.sources.json_schema.blame import Beginning, Blame, Rule, equal_items, rule_at
 from structgen.sources.json_schema.facts import Conjunction, NamedMember
 from structgen.sources.json_schema.objects import ObjectLanguage, Place
@@ -259,7 +258,7 @@ class _Inquiry:
 
     def _no_such_names(self, container: Container, result: Refusal) -> None:
         for node in self._speaking(self._place.containers[:-1]):
-            schema = known(node)
+            schema = node.keywords
             for keyword in ("propertyNames", "additionalProperties", "unevaluatedProperties"):
                 if keyword in schema and schema[keyword] is not True:
                     result.add([Rule(node.pointer, keyword)])
@@ -313,7 +312,7 @@ class _Inquiry:
         return [
             Rule(node.pointer, keyword)
             for node in self._speaking(containers)
-            if keyword in known(node) and fits(known(node)[keyword])
+            if keyword in node.keywords and fits(node.keywords[keyword])
         ]
 
     def _end_of_object(self, container: Container, result: Refusal) -> None:
@@ -339,7 +338,7 @@ class _Inquiry:
         """What another member asks for."""
         outer = self._place.containers[:-1]
         for node in self._speaking(outer):
-            schema = known(node)
+            schema = node.keywords
             for keyword in ("dependentRequired", "dependencies"):
                 for name, needed in schema.get(keyword, {}).items():
                     if isinstance(needed, (list, tuple)) and name in container.names:
