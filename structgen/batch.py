@@ -85,12 +85,13 @@ def _looked_up(
         places, configs = _with_gaps(matchers, done)
     if 0 in places:
         _add_lexed(matchers, places, configs, held)
+    view = store.view
     return (
         np.fromiter(places, np.int64, n),
         np.fromiter(configs, np.int64, n),
         id(store),
-        0,  # the store's rows are never thrown away
-        store.rows,
+        view.epoch,
+        view.rows,
         out,
         np.frombuffer(done, np.int64),
         np.zeros(3, np.int64),

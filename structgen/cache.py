@@ -98,6 +98,17 @@ def store_arrays(
     return True
 
 
+def can_store(kind: str, key: str) -> bool:
+    """Whether the folder takes files, to be asked before something dear is made for it alone."""
+    folder = _file(kind, key).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        _warn_once(f"cannot write to the cache folder {folder}: {error}; set {ENVIRONMENT_VARIABLE}")
+        return False
+    return os.access(folder, os.W_OK | os.X_OK)
+
+
 def discard(kind: str, key: str) -> None:
     """Delete what is stored under a kind and key, if anything."""
     path = _file(kind, key)

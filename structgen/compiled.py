@@ -5,25 +5,29 @@ from __future__ import annotations
 import json
 import os
 import threading
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import numpy.typing as npt
 from referencing import Registry
-from structgen_kernels import layout
 
+from structgen.budget import Budget
 from structgen.errors import ArtifactError
+from structgen.general_store import load_general_store
 from structgen.growing import GrowingTables
+from structgen.growth import Growth
 from structgen.lexed_machine import LexedMachine
 from structgen.lexed_store import LexedStore
 from structgen.lexing.tables import LexedTables, lexed_layout_digest
 from structgen.machine import Machine
 from structgen.mask_store import MaskStore
 from structgen.matcher import Matcher
+from structgen.saved_entries import SavedEntries, saved_arrays
 from structgen.schema_tables import AHEAD, SavedTables, as_tables, schema_tables
-from structgen.tables import Int32Array, Tables, layout_digest
+from structgen.store_entries import stored_states
+from structgen.tables import Tables, layout_digest
 from structgen.tensor_file import read_tensors, write_tensors
 from structgen.vocabulary import Vocabulary
 
@@ -31,7 +35,9 @@ if TYPE_CHECKING:
     from structgen.explanation import Explanation
 
 _KIND = "compiled-grammar"
-MAX_SAVED_ENTRIES = 4096  # 16 kB each at 131k ids
+MAX_SAVED_ENTRIES = 4096
+_SOURCE_BYTES = 20  # for a character of a grammar's text; measured on JSON Schemas
+_ENTRIES = "2"  # version of how a file holds the mask store's entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +63,23 @@ class CompiledGrammar:
         source: GrammarSource,
         *,
         warnings: tuple[tuple[str, str], ...] = (),
-        entries: Mapping[int, int] | None = None,
+        saved: SavedEntries | None = None,
         lexed_store: LexedStore | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self.tables = tables
         self.source = source
         self.warnings = warnings
         self._store = store
-        self._entries = dict(entries or {})
+        self._saved = saved
         self._machine: Machine | LexedMachine | None = None
         self._lexed_store = lexed_store
+        self._budget = budget
         if isinstance(tables, LexedTables) and lexed_store is None:
             self._lexed_store = LexedStore(tables, store)
         self._lock = threading.Lock()
+        self._machine_lock = threading.Lock()  # of all machines there will be: tables grow under it
+        self._report()
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -79,15 +89,40 @@ class CompiledGrammar:
     def machine(self) -> Machine | LexedMachine:
         """The run-time records that all matchers share, made at the first use."""
         machine = self._machine
-        if machine is None:
+        if machine is None or machine.is_retired:
             with self._lock:
-                if self._machine is None:
-                    if isinstance(self.tables, LexedTables):
-                        self._machine = LexedMachine(self.tables, self._store, self._lexed_store)
-                    else:
-                        self._machine = Machine(self.tables, self._store, self._entries)
                 machine = self._machine
+                if machine is None or machine.is_retired:
+                    machine = self._machine = self._new_machine()
+            self._report()
+        elif self._budget is not None:
+            self._budget.touch(self)
         return machine
+
+    def _new_machine(self) -> Machine | LexedMachine:
+        limit = None if self._budget is None else self._budget.machine_bytes
+        here = weakref.ref(self)  # or a grammar would not be freed before the garbage collector comes
+
+        def report() -> None:
+            grammar = here()
+            if grammar is not None:
+                grammar._report()
+
+        growth = Growth(limit, report if self._budget is not None else None)
+        if isinstance(self.tables, LexedTables):
+            return LexedMachine(self.tables, self._store, self._lexed_store, growth)
+        return Machine(self.tables, self._store, self._saved, growth, self._machine_lock)
+
+    def _report(self) -> None:
+        if self._budget is not None:
+            self._budget.report(self)
+
+    def shed(self) -> None:
+        """Drop the run-time records. Matchers that are alive read their text again at their next token."""
+        machine = self._machine
+        self._machine = None
+        if machine is not None:
+            machine.growth.end()
 
     def matcher(self) -> Matcher:
         """A new matcher at the beginning of a text."""
@@ -117,8 +152,13 @@ class CompiledGrammar:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of memory this grammar holds: tables and run-time records, the shared store not counted."""
-        return self.tables.nbytes + (self._machine.nbytes if self._machine is not None else 0)
+        """Bytes of memory this grammar holds: tables and run-time records, the shared store not counted.
+
+        What Python's objects take is an estimate.
+        """
+        machine, lexed = self._machine, self._lexed_store
+        size = self.tables.nbytes + _SOURCE_BYTES * len(self.source.text)
+        return size + (0 if machine is None else machine.nbytes) + (0 if lexed is None else lexed.nbytes)
 
     def precompute(self, progress: Callable[[int, int], None] | None = None) -> int:
         """Compute the mask store's entries of all terminal states that need one. Returns how many there are.
@@ -128,10 +168,10 @@ class CompiledGrammar:
         """
         if self._lexed_store is not None:
             return self._lexed_store.complete(progress)
-        states = self._stored_states(self._exact_tables())[:MAX_SAVED_ENTRIES]
+        tables = self._exact_tables()
+        states = stored_states(self._store.walks, tables)[:MAX_SAVED_ENTRIES]
         for done, state in enumerate(states):
-            if state not in self._entries:
-                self._entries[state] = self._store.entry(self._exact_tables(), state)
+            self._store.entry(tables, state, self._saved)
             if progress is not None:
                 progress(done + 1, len(states))
         return len(states)
@@ -140,41 +180,6 @@ class CompiledGrammar:
         if isinstance(self.tables, LexedTables):
             raise TypeError("a grammar with a lexer has no terminal states of its own")
         return self.tables
-
-    def _stored_states(self, tables: Tables | GrowingTables) -> list[int]:
-        """The terminal states that take tokens from the store; of counted ones, one for all alike."""
-        from structgen_kernels.store import reaches_more
-        from structgen_kernels.terminals import representative
-
-        static, classes, trie = tables.static, tables.classes, self._store.trie
-        candidates = list(range(1, tables.n_terminal_states))
-        blocks = static[static[layout.BLOCKS] :][: static[layout.N_BLOCKS] * layout.BLOCK_SIZE]
-        for block in blocks.reshape(-1, layout.BLOCK_SIZE):
-            units = int(block[layout.BLOCK_UNITS])
-            counts = int(block[layout.BLOCK_COUNTS])
-            minimum = int(block[layout.BLOCK_MINIMUM])
-            reach = int(static[layout.LONGEST_TOKEN]) + 2
-            units_taken = units
-            near = {0, *range(max(0, minimum - reach), min(counts, minimum + 1))}
-            near |= set(range(max(0, counts - 1 - reach), counts))
-            if block[layout.BLOCK_KIND] == layout.BOUNDED:
-                # too many units to take each at every count: those that stand for others, and the start
-                near = {0}
-                far = counts - 1 > reach - 1 + int(block[layout.BLOCK_GREATEST])
-                units_taken = units if far else 1
-            candidates += [
-                int(block[layout.BLOCK_BASE]) + count * units + unit
-                for count in sorted(near)
-                for unit in range(units_taken)
-            ]
-        limit = int(static[layout.STORED_NODES])
-        token_ids = self.machine.store.token_ids
-        return [
-            state
-            for state in candidates
-            if representative(static, state) == state
-            and reaches_more(static, classes, trie, token_ids, state, limit)
-        ]
 
     def save(
         self, path: str | os.PathLike[str], *, progress: Callable[[int, int], None] | None = None
@@ -196,33 +201,21 @@ class CompiledGrammar:
             ahead = CompiledGrammar(tables, self._store, source, warnings=self.warnings)
             ahead.save(path, progress=progress)
             return
-        self.precompute(progress)
-        by_offset: dict[int, int] = {}
-        digests: list[npt.NDArray[np.uint8]] = []
-        rows: list[Int32Array] = []
-        crossings: list[Int32Array] = []
-        for offset in self._entries.values():
-            if offset not in by_offset:
-                by_offset[offset] = len(digests)
-                digest, row, crossing = self._store.read(offset)
-                digests.append(np.frombuffer(digest, np.uint8))
-                rows.append(row)
-                crossings.append(crossing)
-        n_words = self._store.n_words
-        arrays = {
+        states = stored_states(self._store.walks, tables)[:MAX_SAVED_ENTRIES]
+        contents = []
+        for done, state in enumerate(states):
+            contents.append(self._store.content(tables, state))
+            if progress is not None:
+                progress(done + 1, len(states))
+        arrays: dict[str, npt.NDArray[Any]] = {
             "static": tables.static,
             "classes": tables.classes,
             "bases": tables.bases,
             "digests": tables.digests,
             "heads": tables.heads,
-            "entry_states": np.array(list(self._entries), np.int64),
-            "entry_numbers": np.array([by_offset[o] for o in self._entries.values()], np.int32),
-            "entry_digests": np.stack(digests) if digests else np.zeros((0, 16), np.uint8),
-            "entry_rows": np.stack(rows) if rows else np.zeros((0, n_words), np.int32),
-            "crossing_begin": np.cumsum([0, *(c.shape[0] for c in crossings)], dtype=np.int64),
-            "crossing_nodes": np.concatenate([np.zeros(0, np.int32), *crossings]),
+            **saved_arrays(states, contents, self._store),
         }
-        metadata = {**self._metadata(layout_digest()), "accepts_empty": str(int(tables.accepts_empty))}
+        metadata = {**self._metadata(_layout()), "accepts_empty": str(int(tables.accepts_empty))}
         write_tensors(path, _KIND, arrays, metadata)
 
     def _metadata(self, layout_of_tables: str) -> dict[str, str]:
@@ -255,9 +248,15 @@ class CompiledGrammar:
 
     @classmethod
     def load(
-        cls, path: str | os.PathLike[str], vocabulary: Vocabulary, *, store: MaskStore | None = None
+        cls,
+        path: str | os.PathLike[str],
+        vocabulary: Vocabulary,
+        *,
+        store: MaskStore | None = None,
+        budget: Budget | None = None,
     ) -> CompiledGrammar:
-        """Read what `save` wrote, memory-mapped. ``store``: a mask store to share, as `Compiler.load` does.
+        """Read what `save` wrote, memory-mapped. ``store`` and ``budget``: a mask store and a bound of
+        memory to share, as `Compiler.load` does.
 
         Raises `ArtifactError` when the file is missing, damaged, truncated, of another version, or was
         compiled for another vocabulary.
@@ -272,15 +271,15 @@ class CompiledGrammar:
                 "compile it again with this tokenizer, or load it with the one it was made for",
             )
         is_lexed = metadata.get("lexed") == "1"
-        if metadata.get("layout") != (lexed_layout_digest() if is_lexed else layout_digest()):
+        if metadata.get("layout") != (lexed_layout_digest() if is_lexed else _layout()):
             raise ArtifactError(
                 path, "compiled by another version of structgen, which lays its tables out otherwise"
             )
         if store is None:
-            store = MaskStore(vocabulary)
+            store = MaskStore(vocabulary, load_general_store(vocabulary))
         try:
             if is_lexed:
-                return cls._loaded_lexed(arrays, metadata, store)
+                return cls._loaded_lexed(arrays, metadata, store, budget)
             tables = Tables(
                 arrays["static"],
                 arrays["classes"],
@@ -289,17 +288,7 @@ class CompiledGrammar:
                 arrays["heads"],
                 metadata["accepts_empty"] == "1",
             )
-            begin, nodes = arrays["crossing_begin"], arrays["crossing_nodes"]
-            offsets = [
-                store.adopt(digest.tobytes(), arrays["entry_rows"][i], nodes[begin[i] : begin[i + 1]])
-                for i, digest in enumerate(arrays["entry_digests"])
-            ]
-            entries = {
-                state: offsets[number]
-                for state, number in zip(
-                    arrays["entry_states"].tolist(), arrays["entry_numbers"].tolist(), strict=True
-                )
-            }
+            saved = SavedEntries(arrays, store.walks)
             source = GrammarSource(
                 metadata["source_kind"], metadata["source_text"], json.loads(metadata["source_options"])
             )
@@ -312,11 +301,15 @@ class CompiledGrammar:
                 )
         except KeyError as error:
             raise ArtifactError(path, f"not a whole artifact: {error} is missing") from None
-        return cls(tables, store, source, warnings=warnings, entries=entries)
+        return cls(tables, store, source, warnings=warnings, saved=saved, budget=budget)
 
     @classmethod
     def _loaded_lexed(
-        cls, arrays: Mapping[str, npt.NDArray[Any]], metadata: Mapping[str, str], store: MaskStore
+        cls,
+        arrays: Mapping[str, npt.NDArray[Any]],
+        metadata: Mapping[str, str],
+        store: MaskStore,
+        budget: Budget | None,
     ) -> CompiledGrammar:
         tables = LexedTables(
             arrays["static"], tuple(json.loads(metadata["names"])), int(metadata["n_conflicts"])
@@ -325,13 +318,17 @@ class CompiledGrammar:
         lexed_store.restore(arrays)
         options = json.loads(metadata["source_options"])
         source = GrammarSource(metadata["source_kind"], metadata["source_text"], options)
-        return cls(tables, store, source, lexed_store=lexed_store)
+        return cls(tables, store, source, lexed_store=lexed_store, budget=budget)
 
     def __repr__(self) -> str:
         return (
             f"CompiledGrammar({self.source.kind}, {self.n_parser_states:,} parser states, "
             f"{self.n_terminal_states:,} terminal states, {self.nbytes:,} bytes)"
         )
+
+
+def _layout() -> str:
+    return f"{layout_digest()}-{_ENTRIES}"
 
 
 def _written_options(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from structgen.budget import Budget, Held
 from structgen.compiled import CompiledGrammar, GrammarSource
 from structgen.errors import (
     CompileLimitError,
@@ -18,6 +20,7 @@ from structgen.errors import (
     UnsatisfiableSchemaError,
     VocabularyError,
 )
+from structgen.general_grammars import general_store
 from structgen.grammar import Grammar, Terminal
 from structgen.mask_store import MaskStore
 from structgen.rtn import build_rtn
@@ -40,20 +43,51 @@ _JSON_VALUES = (Mapping, str, bool, int, float, list, tuple, bytes, type(None))
 class Compiler:
     """Compiles grammars for one vocabulary. Keep one per model; safe for several threads.
 
-    All its grammars share one mask store. The last ``cache_size`` results are kept by source and options.
+    All its grammars share one mask store, which begins with what is on disk for the vocabulary. The last
+    ``cache_size`` results are kept by source and options.
+
+    ``cache_bytes``: at most so many bytes of memory are kept: a quarter for masks, the rest for grammars and
+    their records. What was used least recently goes first; None: no bound. Matchers that are alive stay
+    right, and keep what their texts need.
     """
 
-    def __init__(self, vocabulary: Vocabulary, *, cache_size: int = 128) -> None:
+    def __init__(
+        self, vocabulary: Vocabulary, *, cache_size: int = 4096, cache_bytes: int | None = 1 << 30
+    ) -> None:
         if not isinstance(vocabulary, Vocabulary):
             raise OptionError("vocabulary", vocabulary, "a Vocabulary (see Vocabulary.from_tokenizer)")
         if isinstance(cache_size, bool) or not isinstance(cache_size, int) or cache_size < 0:
             raise OptionError("cache_size", cache_size, "an int of at least 0")
+        if cache_bytes is not None and (
+            isinstance(cache_bytes, bool) or not isinstance(cache_bytes, int) or cache_bytes < 0
+        ):
+            raise OptionError("cache_bytes", cache_bytes, "an int of at least 0, or None")
         ensure_kernels()
         self.vocabulary = vocabulary
-        self.store = MaskStore(vocabulary)
+        for_masks = None if cache_bytes is None else cache_bytes // 4
+        self.store = MaskStore(vocabulary, general_store(vocabulary), for_masks)
+        here = weakref.ref(self)
+
+        def let_go(grammar: Held) -> None:
+            compiler = here()
+            if compiler is not None and isinstance(grammar, CompiledGrammar):
+                compiler._let_go(grammar)
+
+        left = None if cache_bytes is None or for_masks is None else cache_bytes - for_masks
+        self._budget = Budget(left, let_go)
         self._cache_size = cache_size
         self._cache: OrderedDict[tuple[str, str, str], CompiledGrammar] = OrderedDict()
         self._lock = threading.Lock()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that masks and grammars take, as far as it is bounded by ``cache_bytes``."""
+        return self.store.nbytes + self._budget.nbytes
+
+    @property
+    def n_cached(self) -> int:
+        """How many results are kept."""
+        return len(self._cache)
 
     def json_schema(self, schema: Mapping[str, Any] | bool | str | Any, **options: Any) -> CompiledGrammar:
         """JSON texts that are valid under a JSON Schema (a mapping, a bool, or its JSON text), or that are
@@ -88,7 +122,9 @@ class Compiler:
         self, schema: Mapping[str, Any] | bool | str, source: GrammarSource
     ) -> CompiledGrammar:
         tables = schema_tables(schema, source.options, self.vocabulary, AT_ONCE)
-        compiled = CompiledGrammar(tables, self.store, source, warnings=schema_warnings(tables))
+        compiled = CompiledGrammar(
+            tables, self.store, source, warnings=schema_warnings(tables), budget=self._budget
+        )
         if not (self.store.is_byte_complete or compiled.machine.is_satisfiable):
             raise UnsatisfiableSchemaError("", "no text matches that the vocabulary's tokens can spell")
         return compiled
@@ -169,7 +205,7 @@ class Compiler:
         also = [name for mode in modes for name in (*(mode.only or ()), *mode.patterns)]
         read = lexed_source(grammar, start, import_paths=import_paths, terminals=also, whole=starts)
         tables = build_lexed(read, lexer, self.vocabulary, modes, indentation)
-        compiled = CompiledGrammar(tables, self.store, source)
+        compiled = CompiledGrammar(tables, self.store, source, budget=self._budget)
         if not compiled.machine.is_satisfiable:
             raise UnsatisfiableGrammarError("no text matches that the vocabulary's tokens can spell")
         return compiled
@@ -236,7 +272,9 @@ class Compiler:
         symbols = symbol_grammar(grammar, self.vocabulary.alphabet)
         rtn = build_rtn(symbols)
         tables = build_tables(rtn, symbols.terminals, self.vocabulary.eos_token_ids, self.store.longest_token)
-        compiled = CompiledGrammar(tables, self.store, source or GrammarSource(grammar.source_kind, ""))
+        compiled = CompiledGrammar(
+            tables, self.store, source or GrammarSource(grammar.source_kind, ""), budget=self._budget
+        )
         if rtn.is_empty or not (self.store.is_byte_complete or compiled.machine.is_satisfiable):
             reason = "no text matches"
             if not (bool(self.vocabulary.alphabet.all()) and self.store.is_byte_complete):
@@ -247,8 +285,8 @@ class Compiler:
         return compiled
 
     def load(self, path: str | os.PathLike[str]) -> CompiledGrammar:
-        """`CompiledGrammar.load` for this vocabulary, sharing this compiler's mask store."""
-        return CompiledGrammar.load(path, self.vocabulary, store=self.store)
+        """`CompiledGrammar.load` for this vocabulary, sharing this compiler's mask store and its bound."""
+        return CompiledGrammar.load(path, self.vocabulary, store=self.store, budget=self._budget)
 
     def _compiled(
         self, kind: str, text: str, options: Mapping[str, Any], grammar: Callable[[], Grammar]
@@ -257,7 +295,7 @@ class Compiler:
         return self._cached(source, lambda: self.compile(grammar(), source))
 
     def _cached(self, source: GrammarSource, compiled_now: Callable[[], CompiledGrammar]) -> CompiledGrammar:
-        key = (source.kind, source.text, json.dumps(dict(source.options), sort_keys=True, default=repr))
+        key = _key(source)
         with self._lock:
             known = self._cache.get(key)
             if known is not None:
@@ -269,6 +307,16 @@ class Compiler:
             while len(self._cache) > self._cache_size:
                 self._cache.popitem(last=False)
         return compiled
+
+    def _let_go(self, grammar: CompiledGrammar) -> None:
+        key = _key(grammar.source)
+        with self._lock:
+            if self._cache.get(key) is grammar:
+                del self._cache[key]
+
+
+def _key(source: GrammarSource) -> tuple[str, str, str]:
+    return source.kind, source.text, json.dumps(dict(source.options), sort_keys=True, default=repr)
 
 
 def _as_schema(given: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

@@ -11,6 +11,7 @@ from structgen_kernels import layout, lexed, lexed_layout, lexed_masks, lexed_re
 from structgen_kernels.shared_memory import address_of
 
 from structgen.errors import CompileLimitError
+from structgen.growth import Growth
 from structgen.lexed_store import LexedStore
 from structgen.lexing.tables import LexedTables
 from structgen.mask_store import MaskStore
@@ -79,7 +80,14 @@ class LexedMachine:
 
     place = 0  # masks are handed over whole: see `known_mask`
 
-    def __init__(self, tables: LexedTables, store: MaskStore, lexed_store: LexedStore | None = None) -> None:
+    def __init__(
+        self,
+        tables: LexedTables,
+        store: MaskStore,
+        lexed_store: LexedStore | None = None,
+        growth: Growth | None = None,
+    ) -> None:
+        self.growth = Growth() if growth is None else growth
         self.tables = tables
         self.store = store
         self.lexed_store = LexedStore(tables, store) if lexed_store is None else lexed_store
@@ -159,6 +167,15 @@ class LexedMachine:
         masks = len(self._masks) * 4 * self.store.n_words
         return self._texts.nbytes + self._tried.nbytes + int(self._moved.nbytes) + masks
 
+    @property
+    def is_retired(self) -> bool:
+        """True when matchers should go on in the grammar's next machine."""
+        return self.growth.is_over
+
+    def settle(self) -> None:
+        """A matcher has moved here with its text: what that took is no reason to retire."""
+        self.growth.leave_room(self._texts.nbytes)
+
     def work(self) -> dict[str, int]:
         """Counters of the work done so far: entries walked, masks computed, records and steps kept."""
         return {
@@ -184,6 +201,7 @@ class LexedMachine:
             if result >= 0:
                 return result
             records.grow(result)
+            self.growth.to(records.nbytes)
 
     def _new_mask(self, config: int) -> tuple[int, Int32Array]:
         with self._lock:

@@ -7,7 +7,7 @@ again. What it holds are caches: a `Matcher` keeps one number, its configuration
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,8 @@ from structgen_kernels.shared_memory import address_of
 
 from structgen.errors import CompileLimitError
 from structgen.growing import GrowingTables
-from structgen.mask_store import MaskStore
+from structgen.growth import Growth
+from structgen.mask_store import MaskStore, SavedContents, StoreView
 from structgen.schema_tables import SavedTables
 from structgen.spelling import Spelling
 from structgen.tables import Int32Array, Tables
@@ -35,14 +36,24 @@ class Machine:
     """
 
     def __init__(
-        self, tables: Tables | GrowingTables, store: MaskStore, entries: Mapping[int, int] | None = None
+        self,
+        tables: Tables | GrowingTables,
+        store: MaskStore,
+        saved: SavedContents | None = None,
+        growth: Growth | None = None,
+        lock: threading.Lock | None = None,
     ) -> None:
-        """``entries``: where the store keeps the entries of terminal states that are known already."""
+        """``saved``: what a file knows of the terminal states' entries. ``lock``: of all machines with these
+        tables, which may grow.
+        """
+        self.growth = Growth() if growth is None else growth
         self.tables = tables
         self.store = store
+        self._saved = saved
+        self._epoch = store.epoch  # what the pool says of the store holds for this epoch only
         self._blob = store.vocabulary.blob
         self._offsets = store.vocabulary.offsets
-        self._lock = threading.Lock()
+        self._lock = threading.Lock() if lock is None else lock
         self._pool: Int32Array = np.zeros(_FIRST_POOL, np.int32)
         self._pool[layout.POOL_USED] = layout.POOL_HEADER
         self._interned: Int32Array = np.zeros(_FIRST_TABLE, np.int32)
@@ -55,10 +66,9 @@ class Machine:
         self._cell[layout.VIEW_BLOB_SIZE] = self._blob.shape[0]
         self._cell[layout.VIEW_OFFSETS] = address_of(self._offsets)
         self._cell[layout.VIEW_IDS] = self._offsets.shape[0] - 1
+        self._cell[layout.VIEW_EPOCH] = self._epoch
         self._show_pool()
         self._show_steps()
-        for state, offset in (entries or {}).items():
-            self._run(self._add_entry, state, offset)
         self.start = self._run(self._start)
         self._spelling = None if store.is_byte_complete else Spelling(tables, store.vocabulary)
         if self._spelling is None:  # else masks are narrowed after they were computed
@@ -86,12 +96,11 @@ class Machine:
     def fill(self, config: int, bitmask: Int32Array, row: int) -> None:
         """Write the mask of ``config`` into ``bitmask[row]``, int32 (rows, words) and C-contiguous."""
         with self._lock:
-            if masks.fill_known(self._pool, self.store.rows, config, bitmask, row):
+            view = self.store.view
+            if view.epoch == self._epoch and masks.fill_known(self._pool, view.rows, config, bitmask, row):
                 return
-            self._run(self._compute_mask, config)
-            if self._spelling is not None:
-                self._drop_unspellable(config)
-            masks.fill_known(self._pool, self.store.rows, config, bitmask, row)
+            view = self._computed(config)
+            masks.fill_known(self._pool, view.rows, config, bitmask, row)
 
     def is_accepting(self, config: int) -> bool:
         """True when the text so far is complete."""
@@ -132,6 +141,15 @@ class Machine:
         """Bytes of memory held by the records (the shared store not counted)."""
         return int(self._pool.nbytes + self._interned.nbytes + self._steps.nbytes + self._scratch.nbytes)
 
+    @property
+    def is_retired(self) -> bool:
+        """True when matchers should go on in the grammar's next machine."""
+        return self.growth.is_over
+
+    def settle(self) -> None:
+        """A matcher has moved here with its text: what that took is no reason to retire."""
+        self.growth.leave_room(self.nbytes)
+
     def work(self) -> dict[str, int]:
         """Counters of the work done so far: trie nodes walked, masks computed, records and steps kept."""
         pool = self._pool
@@ -155,10 +173,28 @@ class Machine:
             return config
         return 0
 
-    def _drop_unspellable(self, config: int) -> None:
+    def _computed(self, config: int) -> StoreView:
+        """Compute the mask of ``config``; the store's arrays that it is good for."""
+        self.store.trim()
+        while True:
+            view = self.store.view
+            if view.epoch != self._epoch:
+                records.forget_store(self._pool, self._interned)
+                self._epoch = view.epoch
+                # last: a batch that finds this epoch here finds no mask of another
+                batch.point(self._cell, layout.VIEW_EPOCH, view.epoch)
+            status = self._compute_mask(config, view)
+            if status >= 0:
+                break
+            self._make_room(status)
+        if self._spelling is not None:
+            self._drop_unspellable(config, view)
+        return view
+
+    def _drop_unspellable(self, config: int, view: StoreView) -> None:
         """Replace the mask just computed by one without the tokens after which no end can be spelled."""
         bitmask = np.zeros((1, self.store.n_words), np.int32)
-        masks.fill_known(self._pool, self.store.rows, config, bitmask, 0)
+        masks.fill_known(self._pool, view.rows, config, bitmask, 0)
         self._pool[config + 3] = 0  # it is too wide: nobody may get it, whatever happens here
         allowed = np.unpackbits(bitmask.view(np.uint8), bitorder="little")
         for token in np.flatnonzero(allowed).tolist():
@@ -204,8 +240,11 @@ class Machine:
             self._run(self._add_resolved, state, text, target)
         else:
             state = int(self._pool[layout.POOL_WANTED])
-            offset = self.store.entry(self.tables, state)
-            self._run(self._add_entry, state, offset)
+            epoch, offset = self.store.entry(self.tables, state, self._saved)
+            if epoch == self._epoch:
+                self._run(self._add_entry, state, offset)
+            return
+        self.growth.to(self.nbytes)
 
     def _expand_wanted(self) -> None:
         section = self._scratch[layout.WANTED_SECTION * (self._scratch.shape[0] // layout.SECTIONS) :]
@@ -276,7 +315,7 @@ class Machine:
         )
         return result
 
-    def _compute_mask(self, config: int) -> int:
+    def _compute_mask(self, config: int, view: StoreView) -> int:
         result: int = masks.compute_mask(
             self.tables.static,
             self.tables.classes,
@@ -286,8 +325,8 @@ class Machine:
             self._scratch,
             self.store.trie,
             self.store.token_ids,
-            self.store.entries,
-            self.store.rows,
+            view.entries,
+            view.rows,
             config,
             self.store.n_words,
         )

@@ -1,39 +1,64 @@
 """The mask store: terminal states against the vocabulary, computed once and shared by all grammars.
 
-An entry is addressed by what may still follow in the terminal (the minimal automaton of that language), not
-by the grammar it was met in: the inside of a JSON string is one entry, whatever the schema.
+An entry belongs to what may still follow in the terminal, not to the grammar it was met in: the inside of a
+JSON string is one entry, whatever the schema. Entries of equal content are one, and so are equal rows.
+
+When it holds more than it may, all is thrown away and a new *epoch* begins: arrays that were handed out stay
+as they are, machines see by the number of the epoch that their records point into older ones.
 """
 
 from __future__ import annotations
 
-import hashlib
 import threading
-from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from structgen_kernels import layout
 
+from structgen import store_entries
+from structgen.general_store import GeneralStore
+from structgen.store_entries import Content, Profile, Trie, content_digest, row_digest
 from structgen.tables import Int32Array, StateTables
 from structgen.vocabulary import Vocabulary
 
-_FIRST_ROWS = 16
-_FIRST_CROSSING = 1 << 12
-_SHARED_STATES = 40  # an entry is shared between automata when what may follow has at most so many states
 NO_TEXT, TEXT, STOP = range(3)  # what an id is to a matcher
-_OWN_TABLE_STATES = 256  # a terminal of so many states is walked by a table of its own, 256 kB
+_FIRST_ROWS = 16
+_FIRST_ENTRIES = 1 << 12
+_NAME_BYTES = 400  # of a name in the dictionaries, roughly
+_LEAST_BYTES = 8 << 20  # what may always be held: more than the entries of one mask, which are needed at once
+
+
+class StoreView(NamedTuple):
+    """The arrays that kernels read, of one epoch: ``entries`` int32 (see `structgen_kernels.layout`) and
+    ``rows`` int32 (capacity, words). Larger arrays of the same epoch begin with the same content.
+    """
+
+    epoch: int
+    entries: Int32Array
+    rows: Int32Array
+
+
+class SavedContents(Protocol):
+    """What an artifact knows of a grammar's terminal states."""
+
+    def content(self, state: int, general: GeneralStore | None) -> Content | None:
+        """The content of a state, None where it is not saved or cannot be put together."""
+        ...
 
 
 class MaskStore:
     """Entries for one vocabulary; grows as terminal states are met. Safe for several threads.
 
-    ``rows`` int32 (capacity, words): inside masks; ``entries`` int32: see `structgen_kernels.layout`. Both
-    are replaced, never changed in what they already hold, when they grow; take them anew after `entry`.
     ``trie`` int32 (nodes + 1, 4): (byte | depth << 8, end, first token, parent) per node. ``token_ids`` int32
     (tokens + 256,): ids in the order of the trie; then, by byte, the root's child, 0 where there is none.
-    ``is_byte_complete``: see `Vocabulary`. ``kinds``: TEXT, STOP or NO_TEXT of each id.
+    ``is_byte_complete``: see `Vocabulary`. ``kinds``: TEXT, STOP or NO_TEXT of each id. ``general``: entries on
+    disk to take from. ``max_bytes``: what it may hold before an epoch ends; None: no bound. ``walks``: the trie
+    as the modules of entries take it.
     """
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
+    def __init__(
+        self, vocabulary: Vocabulary, general: GeneralStore | None = None, max_bytes: int | None = None
+    ) -> None:
         trie = vocabulary.trie
         self.vocabulary = vocabulary
         self.is_byte_complete = vocabulary.is_byte_complete
@@ -52,141 +77,199 @@ class MaskStore:
         )
         self.token_ids.flags.writeable = False
         self.kinds = _kinds_of(vocabulary)
-        self.rows: Int32Array = np.zeros((_FIRST_ROWS, self.n_words), np.int32)
-        self.entries: Int32Array = np.zeros(_FIRST_CROSSING, np.int32)
-        self._n_rows = 0
-        self._n_entries = 0
-        self._offsets: dict[bytes, int] = {}
-        self._by_origin: dict[tuple[bytes, int], bytes] = {}  # spares finding residual automata again
+        self.general = general
+        self.max_bytes = max_bytes
+        self.n_found = 0  # entries that no grammar's file had, and of these (work counters)
+        self.n_walked = 0  # walks of all the trie that this took
+        self.walks = Trie(self.trie, self.token_ids, vocabulary.size, trie.max_depth)
         self._lock = threading.Lock()
+        self._begin_epoch(0)
+
+    @property
+    def view(self) -> StoreView:
+        """The arrays as they are now. Take it anew after `entry`."""
+        return self._view
+
+    @property
+    def epoch(self) -> int:
+        return self._view.epoch
+
+    @property
+    def n_entries(self) -> int:
+        """How many different entries there are."""
+        return len(self._by_content)
 
     @property
     def n_rows(self) -> int:
-        """Number of entries."""
+        """How many different rows there are."""
         return self._n_rows
 
     @property
     def nbytes(self) -> int:
-        return int(self.rows.nbytes + self.entries.nbytes + self.trie.nbytes + self.token_ids.nbytes)
+        """Bytes of memory that entries take, the vocabulary's trie not counted."""
+        arrays = self._view.rows.nbytes + self._view.entries.nbytes
+        return int(arrays + self._profile_bytes + _NAME_BYTES * len(self._offsets))
 
-    def entry(self, tables: StateTables, state: int) -> int:
-        """Offset in ``entries`` of a terminal state's entry, computed when it is new."""
-        digest = self._digest(tables, state)
+    def entry(self, tables: StateTables, state: int, saved: SavedContents | None = None) -> tuple[int, int]:
+        """(epoch, offset in ``entries``) of a terminal state's entry, computed when it is new."""
         with self._lock:
-            known = self._offsets.get(digest)
-            if known is None:
-                known = self._offsets[digest] = self._append(*self._found(tables, state))
-            return known
+            return self._view.epoch, self._offset(tables, state, saved)
 
-    def adopt(self, digest: bytes, row: Int32Array, crossing: Int32Array) -> int:
-        """Offset of the entry ``digest``, taken from an artifact when the store does not have it yet."""
+    def content(self, tables: StateTables, state: int) -> Content:
+        """The content of a terminal state's entry."""
         with self._lock:
-            known = self._offsets.get(digest)
-            if known is None:
-                known = self._offsets[digest] = self._append(row, crossing)
-            return known
+            return self._content(self._offset(tables, state, None))
 
-    def read(self, offset: int) -> tuple[bytes, Int32Array, Int32Array]:
-        """(digest, inside row, crossing nodes) of the entry at ``offset``, for an artifact."""
+    def named(self) -> dict[bytes, Content]:
+        """What was dear to compute in this epoch, by name, for a file."""
         with self._lock:
-            digest = next(key for key, value in self._offsets.items() if value == offset)
-            row, crossing = self._content(offset)
-            return digest, row, crossing
+            return {name: self._content(offset) for name, offset in self._dear.items()}
 
-    def _digest(self, tables: StateTables, state: int) -> bytes:
-        if state >= tables.n_terminal_states:
-            return _digest_of_counted_state(tables, state)
-        digest, local, is_head = tables.origin(state)
-        if is_head:  # what follows is no table; the counted terminal's digest and the place say it all
-            return hashlib.blake2b(b"head %d" % local + digest, digest_size=16).digest()
-        known = self._by_origin.get((digest, local))
+    def contents(self) -> list[Content]:
+        """All contents of this epoch."""
+        with self._lock:
+            return [self._content(offset) for offset in self._by_content.values()]
+
+    def profiles(self) -> dict[bytes, Profile]:
+        with self._lock:
+            return dict(self._profiles)
+
+    def trim(self) -> None:
+        """Begin a new epoch when there is more than `max_bytes`. Offsets of before mean nothing after it."""
+        if self._is_full():
+            with self._lock:
+                if self._is_full():
+                    self._begin_epoch(self._view.epoch + 1)
+
+    def _is_full(self) -> bool:
+        return self.max_bytes is not None and self.nbytes > max(self.max_bytes, _LEAST_BYTES)
+
+    def clear(self) -> None:
+        """Begin a new epoch now."""
+        with self._lock:
+            self._begin_epoch(self._view.epoch + 1)
+
+    def _begin_epoch(self, epoch: int) -> None:
+        rows = np.zeros((_FIRST_ROWS, self.n_words), np.int32)
+        self._n_rows = 0
+        self._n_words_used = 0
+        self._offsets: dict[bytes, int] = {}  # by name
+        self._by_content: dict[bytes, int] = {}
+        self._row_numbers: dict[bytes, int] = {}
+        self._dear: dict[bytes, int] = {}  # by name, what took a walk of all the trie
+        self._profiles: dict[bytes, Profile] = {}
+        self._profile_bytes = 0
+        self._view = StoreView(epoch, np.zeros(_FIRST_ENTRIES, np.int32), rows)
+
+    def _offset(self, tables: StateTables, state: int, saved: SavedContents | None) -> int:
+        name = store_entries.name_by_origin(tables, state)
+        known = self._offsets.get(name)
         if known is None:
-            known = self._by_origin[digest, local] = _digest_of_table_state(tables, state)
+            content = None if saved is None else saved.content(state, self.general)
+            if content is not None:
+                known = self._place(content)
+            else:
+                known = self._found(tables, state, name)
+            self._offsets[name] = known
         return known
 
-    def _found(self, tables: StateTables, state: int) -> tuple[Int32Array, Int32Array]:
-        """(inside row, crossing nodes) of a terminal state, from a similar state's where there is one."""
-        from structgen_kernels.store import base_of
-
-        base = 0
-        if state < tables.n_terminal_states:
-            base = int(base_of(tables.static, tables.classes, state))
+    def _found(self, tables: StateTables, state: int, name: bytes) -> int:
+        """Offset of the entry of a state that is not known by ``name``."""
+        self.n_found += 1
+        base = store_entries.base_state(tables, state)
         if base == 0:
-            return self._walked(tables, state)
-        digest = self._digest(tables, base)
-        if digest not in self._offsets:
-            self._offsets[digest] = self._append(*self._walked(tables, base))
-        return self._differing(tables, state, base, self._offsets[digest])
+            return self._found_alone(tables, state, name)
+        base_name = store_entries.name_by_origin(tables, base)
+        offset = self._offsets.get(base_name)
+        if offset is None:
+            offset = self._offsets[base_name] = self._found_alone(tables, base, base_name)
+        tokens, nodes = store_entries.differing(self.walks, tables, state, base)
+        if tokens.shape[0] == 0 and nodes.shape[0] == 0:
+            return offset
+        return self._place(store_entries.changed(self.walks, self._content(offset), tokens, nodes))
 
-    def _walked(self, tables: StateTables, state: int) -> tuple[Int32Array, Int32Array]:
-        walk = self._walk_of(tables, state)
-        crossing = np.zeros(_FIRST_CROSSING, np.int32)
-        while True:
-            row = np.zeros(self.n_words, np.int32)
-            count = walk(row, crossing)
-            if count <= crossing.shape[0]:
-                return row, crossing[:count]
-            crossing = np.zeros(count, np.int32)
+    def _found_alone(self, tables: StateTables, state: int, name: bytes) -> int:
+        """The same, from no other state's entry."""
+        content = store_entries.few(self.walks, tables, state)
+        if content is not None:
+            return self._place(content)
+        language = store_entries.name_by_language(tables, state)
+        known = self._offsets.get(language) if language is not None else None
+        if known is not None:
+            return known
+        if self.general is not None:
+            content = self.general.named(name if language is None else language)
+        is_new = content is None
+        if content is None:
+            content = self._computed(tables, state)
+        offset = self._place(content)
+        if is_new:
+            self._dear[name if language is None else language] = offset
+        if language is not None:
+            self._offsets[language] = offset
+        return offset
 
-    def _walk_of(self, tables: StateTables, state: int) -> Callable[[Int32Array, Int32Array], int]:
-        """The kernel that suits a state, to be called with a cleared row and room for crossing nodes."""
-        from structgen_kernels.store import residual_table, walk_counted, walk_table, walk_terminal
-        from structgen_kernels.store_bounded import walk_bounded
+    def _computed(self, tables: StateTables, state: int) -> Content:
+        name = store_entries.profile_name(tables, state)
+        if name is None:
+            self.n_walked += 1
+            return store_entries.walked(self.walks, tables, state)
+        profile = self._profiles.get(name)
+        if profile is None:
+            profile = None if self.general is None else self.general.profile(name)
+            if profile is None:
+                self.n_walked += 1
+                profile = store_entries.profile(self.walks, tables, state)
+            self._profiles[name] = profile
+            self._profile_bytes += profile.needs.nbytes + profile.crossing.nbytes
+        return store_entries.counted(self.walks, tables, state, profile)
 
-        static, classes, trie, token_ids = tables.static, tables.classes, self.trie, self.token_ids
-        if state >= tables.n_terminal_states:
-            block = _block_of(tables, state)
-            tail = np.frombuffer(_tail_of(tables, block), np.uint8)
-            walk = walk_bounded if block[layout.BLOCK_KIND] == layout.BOUNDED else walk_counted
-            return lambda row, crossing: walk(static, trie, token_ids, state, tail, row, crossing)
-        table = np.zeros(_OWN_TABLE_STATES * 256, np.int32)
-        accepting = np.zeros(_OWN_TABLE_STATES, np.bool_)
-        if residual_table(static, classes, state, table, accepting):
-            return lambda row, crossing: walk_table(trie, token_ids, table, accepting, row, crossing)
-        return lambda row, crossing: walk_terminal(static, classes, trie, token_ids, state, row, crossing)
-
-    def _differing(
-        self, tables: StateTables, state: int, base: int, offset: int
-    ) -> tuple[Int32Array, Int32Array]:
-        from structgen_kernels.store import walk_difference
-
-        gained = lost = np.zeros(0, np.int32)
-        while True:
-            row, crossing = self._content(offset)
-            n_gained, n_lost = walk_difference(
-                tables.static, tables.classes, self.trie, self.token_ids, state, base, row, gained, lost
-            )
-            if n_gained <= gained.shape[0] and n_lost <= lost.shape[0]:
-                kept = crossing[~np.isin(crossing, lost[:n_lost])]
-                return row, np.concatenate([kept, gained[:n_gained]])
-            gained, lost = np.zeros(n_gained, np.int32), np.zeros(n_lost, np.int32)
-
-    def _content(self, offset: int) -> tuple[Int32Array, Int32Array]:
-        entry = self.entries[offset:]
+    def _content(self, offset: int) -> Content:
+        entry = self._view.entries[offset:]
         size = int(entry[layout.ENTRY_BEGIN + 256])
-        return self.rows[entry[layout.ENTRY_ROW]].copy(), entry[layout.ENTRY_HEAD : size].copy()
+        return Content(self._view.rows[entry[layout.ENTRY_ROW]], entry[layout.ENTRY_HEAD : size])
 
-    def _append(self, row: Int32Array, crossing: Int32Array) -> int:
-        if self._n_rows == self.rows.shape[0]:
-            rows = np.zeros((2 * self._n_rows, self.n_words), np.int32)
-            rows[: self._n_rows] = self.rows
-            self.rows = rows
-        self.rows[self._n_rows] = row
-        labels = self.trie[crossing, 0] & 255
-        order = np.argsort(labels, kind="stable")
-        offset, size = self._n_entries, layout.ENTRY_HEAD + crossing.shape[0]
-        if offset + size > self.entries.shape[0]:
-            entries = np.zeros(max(2 * self.entries.shape[0], offset + size), np.int32)
-            entries[:offset] = self.entries[:offset]
-            self.entries = entries
-        self.entries[offset + layout.ENTRY_ROW] = self._n_rows
-        begin = offset + layout.ENTRY_BEGIN
-        self.entries[begin] = layout.ENTRY_HEAD
-        counts = np.bincount(labels, minlength=256)
-        self.entries[begin + 1 : begin + 257] = layout.ENTRY_HEAD + np.cumsum(counts)
-        self.entries[offset + layout.ENTRY_HEAD : offset + size] = crossing[order]
+    def _place(self, content: Content) -> int:
+        """Offset of the entry with a content, appended when it is new."""
+        of_row = row_digest(content.row)
+        digest = content_digest(of_row, content.crossing)
+        known = self._by_content.get(digest)
+        if known is not None:
+            return known
+        number = self._row_numbers.get(of_row)
+        if number is None:
+            number = self._row_numbers[of_row] = self._append_row(content.row)
+        offset = self._append_entry(number, content.crossing)
+        self._by_content[digest] = offset
+        return offset
+
+    def _append_row(self, row: Int32Array) -> int:
+        epoch, entries, rows = self._view
+        number = self._n_rows
+        if number == rows.shape[0]:
+            larger = np.zeros((2 * number, self.n_words), np.int32)
+            larger[:number] = rows
+            rows = larger
+        rows[number] = row
         self._n_rows += 1
-        self._n_entries += size
+        self._view = StoreView(epoch, entries, rows)
+        return number
+
+    def _append_entry(self, row: int, crossing: Int32Array) -> int:
+        epoch, entries, rows = self._view
+        offset, size = self._n_words_used, layout.ENTRY_HEAD + crossing.shape[0]
+        if offset + size > entries.shape[0]:
+            larger = np.zeros(max(2 * entries.shape[0], offset + size), np.int32)
+            larger[:offset] = entries[:offset]
+            entries = larger
+        entries[offset + layout.ENTRY_ROW] = row
+        begin = offset + layout.ENTRY_BEGIN
+        entries[begin] = layout.ENTRY_HEAD
+        counts = np.bincount(self.trie[crossing, 0] & 255, minlength=256)
+        entries[begin + 1 : begin + 257] = layout.ENTRY_HEAD + np.cumsum(counts)
+        entries[offset + layout.ENTRY_HEAD : offset + size] = crossing
+        self._n_words_used += size
+        self._view = StoreView(epoch, entries, rows)
         return offset
 
 
@@ -205,64 +288,3 @@ def _kinds_of(vocabulary: Vocabulary) -> bytes:
     for token in vocabulary.eos_token_ids:
         kinds[token] = STOP
     return bytes(kinds)
-
-
-def _digest_of_table_state(tables: StateTables, state: int) -> bytes:
-    """Of what may follow: the minimal automaton, written down in one way only.
-
-    A large one is not written down: it is hardly ever met in another automaton.
-    """
-    from structgen_kernels.store import residual_runs
-
-    runs = np.empty(_SHARED_STATES * 513, np.int32)
-    size = residual_runs(tables.static, tables.classes, state, _SHARED_STATES, runs)
-    if size:
-        return hashlib.blake2b(runs[:size].tobytes(), digest_size=16).digest()
-    digest, local, _ = tables.origin(state)
-    return hashlib.blake2b(b"state %d" % local + digest, digest_size=16).digest()
-
-
-def _digest_of_counted_state(tables: StateTables, state: int) -> bytes:
-    """Of what may follow: the unit or content, where in it, how many more may and must come, the tail."""
-    static = tables.static
-    block = _block_of(tables, state)
-    units = int(block[layout.BLOCK_UNITS])
-    count, unit = divmod(state - int(block[layout.BLOCK_BASE]), units)
-    minimum, maximum = int(block[layout.BLOCK_MINIMUM]), int(block[layout.BLOCK_MAXIMUM])
-    longest = int(static[layout.LONGEST_TOKEN])
-    if block[layout.BLOCK_KIND] == layout.BOUNDED:
-        far = longest + int(block[layout.BLOCK_GREATEST]) + 2
-        content = hashlib.blake2b(b"bounded", digest_size=16)
-        content.update(static[block[layout.BLOCK_DIGEST] :][:4].tobytes())
-        content.update(repr((unit, min(maximum - count, far), _tail_of(tables, block))).encode())
-        return content.digest()
-    # no token is long enough to see further than this
-    needed = min(max(minimum - count, 0), longest + 2)
-    left = -1 if maximum < 0 else min(maximum - count, longest + 2)
-    if left == longest + 2:
-        left = -1
-    content = hashlib.blake2b(b"counted", digest_size=16)
-    content.update(static[block[layout.BLOCK_TABLE] :][: units * 256].tobytes())
-    content.update(repr((unit, needed, left, _tail_of(tables, block))).encode())
-    return content.digest()
-
-
-def _block_of(tables: StateTables, state: int) -> Int32Array:
-    from structgen_kernels.terminals import block_of
-
-    return tables.static[block_of(tables.static, state) :][: layout.BLOCK_SIZE]
-
-
-def _tail_of(tables: StateTables, block: Int32Array) -> bytes:
-    static = tables.static
-    tail = [int(block[layout.BLOCK_TAIL_BYTE])]
-    state = int(block[layout.BLOCK_TAIL_STATE])
-    while True:
-        bits = np.ascontiguousarray(static[static[layout.ALIVE] + 8 * state :][:8]).view(np.uint8)
-        following = np.flatnonzero(np.unpackbits(bits, bitorder="little"))
-        if following.shape[0] == 0:
-            return bytes(tail)
-        byte = int(following[0])
-        column = tables.classes[static[static[layout.CLASS_MAP] + state] + byte]
-        state = int(static[static[static[layout.ROW] + state] + column])
-        tail.append(byte)

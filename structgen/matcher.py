@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from structgen.bitmask import Bitmask
     from structgen.compiled import CompiledGrammar
 
-# A linked list of what was before each accepted token: (configuration, terminated, the list before). It is
-# immutable, so that a fork shares it.
-_History = tuple[int, bool, "_History"] | None
+# A linked list of what was before each accepted token: (configuration, terminated, the list before, the token
+# or bytes). It is immutable, so that a fork shares it.
+_History = tuple[int, bool, "_History", int | bytes] | None
 
 
 class Matcher:
@@ -75,20 +75,22 @@ class Matcher:
             raise TokenIdError(token, len(kinds))
         kind = kinds[token]
         if kind != TEXT:
-            return kind == STOP and self._accept_stop()
+            return kind == STOP and self._accept_stop(token)
         if self._terminated:
             return False
+        if self._machine.growth.is_over:
+            self._move()
         after = self._machine.accept(self._config, token)
         if after == 0:
             return False
-        self._history = (self._config, False, self._history)
+        self._history = (self._config, False, self._history, token)
         self._config = after
         return True
 
-    def _accept_stop(self) -> bool:
+    def _accept_stop(self, token: int) -> bool:
         if self._terminated or not self._machine.is_accepting(self._config):
             return False
-        self._history = (self._config, False, self._history)
+        self._history = (self._config, False, self._history, token)
         self._config = 0
         self._terminated = True
         return True
@@ -97,10 +99,12 @@ class Matcher:
         """Take text that is already there, as one step for `rollback`; if refused, False and no change."""
         if self._terminated:
             return False
+        if self._machine.growth.is_over:
+            self._move()
         after = self._machine.advance(self._config, np.frombuffer(data, np.uint8))
         if after == 0:
             return False
-        self._history = (self._config, False, self._history)
+        self._history = (self._config, False, self._history, data)
         self._config = after
         return True
 
@@ -112,7 +116,7 @@ class Matcher:
         for done in range(n):
             if history is None:
                 raise MatcherError(f"rollback of {n} tokens, but only {done} were accepted")
-            config, terminated, history = history
+            config, terminated, history, _ = history
         self._config, self._terminated, self._history = config, terminated, history
 
     def fork(self) -> Matcher:
@@ -130,9 +134,30 @@ class Matcher:
 
     def reset(self) -> None:
         """Back to the beginning."""
+        self._machine = self._grammar.machine
+        self._place = self._machine.place
         self._config = self._machine.start
         self._terminated = False
         self._history = None
+
+    def _move(self) -> None:
+        """Read the text again in the machine that has taken over from a retired one. O(text)."""
+        machine = self._grammar.machine
+        steps = []
+        node = self._history
+        while node is not None:
+            steps.append(node[3])
+            node = node[2]
+        config = machine.start
+        history: _History = None
+        for step in reversed(steps):  # none of them a stop id: what has ended takes no more steps
+            history = (config, False, history, step)
+            if isinstance(step, bytes):
+                config = machine.advance(config, np.frombuffer(step, np.uint8))
+            else:
+                config = machine.accept(config, step)
+        machine.settle()
+        self._machine, self._place, self._config, self._history = machine, machine.place, config, history
 
     @property
     def is_accepting(self) -> bool:

@@ -92,13 +92,15 @@ class SavedTables(Tables):
     def revived(self) -> GrowingTables:
         """The same tables, growing. Raises `ArtifactError` when this version of structgen makes others."""
         tables: GrowingTables = self._made_anew()
+        tables.compact()
         if not np.array_equal(tables.static, self.static):
             raise ArtifactError(self._path, "compiled by another version of structgen, whose states differ")
         return tables
 
 
 def as_tables(growing: GrowingTables) -> Tables:
-    """What a file holds of growing tables."""
+    """What a file holds of growing tables, which are made compact."""
+    growing.compact()
     bases, digests, heads = growing.origins()
     classes = growing.classes.copy()
     static: Int32Array = growing.static.copy()

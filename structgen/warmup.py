@@ -73,6 +73,7 @@ def _exercise() -> None:
     from structgen.regex.syntax import ANYTHING, Chars
     from structgen.rtn import build_rtn
     from structgen.schema_tables import AHEAD, schema_tables
+    from structgen.store_entries import name_by_language, profile_name, stored_states, walked
     from structgen.symbols import symbol_grammar
     from structgen.tables import build_tables
     from structgen.vocabulary import Vocabulary
@@ -94,13 +95,20 @@ def _exercise() -> None:
     tables = build_tables(
         build_rtn(symbols), symbols.terminals, vocabulary.eos_token_ids, vocabulary.max_token_length
     )
-    compiled = CompiledGrammar(tables, MaskStore(vocabulary), GrammarSource("lark", ""))
+    store = MaskStore(vocabulary)
+    for state in stored_states(store.walks, tables):
+        if profile_name(tables, state) is None:
+            name_by_language(tables, state)  # as in a large vocabulary
+            walked(store.walks, tables, state)
+    compiled = CompiledGrammar(tables, store, GrammarSource("lark", ""))
     matcher = compiled.matcher()
     bitmask = allocate_bitmask(1, vocabulary.size)
     # long enough for every table to grow, and for steps to be met again
     for token in b"[" + bytes(range(48, 58)) * 20 + b',"' + bytes(range(65, 91)) * 8:
         matcher.fill_bitmask(bitmask, 0)
         matcher.accept(token)
+    store.clear()  # the machine forgets its masks
+    matcher.fill_bitmask(bitmask, 0)
     matcher.reset()
     fill_bitmasks([matcher], bitmask)
     for token in b"'12":

@@ -24,9 +24,11 @@ from structgen_bench.maskbench import make_job, select_files
 from structgen_bench.order import in_schema_order
 from structgen_bench.reasons import labels_of, reason_of
 from structgen_bench.records import Journal, summarise
+from structgen_bench.soak import Text, run_soak
 from structgen_bench.tokenizers import TokenBytes, load_tokenizer
 from structgen_bench.worker import EngineProcess, FileResult, Job, measure
 
+from structgen import Compiler, Vocabulary
 from structgen.cli import main
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "maskbench"
@@ -549,4 +551,25 @@ def test_limits() -> None:
         "first_mask": {"import_structgen": 0.01, "total": 1.0},
         "memory": {"schemas": 1000, "peak_mib": 900.0},
     }
-    assert [limit.kept for limit in judge(figures)] == [False, True, True, True, True]
+    assert [limit.kept for limit in judge(figures)] == [False, True, True, True, True, True, True]
+
+
+# A short soak ----------------------------------------------------------------------------------
+
+
+def test_a_short_soak_stays_under_its_bound(data: Path) -> None:
+    """Thousands of masks over many schemas, with so little room that most is evicted again and again."""
+    vocabulary = Vocabulary(BYTES.vocabulary.tokens, BYTES.vocabulary.eos_ids)
+    compiler = Compiler(vocabulary, cache_bytes=4 << 20)
+    texts = [
+        Text(f"{i}", {"properties": {f"name{i}{k}": {"maxLength": k} for k in range(20)}}, [], 0, 0)
+        for i in range(40)
+    ]
+    for i, text in enumerate(texts):
+        value = {f"name{i}{k}": "x" * min(k, 5) for k in range(20)}
+        text.instances.append(BYTES.encode(json.dumps(value)))
+    result = run_soak(compiler, texts, 6000, 60, 0)
+    assert result.finished and len(result.steps_us) == 6000 and result.refused == 0
+    assert max(point["nbytes"] for point in result.samples) < 1.1 * (4 << 20)
+    assert max(point["grammars"] for point in result.samples) < 40
+    assert len(result.tenths()) == 10

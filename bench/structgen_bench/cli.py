@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typer
 
+from structgen_bench.artifacts import artifacts
 from structgen_bench.cold import cold
 from structgen_bench.fuzz import fuzz
 from structgen_bench.languages import languages
@@ -14,6 +15,7 @@ from structgen_bench.maskbench import maskbench
 from structgen_bench.plot import plot
 from structgen_bench.sampling import sampling
 from structgen_bench.scaling import scaling
+from structgen_bench.soak import soak
 from structgen_bench.suite import suite
 
 app = typer.Typer(
@@ -24,6 +26,8 @@ app = typer.Typer(
 )
 app.command()(maskbench)
 app.command()(cold)
+app.command()(artifacts)
+app.command()(soak)
 app.command()(languages)
 app.command()(sampling)
 app.command()(scaling)

@@ -79,6 +79,8 @@ def cold(
         if data is not None:
             listing = work / "files"
             listing.write_text("\n".join(map(str, choose_schemas(data, schemas, seed))), encoding="utf-8")
+            with console.status("the mask store while it warms"):
+                figures["warming"] = run_probe("warming", tokens, listing, empty)
             with console.status(f"{schemas:,} schemas, compiled and kept"):
                 figures["memory"] = run_probe("memory", tokens, listing, empty)
     limits = judge(figures)
@@ -130,7 +132,7 @@ def choose_schemas(data: Path, count: int, seed: int) -> list[Path]:
     return chosen
 
 
-def run_probe(name: str, tokens: Path, files: Path | None, environment: dict[str, str]) -> dict[str, float]:
+def run_probe(name: str, tokens: Path, files: Path | None, environment: dict[str, str]) -> dict[str, Any]:
     """One probe in a fresh process. Raises `BenchError` with the end of its output where it fails."""
     command = [sys.executable, "-m", "structgen_bench.cold_probe", name, str(tokens)]
     command += [] if files is None else [str(files)]
@@ -149,7 +151,7 @@ def run_probe(name: str, tokens: Path, files: Path | None, environment: dict[str
     if done.returncode != 0:
         end = "\n".join(done.stderr.strip().splitlines()[-3:])
         raise BenchError(f"the probe {name!r} failed with exit status {done.returncode}", end)
-    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return figures
 
 
@@ -159,6 +161,8 @@ def judge(figures: dict[str, Any]) -> list[Limit]:
     limits = [
         Limit("kernels' first compilation", cold_s, "s", 60.0),
         Limit("the same calls, compiled before", figures["kernels_warm"]["kernels"], "s", None),
+        Limit("the vocabulary's mask store made", figures["kernels_cold"].get("store", 0.0), "s", None),
+        Limit("the same read", figures["kernels_warm"].get("store", 0.0), "s", None),
         Limit("import structgen", figures["first_mask"]["import_structgen"], "s", 0.3),
         Limit("first mask of a new process, imports included", figures["first_mask"]["total"], "s", 1.5),
     ]

@@ -589,8 +589,16 @@ def compute_mask(
             state = np.int64(pool[config + CONFIG_HEAD + 2 * i])
             entry = entry_of(pool, interned, representative(static, state))
             if entry >= 0:
-                pool[at] = entries[entry + ENTRY_ROW]
-                at += 1
+                # threads often share a row: any string, and any but some keys
+                row = np.int64(entries[entry + ENTRY_ROW])
+                other = record + 3
+                while other < at and pool[other] != row:
+                    other += 1
+                if other == at:
+                    pool[at] = row
+                    at += 1
+        size -= n_rows - (at - record - 3)
+        pool[record + 1] = at - record - 3
         for i in range(n_found):
             node = scratch[base + i]
             for t in range(trie[node, 2], trie[node + 1, 2]):

@@ -244,11 +244,30 @@ def entry_of(pool: Int32Array, interned: Int32Array, terminal_state: Int) -> Int
 
 @kernel
 def add_entry(pool: Int32Array, interned: Int32Array, terminal_state: Int, offset: Int) -> Int:
-    """Note where the store keeps the entry of a terminal state, or NARROW. Returns an id or a status."""
+    """Note where the store keeps the entry of a terminal state, or NARROW. Returns an id or a status.
+
+    What was noted before, and forgotten (`forget_store`), is written over.
+    """
     record = np.int64(pool[POOL_USED])
     if record + 3 > pool.shape[0]:
         return np.int64(NEED_POOL)
     pool[record] = TAG_ENTRY
     pool[record + 1] = terminal_state
     pool[record + 2] = offset
-    return intern(pool, interned, record, 3)
+    noted = intern(pool, interned, record, 3)
+    if noted > 0:
+        pool[noted + 2] = offset
+    return noted
+
+
+@kernel
+def forget_store(pool: Int32Array, interned: Int32Array) -> None:
+    """Forget all masks, and where the store keeps entries: it has thrown its rows away. O(records)."""
+    for i in range(interned.shape[0]):
+        record = np.int64(interned[i])
+        if record == 0:
+            continue
+        if pool[record] == TAG_CONFIG:
+            pool[record + 3] = 0
+        elif pool[record] == TAG_ENTRY and pool[record + 2] >= 0:
+            pool[record + 2] = UNKNOWN

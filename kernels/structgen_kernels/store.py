@@ -8,22 +8,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from structgen_kernels.jit import BoolArray, ByteArray, Int, Int32Array, kernel
+from structgen_kernels.jit import ByteArray, Int, Int32Array, kernel
 from structgen_kernels.layout import (
     ACCEPTS,
-    BLOCK_BASE,
-    BLOCK_MAXIMUM,
-    BLOCK_MINIMUM,
-    BLOCK_TABLE,
-    BLOCK_UNITS,
     CLASS_MAP,
-    MAX_TOKEN_BYTES,
+    FLAGS,
+    LONGEST_TOKEN,
     N_STATES,
     N_TABLE,
     ROW,
-    UNIT_DONE,
 )
-from structgen_kernels.terminals import block_of, terminal_flags, terminal_step
+from structgen_kernels.terminals import terminal_flags, terminal_step
 
 
 @kernel
@@ -41,6 +36,7 @@ def walk_terminal(
     trie: Int32Array,
     token_ids: Int32Array,
     state: Int,
+    limit: Int,
     row: Int32Array,
     crossing: Int32Array,
 ) -> Int:
@@ -48,15 +44,21 @@ def walk_terminal(
 
     trie int32 (nodes + 1, 4), token_ids int32. Writes the inside tokens into ``row`` int32 (words,), cleared
     by the caller, and the crossing nodes into ``crossing`` int32 as far as there is room. Returns how many
-    crossing nodes there are. O(nodes that the terminal reaches).
+    crossing nodes there are; -1, and ``row`` is half done, when more than ``limit`` nodes are visited.
+    O(nodes that the terminal reaches).
     """
     n_nodes = trie.shape[0] - 1
-    by_depth = np.zeros(MAX_TOKEN_BYTES + 1, np.int64)
-    ends = np.zeros(MAX_TOKEN_BYTES + 1, np.bool_)  # may the terminal have ended at this depth?
+    longest = static[LONGEST_TOKEN] + 2
+    by_depth = np.zeros(longest, np.int64)
+    ends = np.zeros(longest, np.bool_)  # may the terminal have ended at this depth?
     by_depth[0] = state
     n_crossing = 0
+    visited = 0
     node = np.int64(1)
     while node < n_nodes:
+        visited += 1
+        if visited > limit:
+            return np.int64(-1)
         label = np.uint32(trie[node, 0])
         depth = np.int64(label >> np.uint32(8))
         if ends[depth - 1]:
@@ -71,144 +73,52 @@ def walk_terminal(
         ends[depth] = (terminal_flags(static, after) & ACCEPTS) != 0
         allow_tokens(trie, token_ids, node, row)
         node += 1
-    return n_crossing
+    return np.int64(n_crossing)
 
 
 @kernel
-def walk_table(
-    trie: Int32Array,
-    token_ids: Int32Array,
-    table: Int32Array,
-    accepting: BoolArray,
-    row: Int32Array,
-    crossing: Int32Array,
-) -> Int:
-    """`walk_terminal` from state 1 of a table of its own, int32 (states * 256,): twice as fast a node."""
-    n_nodes = np.uint64(trie.shape[0] - 1)
-    by_depth = np.zeros(MAX_TOKEN_BYTES + 1, np.uint32)
-    by_depth[0] = 1
-    n_crossing = 0
-    node = np.uint64(1)
-    while node < n_nodes:
-        label = np.uint32(trie[node, 0])
-        depth = np.uint64(label >> np.uint32(8))
-        parent = by_depth[depth - np.uint64(1)]
-        if accepting[parent] and depth > np.uint64(1):
-            if n_crossing < crossing.shape[0]:
-                crossing[n_crossing] = node
-            n_crossing += 1
-        after = table[np.uint64((parent << np.uint32(8)) | (label & np.uint32(255)))]
-        if after == 0:
-            node = np.uint64(trie[node, 1])
-            continue
-        by_depth[depth] = after
-        allow_tokens(trie, token_ids, np.int64(node), row)
-        node += np.uint64(1)
-    return n_crossing
-
-
-@kernel
-def residual_table(
-    static: Int32Array, classes: ByteArray, state: Int, table: Int32Array, accepting: BoolArray
-) -> Int:
-    """The part of a terminal that a table state reaches, as a table of its own with that state as 1.
-
-    Writes ``table`` int32 (capacity * 256,) and ``accepting`` bool (capacity,). Returns the number of states,
-    the dead one included; 0 when there is no room or the terminal goes on in counted states.
-    """
-    capacity = accepting.shape[0]
-    number = np.zeros(static[N_TABLE], np.int32)
-    order = np.zeros(capacity, np.int32)
-    number[state] = 1
-    order[1] = state
-    n = 2
-    i = 1
-    while i < n:
-        current = np.int64(order[i])
-        accepting[i] = (terminal_flags(static, current) & ACCEPTS) != 0
-        for byte in range(256):
-            after = terminal_step(static, classes, current, byte)
-            if after == 0:
-                continue
-            if after >= static[N_STATES]:
-                return np.int64(0)
-            if number[after] == 0:
-                if n == capacity:
-                    return np.int64(0)
-                number[after] = n
-                order[n] = after
-                n += 1
-            table[i * 256 + byte] = number[after]
-        i += 1
-    return np.int64(n)
-
-
-@kernel
-def walk_counted(
+def walk_automaton(
     static: Int32Array,
+    classes: ByteArray,
     trie: Int32Array,
     token_ids: Int32Array,
     state: Int,
-    tail: ByteArray,
     row: Int32Array,
     crossing: Int32Array,
 ) -> Int:
-    """`walk_terminal` from a counted state, with the counts in registers instead of in state numbers.
+    """`walk_terminal` within one table automaton, without a limit: five times as fast a node.
 
-    ``tail`` uint8 (n,): the bytes after the last unit.
+    The automaton must not lead into a counted terminal. What is kept by depth is not the state but where its
+    transitions are, and all states of an automaton have the same columns.
     """
-    block = block_of(static, state)
-    units = static[block + BLOCK_UNITS]
-    relative = state - static[block + BLOCK_BASE]
-    count = relative // units
-    table = np.int64(static[block + BLOCK_TABLE])
-    maximum = static[block + BLOCK_MAXIMUM]
-    at = np.zeros(MAX_TOKEN_BYTES + 1, np.int64)  # unit state; -1 - i: inside the tail, i bytes read
-    left = np.zeros(MAX_TOKEN_BYTES + 1, np.int64)  # units that may be completed
-    owed = np.zeros(MAX_TOKEN_BYTES + 1, np.int64)  # units that must be completed before the tail
-    at[0] = relative - count * units
-    left[0] = maximum - count if maximum >= 0 else MAX_TOKEN_BYTES + 1
-    owed[0] = max(0, static[block + BLOCK_MINIMUM] - count)
-    n_nodes = trie.shape[0] - 1
+    n_nodes = np.uint64(trie.shape[0] - 1)
+    longest = static[LONGEST_TOKEN] + 2
+    row_of = np.uint64(static[ROW])
+    flags_of = np.uint64(static[FLAGS])
+    columns = np.uint64(static[static[CLASS_MAP] + state])
+    by_depth = np.zeros(longest, np.uint64)
+    ends = np.zeros(longest, np.bool_)
+    by_depth[0] = np.uint64(static[row_of + np.uint64(state)])
     n_crossing = 0
-    node = np.int64(1)
+    node = np.uint64(1)
+    one = np.uint64(1)
     while node < n_nodes:
         label = np.uint32(trie[node, 0])
-        depth = np.int64(label >> np.uint32(8))
-        byte = np.int64(label & np.uint32(255))
-        parent = at[depth - 1]
-        remaining = left[depth - 1]
-        needed = owed[depth - 1]
-        alive = True
-        if parent >= 0:
-            if parent == 0 and byte == tail[0]:
-                alive = needed == 0
-                at[depth] = -2
-            else:
-                after = static[table + parent * 256 + byte]
-                alive = after != 0 and remaining > 0
-                if after == UNIT_DONE:
-                    at[depth] = 0
-                    remaining -= 1
-                    needed = max(0, needed - 1)
-                else:
-                    at[depth] = after - 1
-        elif parent == -1 - tail.shape[0]:
+        depth = np.uint64(label >> np.uint32(8))
+        if ends[depth - one]:
             if n_crossing < crossing.shape[0]:
                 crossing[n_crossing] = node
             n_crossing += 1
-            alive = False
-        else:
-            alive = byte == tail[-1 - parent]
-            at[depth] = parent - 1
-        if not alive:
-            node = np.int64(trie[node, 1])
+        column = np.uint64(classes[columns + np.uint64(label & np.uint32(255))])
+        after = np.uint64(static[by_depth[depth - one] + column])
+        if after == 0:
+            node = np.uint64(trie[node, 1])
             continue
-        left[depth] = remaining
-        owed[depth] = needed
-        allow_tokens(trie, token_ids, node, row)
-        node += 1
-    return n_crossing
+        by_depth[depth] = np.uint64(static[row_of + after])
+        ends[depth] = (static[flags_of + after] & ACCEPTS) != 0
+        allow_tokens(trie, token_ids, np.int64(node), row)
+        node += one
+    return np.int64(n_crossing)
 
 
 @kernel
@@ -251,13 +161,18 @@ def base_of(static: Int32Array, classes: ByteArray, state: Int) -> Int:
     best_votes = 0
     votes = 0
     candidate = 0
+    stays = 0
     for byte in range(256):  # majority vote (Boyer and Moore 1981)
         after = terminal_step(static, classes, state, byte)
+        if after == state:
+            stays += 1
         if after == 0 or after == state:
             continue
         if votes == 0:
             candidate = after
         votes += 1 if after == candidate else -1
+    if stays >= 192:  # it is the base of others
+        return np.int64(0)
     if candidate == 0 or candidate >= static[N_STATES]:
         return np.int64(0)
     for byte in range(256):
@@ -275,23 +190,23 @@ def walk_difference(
     token_ids: Int32Array,
     state: Int,
     base: Int,
-    row: Int32Array,
-    gained: Int32Array,
-    lost: Int32Array,
+    tokens: Int32Array,
+    nodes: Int32Array,
 ) -> tuple[Int, Int]:
     """`walk_terminal`, where only what is not as in ``base`` is visited.
 
-    ``row`` comes in as the base's and goes out as the state's. Writes the crossing nodes that only the state
-    has into ``gained`` and those that only the base has into ``lost``, both int32, as far as there is room.
-    Returns how many there are of either. O(nodes where the two are in different states).
+    Writes the inside tokens in which the two differ into ``tokens``, int32 and as far as there is room: the
+    id where only the state has it, -1 - id where only the base has; and likewise the crossing nodes into
+    ``nodes``. Returns how many there are of either. O(nodes where the two are in different states).
     """
     n_nodes = trie.shape[0] - 1
-    own = np.zeros(MAX_TOKEN_BYTES + 1, np.int64)
-    other = np.zeros(MAX_TOKEN_BYTES + 1, np.int64)
+    longest = static[LONGEST_TOKEN] + 2
+    own = np.zeros(longest, np.int64)
+    other = np.zeros(longest, np.int64)
     own[0] = state
     other[0] = base
-    n_gained = 0
-    n_lost = 0
+    n_tokens = 0
+    n_crossing = 0
     node = np.int64(1)
     while node < n_nodes:
         label = np.uint32(trie[node, 0])
@@ -302,14 +217,10 @@ def walk_difference(
         if depth > 1:
             own_ends = a != 0 and (terminal_flags(static, a) & ACCEPTS) != 0
             base_ends = b != 0 and (terminal_flags(static, b) & ACCEPTS) != 0
-            if own_ends and not base_ends:
-                if n_gained < gained.shape[0]:
-                    gained[n_gained] = node
-                n_gained += 1
-            elif base_ends and not own_ends:
-                if n_lost < lost.shape[0]:
-                    lost[n_lost] = node
-                n_lost += 1
+            if own_ends != base_ends:
+                if n_crossing < nodes.shape[0]:
+                    nodes[n_crossing] = node if own_ends else -1 - node
+                n_crossing += 1
         if a != 0:
             a = terminal_step(static, classes, a, byte)
         if b != 0:
@@ -319,15 +230,13 @@ def walk_difference(
             continue
         own[depth] = a
         other[depth] = b
-        for t in range(trie[node, 2], trie[node + 1, 2]):
-            token = np.uint32(token_ids[t])
-            bit = np.int32(np.uint32(1) << (token & np.uint32(31)))
-            if a != 0:
-                row[np.int64(token >> np.uint32(5))] |= bit
-            else:
-                row[np.int64(token >> np.uint32(5))] &= ~bit
+        if (a == 0) != (b == 0):
+            for t in range(trie[node, 2], trie[node + 1, 2]):
+                if n_tokens < tokens.shape[0]:
+                    tokens[n_tokens] = token_ids[t] if a != 0 else -1 - token_ids[t]
+                n_tokens += 1
         node += 1
-    return n_gained, n_lost
+    return n_tokens, n_crossing
 
 
 @kernel

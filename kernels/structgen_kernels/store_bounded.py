@@ -13,7 +13,7 @@ from structgen_kernels.layout import (
     BLOCK_MAXIMUM,
     BLOCK_TABLE,
     BLOCK_UNITS,
-    MAX_TOKEN_BYTES,
+    LONGEST_TOKEN,
 )
 from structgen_kernels.store import allow_tokens
 from structgen_kernels.terminals import block_of
@@ -41,8 +41,9 @@ def walk_bounded(
     columns = np.int64(static[block + BLOCK_COLUMNS])
     column_of = np.int64(static[block + BLOCK_CLASSES])
     distance = np.int64(static[block + BLOCK_DISTANCE])
-    at = np.zeros(MAX_TOKEN_BYTES + 1, np.int64)  # unit state; -1 - i: inside the tail, i bytes read
-    left = np.zeros(MAX_TOKEN_BYTES + 1, np.int64)  # code points that may be completed
+    longest = static[LONGEST_TOKEN] + 2
+    at = np.zeros(longest, np.int64)  # unit state; -1 - i: inside the tail, i bytes read
+    left = np.zeros(longest, np.int64)  # code points that may be completed
     at[0] = relative - count * units
     left[0] = static[block + BLOCK_MAXIMUM] - count
     n_nodes = trie.shape[0] - 1

@@ -16,6 +16,7 @@ import numpy as np
 
 from structgen.automata.build import arranged, compile_regex, minimal
 from structgen.automata.dfa import START, CountedDfa, Dfa
+from structgen.automata.kept import kept
 from structgen.charset import ANY, CharSet
 from structgen.regex.syntax import ANYTHING, NOTHING, Chars, Concat, Literal, Regex, Repeat, Union
 
@@ -143,19 +144,19 @@ def pair(left: str, right: str, between: int) -> Dfa:
     return compile_regex(Concat((Literal(left), Repeat(Chars(BLANK), 0, between), Literal(right))))
 
 
-@lru_cache(maxsize=65536)
+@kept(64 << 20)
 def key(name: str) -> Dfa:
     """The JSON string of one name, in every spelling."""
     return _spelled((name,), others=False)
 
 
-@lru_cache(maxsize=4096)
+@kept(32 << 20)
 def strings(texts: tuple[str, ...]) -> Dfa:
     """The JSON strings of any of these texts, in every spelling."""
     return _spelled(tuple(sorted(set(texts))), others=False) if texts else compile_regex(NOTHING)
 
 
-@lru_cache(maxsize=4096)
+@kept(32 << 20)
 def string_except(texts: frozenset[str]) -> Dfa:
     """Any JSON string but these, in whatever spelling."""
     return _spelled(tuple(sorted(texts)), others=True) if texts else string()

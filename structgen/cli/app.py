@@ -24,6 +24,7 @@ from structgen.cli.generate import generate
 from structgen.cli.info import grammars, info
 from structgen.cli.report import report
 from structgen.cli.sample import sample
+from structgen.cli.warm import warm
 from structgen.errors import StructgenError
 
 app = typer.Typer(
@@ -41,6 +42,7 @@ app.command("generate")(generate)
 app.command("sample")(sample)
 app.command("info")(info)
 app.command("grammars")(grammars)
+app.command("warm")(warm)
 app.command("demo")(demo)
 
 
@@ -66,7 +68,10 @@ def structgen(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
 )
 def bench(context: typer.Context) -> None:
-    """Measure and test: maskbench, languages, suite, fuzz, apply, cold, sampling, plot (each with --help)."""
+    """Measure and test: maskbench, languages, suite, fuzz, apply, cold, artifacts, soak, sampling, plot.
+
+    Each has --help.
+    """
     try:
         from structgen_bench.cli import app as benchmarks
     except ImportError as error:

@@ -65,7 +65,7 @@ def _artifact_lines(path: Path) -> list[tuple[str, str]]:
             ("grammar", metadata["source_kind"]),
             ("options", ", ".join(f"{name}={value}" for name, value in options.items()) or "none"),
             ("vocabulary", f"{metadata['vocabulary']} (hash)"),
-            ("stored masks", f"{file.arrays['entry_rows'].shape[0]:,}"),
+            ("stored masks", f"{file.arrays['entry_states'].shape[0]:,}"),
             ("tables", f"{file.arrays['static'].nbytes:,} bytes"),
             (
                 "source",

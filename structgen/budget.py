@@ -1,0 +1,102 @@
+"""How much memory the grammars of one compiler take, and whose records go when that is too much.
+
+What is counted are caches: tables that can be compiled again, records and masks that can be computed again. A
+grammar that is used least recently loses its records first; matchers that are in the middle of a text find
+out at their next token, and read their text again in new records.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from typing import Protocol
+
+_LEAST_MACHINE = 4 << 20  # a machine may always hold so much before it is given up
+_PARTS = 8  # of all, what one machine may hold
+_LOW = 0.8  # make so much room that what follows does not have to at once
+
+
+class Held(Protocol):
+    """A grammar, as the budget sees it."""
+
+    @property
+    def nbytes(self) -> int: ...
+
+    def shed(self) -> None:
+        """Drop all records, without waiting for anybody."""
+
+
+class Budget:
+    """Counts the bytes of grammars, weakly held, least recently used first. Safe for several threads.
+
+    ``max_bytes``: at most so much, or None. ``on_full``: is told which grammar has to go, before it sheds its
+    records: whoever keeps it may let go of it. Bounds what is kept, not what one text needs.
+    """
+
+    def __init__(self, max_bytes: int | None, on_full: Callable[[Held], None] | None = None) -> None:
+        self.max_bytes = max_bytes
+        self._on_full = on_full
+        self._held: OrderedDict[int, tuple[weakref.ref[Held], int]] = OrderedDict()
+        self._dead: deque[tuple[int, weakref.ref[Held]]] = deque()  # grammars die at any moment: no lock then
+        self._total = 0
+        self._lock = threading.Lock()
+
+    @property
+    def nbytes(self) -> int:
+        """What the grammars that are alive took when they last reported."""
+        with self._lock:
+            self._bury()
+            return self._total
+
+    @property
+    def machine_bytes(self) -> int | None:
+        """What one machine may hold before it is given up for a fresh one."""
+        return None if self.max_bytes is None else max(_LEAST_MACHINE, self.max_bytes // _PARTS)
+
+    def report(self, grammar: Held) -> None:
+        """``grammar`` was made or has grown: it is the last to go now. Makes room where that is needed."""
+        key, size = id(grammar), grammar.nbytes
+        with self._lock:
+            self._bury()
+            self._forget(key)
+            self._held[key] = weakref.ref(grammar, lambda gone: self._dead.append((key, gone))), size
+            self._total += size
+            if self.max_bytes is not None and self._total > self.max_bytes:
+                self._make_room(grammar, int(_LOW * self.max_bytes))
+
+    def touch(self, grammar: Held) -> None:
+        """``grammar`` is used: it is the last to go now."""
+        with self._lock:
+            if id(grammar) in self._held:
+                self._held.move_to_end(id(grammar))
+
+    def _make_room(self, keep: Held, low: int) -> None:
+        for key in list(self._held):
+            self._bury()
+            if self._total <= low:
+                return
+            found = self._held.get(key)
+            grammar = None if found is None else found[0]()
+            if found is None or grammar is None or grammar is keep:
+                continue
+            if self._on_full is not None:
+                self._on_full(grammar)
+            grammar.shed()
+            size = grammar.nbytes
+            self._held[key] = found[0], size
+            self._total += size - found[1]
+            del grammar  # if nobody else has it, it is gone, and has told so
+        self._bury()
+
+    def _bury(self) -> None:
+        while self._dead:
+            key, gone = self._dead.popleft()
+            if key in self._held and self._held[key][0] is gone:  # the key may be another grammar's by now
+                self._forget(key)
+
+    def _forget(self, key: int) -> None:
+        found = self._held.pop(key, None)
+        if found is not None:
+            self._total -= found[1]

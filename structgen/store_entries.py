@@ -1,0 +1,324 @@
+"""What an entry of the mask store holds, found by walking the vocabulary's trie, and what it is called.
+
+A *name* says what may still follow in a terminal; states of the same name have the same content, whatever
+the grammar. A *content* is the result, addressed by its own bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from structgen_kernels import layout
+
+from structgen.tables import Int32Array, StateTables
+
+SHARED_STATES = 40  # an automaton of more states is named by where it comes from
+_FEW_NODES = 4096  # so few nodes are walked in less time than a name takes
+_FIRST_CROSSING = 1 << 12
+_NO_LIMIT = 1 << 62
+_NO_MAXIMUM = 1 << 16
+
+
+class Content(NamedTuple):
+    """``row`` int32 (words,): the tokens inside the terminal; ``crossing`` int32 (n,): the trie nodes just
+    past a place where it may end, by their byte and then ascending.
+    """
+
+    row: Int32Array
+    crossing: Int32Array
+
+    def digest(self) -> bytes:
+        return content_digest(row_digest(self.row), self.crossing)
+
+
+def row_digest(row: Int32Array) -> bytes:
+    return hashlib.blake2b(np.ascontiguousarray(row).data, digest_size=16).digest()
+
+
+def content_digest(of_row: bytes, crossing: Int32Array) -> bytes:
+    return hashlib.blake2b(of_row + crossing.tobytes(), digest_size=16).digest()
+
+
+class Profile(NamedTuple):
+    """What tokens need of a counted terminal: see `structgen_kernels.store_counted.profile_counted`."""
+
+    needs: Int32Array
+    crossing: Int32Array
+
+
+@dataclass(frozen=True, slots=True)
+class Trie:
+    """A vocabulary's trie as kernels read it: ``nodes`` int32 (n + 1, 4), see `MaskStore`; ``token_ids``
+    int32; ``n_ids``; ``longest``, the bytes of the longest token.
+    """
+
+    nodes: Int32Array
+    token_ids: Int32Array
+    n_ids: int
+    longest: int
+
+    @property
+    def n_words(self) -> int:
+        return (self.n_ids + 31) // 32
+
+    def in_order(self, crossing: Int32Array) -> Int32Array:
+        """Crossing nodes in the order that a content has them."""
+        labels = self.nodes[crossing, 0] & 255
+        ordered: Int32Array = crossing[np.lexsort((crossing, labels))]
+        return ordered
+
+
+# -- names
+
+
+def is_counted(tables: StateTables, state: int) -> bool:
+    return state >= tables.n_terminal_states
+
+
+def name_by_origin(tables: StateTables, state: int) -> bytes:
+    """A name that is quickly found: of a table state, its automaton and the place in it."""
+    if is_counted(tables, state):
+        return _counted_name(tables, state)
+    digest, local, is_head = tables.origin(state)
+    return (b"h%d " if is_head else b"s%d ") % local + digest
+
+
+def name_by_language(tables: StateTables, state: int) -> bytes | None:
+    """Of a table state: the minimal automaton of what may follow, written down in one way only.
+
+    None for a large one, which is hardly ever met in another automaton.
+    """
+    from structgen_kernels.store import residual_runs
+
+    if is_counted(tables, state) or tables.origin(state)[2]:
+        return None
+    runs = np.empty(SHARED_STATES * 513, np.int32)
+    size = residual_runs(tables.static, tables.classes, state, SHARED_STATES, runs)
+    return hashlib.blake2b(runs[:size].data, digest_size=16).digest() if size else None
+
+
+def profile_name(tables: StateTables, state: int) -> bytes | None:
+    """What a counted state's profile hangs on: the unit, where in it, the tail. None: it has no profile."""
+    if not is_counted(tables, state):
+        return None
+    block = _block_of(tables, state)
+    if block[layout.BLOCK_KIND] == layout.BOUNDED:
+        return None
+    units = int(block[layout.BLOCK_UNITS])
+    unit = (state - int(block[layout.BLOCK_BASE])) % units
+    content = hashlib.blake2b(b"profile", digest_size=16)
+    content.update(tables.static[block[layout.BLOCK_TABLE] :][: units * 256].data)
+    content.update(repr((unit, _tail_of(tables, block))).encode())
+    return content.digest()
+
+
+def _counted_name(tables: StateTables, state: int) -> bytes:
+    """The unit or content, where in it, how many more may and must come, the tail."""
+    static = tables.static
+    block = _block_of(tables, state)
+    units = int(block[layout.BLOCK_UNITS])
+    count, unit = divmod(state - int(block[layout.BLOCK_BASE]), units)
+    if block[layout.BLOCK_KIND] == layout.BOUNDED:
+        far = int(static[layout.LONGEST_TOKEN]) + int(block[layout.BLOCK_GREATEST]) + 2
+        content = hashlib.blake2b(b"bounded", digest_size=16)
+        content.update(static[block[layout.BLOCK_DIGEST] :][:4].tobytes())
+        left = min(int(block[layout.BLOCK_MAXIMUM]) - count, far)
+        content.update(repr((unit, left, _tail_of(tables, block))).encode())
+        return content.digest()
+    content = hashlib.blake2b(b"counted", digest_size=16)
+    content.update(profile_name(tables, state) or b"")
+    content.update(repr(_room_of(tables, block, count)).encode())
+    return content.digest()
+
+
+def _room_of(tables: StateTables, block: Int32Array, count: int) -> tuple[int, int]:
+    """How many units must and may still come; no token is long enough to see further than this."""
+    seen = int(tables.static[layout.LONGEST_TOKEN]) + 2
+    minimum, maximum = int(block[layout.BLOCK_MINIMUM]), int(block[layout.BLOCK_MAXIMUM])
+    needed = min(max(minimum - count, 0), seen)
+    left = _NO_MAXIMUM if maximum < 0 or maximum - count >= seen else maximum - count
+    return needed, left
+
+
+def _block_of(tables: StateTables, state: int) -> Int32Array:
+    from structgen_kernels.terminals import block_of
+
+    return tables.static[block_of(tables.static, state) :][: layout.BLOCK_SIZE]
+
+
+def _tail_of(tables: StateTables, block: Int32Array) -> bytes:
+    static = tables.static
+    tail = [int(block[layout.BLOCK_TAIL_BYTE])]
+    state = int(block[layout.BLOCK_TAIL_STATE])
+    while True:
+        bits = np.ascontiguousarray(static[static[layout.ALIVE] + 8 * state :][:8]).view(np.uint8)
+        following = np.flatnonzero(np.unpackbits(bits, bitorder="little"))
+        if following.shape[0] == 0:
+            return bytes(tail)
+        byte = int(following[0])
+        column = tables.classes[static[static[layout.CLASS_MAP] + state] + byte]
+        state = int(static[static[static[layout.ROW] + state] + column])
+        tail.append(byte)
+
+
+# -- contents
+
+
+def base_state(tables: StateTables, state: int) -> int:
+    """A table state of nearly the same content, to start from; 0: none."""
+    from structgen_kernels.store import base_of
+
+    return 0 if is_counted(tables, state) else int(base_of(tables.static, tables.classes, state))
+
+
+def few(trie: Trie, tables: StateTables, state: int) -> Content | None:
+    """The content of a table state that reaches few nodes of the trie; None for another."""
+    if is_counted(tables, state):
+        return None
+    row = np.zeros(trie.n_words, np.int32)
+    crossing = np.zeros(_FEW_NODES, np.int32)
+    count = _walk_by_steps(trie, tables, state, _FEW_NODES, row, crossing)
+    return None if count < 0 else Content(row, trie.in_order(crossing[:count]))
+
+
+def walked(trie: Trie, tables: StateTables, state: int) -> Content:
+    """The content of a terminal state that has no profile, in one walk of the trie."""
+    from structgen_kernels.store import walk_automaton
+    from structgen_kernels.store_bounded import walk_bounded
+
+    static, classes = tables.static, tables.classes
+    crossing = np.zeros(_FIRST_CROSSING, np.int32)
+    while True:
+        row = np.zeros(trie.n_words, np.int32)
+        if is_counted(tables, state):
+            tail = np.frombuffer(_tail_of(tables, _block_of(tables, state)), np.uint8)
+            count = walk_bounded(static, trie.nodes, trie.token_ids, state, tail, row, crossing)
+        elif tables.origin(state)[2]:
+            count = _walk_by_steps(trie, tables, state, _NO_LIMIT, row, crossing)
+        else:
+            count = walk_automaton(static, classes, trie.nodes, trie.token_ids, state, row, crossing)
+        if count <= crossing.shape[0]:
+            return Content(row, trie.in_order(crossing[:count]))
+        crossing = np.zeros(count, np.int32)
+
+
+def _walk_by_steps(
+    trie: Trie, tables: StateTables, state: int, limit: int, row: Int32Array, crossing: Int32Array
+) -> int:
+    from structgen_kernels.store import walk_terminal
+
+    static, classes = tables.static, tables.classes
+    return int(walk_terminal(static, classes, trie.nodes, trie.token_ids, state, limit, row, crossing))
+
+
+def profile(trie: Trie, tables: StateTables, state: int) -> Profile:
+    """The profile of a counted state's unit: one walk for all counts."""
+    from structgen_kernels.store_counted import REFUSED, profile_counted
+
+    tail = np.frombuffer(_tail_of(tables, _block_of(tables, state)), np.uint8)
+    crossing = np.zeros((_FIRST_CROSSING, 2), np.int32)
+    while True:
+        needs = np.full(trie.n_ids, REFUSED, np.int32)
+        count = profile_counted(tables.static, trie.nodes, trie.token_ids, state, tail, needs, crossing)
+        if count <= crossing.shape[0]:
+            return Profile(needs, crossing[:count].copy())
+        crossing = np.zeros((count, 2), np.int32)
+
+
+def counted(trie: Trie, tables: StateTables, state: int, known: Profile) -> Content:
+    """The content of a counted state, from its unit's profile."""
+    from structgen_kernels.store_counted import counted_row
+
+    block = _block_of(tables, state)
+    count = (state - int(block[layout.BLOCK_BASE])) // int(block[layout.BLOCK_UNITS])
+    needed, left = _room_of(tables, block, count)
+    row = np.empty(trie.n_words, np.int32)
+    counted_row(known.needs, needed, left, row)
+    completed = known.crossing[:, 1]
+    return Content(row, trie.in_order(known.crossing[(completed >= needed) & (completed <= left), 0]))
+
+
+def differing(trie: Trie, tables: StateTables, state: int, base: int) -> tuple[Int32Array, Int32Array]:
+    """In what a state's content is not its base's: see `structgen_kernels.store.walk_difference`."""
+    from structgen_kernels.store import walk_difference
+
+    room = np.zeros(1024, np.int32)
+    tokens, nodes = room[:512], room[512:]
+    while True:
+        n_tokens, n_nodes = walk_difference(
+            tables.static, tables.classes, trie.nodes, trie.token_ids, state, base, tokens, nodes
+        )
+        if n_tokens <= tokens.shape[0] and n_nodes <= nodes.shape[0]:
+            return tokens[:n_tokens], nodes[:n_nodes]
+        tokens, nodes = np.zeros(n_tokens, np.int32), np.zeros(n_nodes, np.int32)
+
+
+def changed(trie: Trie, content: Content, tokens: Int32Array, nodes: Int32Array) -> Content:
+    """``content`` with the differences that `differing` gives: ids to add, and -1 - id to take away."""
+    row = content.row.copy()
+    apply_tokens(row, tokens)
+    crossing = content.crossing
+    if nodes.shape[0]:
+        kept = crossing[~np.isin(crossing, -1 - nodes[nodes < 0])]
+        crossing = trie.in_order(np.concatenate([kept, nodes[nodes >= 0]]))
+    return Content(row, crossing)
+
+
+def apply_tokens(row: Int32Array, tokens: Int32Array) -> None:
+    """Set in ``row`` the bits of the ids >= 0, and clear those of ids given as -1 - id."""
+    words = row.view(np.uint32)
+    added, removed = tokens[tokens >= 0], -1 - tokens[tokens < 0]
+    np.bitwise_or.at(words, added >> 5, np.uint32(1) << (added & 31).astype(np.uint32))
+    np.bitwise_and.at(words, removed >> 5, ~(np.uint32(1) << (removed & 31).astype(np.uint32)))
+
+
+def difference(content: Content, base: Content) -> tuple[Int32Array, Int32Array]:
+    """(tokens, nodes) such that `changed` makes ``content`` from ``base``."""
+    was, now = _ids(base.row), _ids(content.row)
+    tokens = np.concatenate([np.setdiff1d(now, was), -1 - np.setdiff1d(was, now)])
+    gained = np.setdiff1d(content.crossing, base.crossing)
+    lost = np.setdiff1d(base.crossing, content.crossing)
+    return tokens.astype(np.int32), np.concatenate([gained, -1 - lost]).astype(np.int32)
+
+
+def _ids(row: Int32Array) -> Int32Array:
+    bits = np.unpackbits(np.ascontiguousarray(row).view(np.uint8), bitorder="little")
+    return np.flatnonzero(bits).astype(np.int32)
+
+
+def stored_states(trie: Trie, tables: StateTables) -> list[int]:
+    """The terminal states that take tokens from the store; of counted ones, one for all alike."""
+    from structgen_kernels.store import reaches_more
+    from structgen_kernels.terminals import representative
+
+    static, classes = tables.static, tables.classes
+    candidates = list(range(1, tables.n_terminal_states))
+    blocks = static[static[layout.BLOCKS] :][: static[layout.N_BLOCKS] * layout.BLOCK_SIZE]
+    for block in blocks.reshape(-1, layout.BLOCK_SIZE):
+        units = int(block[layout.BLOCK_UNITS])
+        counts = int(block[layout.BLOCK_COUNTS])
+        minimum = int(block[layout.BLOCK_MINIMUM])
+        reach = int(static[layout.LONGEST_TOKEN]) + 2
+        units_taken = units
+        near = {0, *range(max(0, minimum - reach), min(counts, minimum + 1))}
+        near |= set(range(max(0, counts - 1 - reach), counts))
+        if block[layout.BLOCK_KIND] == layout.BOUNDED:
+            # too many units to take each at every count: those that stand for others, and the start
+            near = {0}
+            far = counts - 1 > reach - 1 + int(block[layout.BLOCK_GREATEST])
+            units_taken = units if far else 1
+        candidates += [
+            int(block[layout.BLOCK_BASE]) + count * units + unit
+            for count in sorted(near)
+            for unit in range(units_taken)
+        ]
+    limit = int(static[layout.STORED_NODES])
+    return [
+        state
+        for state in candidates
+        if representative(static, state) == state
+        and reaches_more(static, classes, trie.nodes, trie.token_ids, state, limit)
+    ]
