@@ -49,11 +49,11 @@ class SavedContents(Protocol):
 class MaskStore:
     """Entries for one vocabulary; grows as terminal states are met. Safe for several threads.
 
-    ``trie`` int32 (nodes + 1, 4): (byte | depth << 8, end, first token, parent) per node. ``token_ids`` int32
-    (tokens + 256,): ids in the order of the trie; then, by byte, the root's child, 0 where there is none.
-    ``is_byte_complete``: see `Vocabulary`. ``kinds``: TEXT, STOP or NO_TEXT of each id. ``general``: entries on
-    disk to take from. ``max_bytes``: what it may hold before an epoch ends; None: no bound. ``walks``: the trie
-    as the modules of entries take it.
+    ``trie`` int32 (nodes + 1, 4): (byte | depth << 8, end, first token, parent) per node. ``token_ids``
+    int32 (tokens + 256,): ids in the order of the trie; then, by byte, the root's child, 0 where there is
+    none. ``is_byte_complete``: see `Vocabulary`. ``kinds``: TEXT, STOP or NO_TEXT of each id. ``general``:
+    entries on disk to take from. ``max_bytes``: what it may hold before an epoch ends; None: no bound.
+    ``walks``: the trie as the modules of entries take it.
     """
 
     def __init__(
