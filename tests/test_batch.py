@@ -257,3 +257,49 @@ def test_records_that_grow_while_they_are_read():
             reader.join()
     assert not wrong
     assert helper_threads.readers._retired == [] and all(grammar.machine.nbytes > 0 for grammar in grammars)
+
+
+def test_rows_of_a_store_that_was_cleared_are_found_anew():
+    """A new epoch of the store: what machines remember of its rows counts no more, in a batch neither."""
+    compiler = Compiler(VOCABULARY)
+    grammars = compiled(compiler)
+    matchers = [after(grammar, wander(grammar, seed, 8)) for seed in range(3) for grammar in grammars]
+    expected = np.zeros((len(matchers), 9), np.int32)
+    fill_bitmasks(matchers, expected)
+    for threads in (1, 2):
+        compiler.store.clear()
+        compiler.json_schema({"pattern": f"^x{{{threads}}}[a-z]{{3,}}"}).matcher().fill_bitmask(
+            expected.copy()
+        )
+        bitmask = np.full_like(expected, -1)
+        fill_bitmasks(matchers, bitmask, threads=threads)
+        assert np.array_equal(bitmask, expected)
+        fill_bitmasks(matchers, bitmask, threads=threads)
+        assert np.array_equal(bitmask, expected)
+
+
+def test_a_store_that_is_cleared_while_batches_are_filled():
+    compiler = Compiler(VOCABULARY)
+    grammars = compiled(compiler)[:6]
+    matchers = [after(grammar, wander(grammar, seed, 8)) for seed in range(2) for grammar in grammars]
+    expected = one_by_one(matchers, np.zeros((len(matchers), 9), np.int32))
+    wrong, stop = [], threading.Event()
+
+    def fill():
+        mine = [matcher.fork() for matcher in matchers]
+        while not stop.is_set():
+            bitmask = np.full_like(expected, -1)
+            fill_bitmasks(mine, bitmask, threads=2)
+            if not np.array_equal(bitmask, expected):
+                wrong.append(bitmask)
+
+    fillers = [threading.Thread(target=fill) for _ in range(3)]
+    for filler in fillers:
+        filler.start()
+    for _ in range(60):
+        compiler.store.clear()
+        wander(grammars[0], len(wrong), 3)
+    stop.set()
+    for filler in fillers:
+        filler.join()
+    assert not wrong
