@@ -52,7 +52,7 @@ class Compiler:
     """
 
     def __init__(
-        self, vocabulary: Vocabulary, *, cache_size: int = 4096, cache_bytes: int | None = 1 << 30
+        self, vocabulary: Vocabulary, *, cache_size: int = 512, cache_bytes: int | None = 1 << 30
     ) -> None:
         if not isinstance(vocabulary, Vocabulary):
             raise OptionError("vocabulary", vocabulary, "a Vocabulary (see Vocabulary.from_tokenizer)")
