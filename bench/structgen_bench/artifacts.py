@@ -11,7 +11,6 @@ import os
 import tempfile
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +20,7 @@ from rich.console import Console
 
 from structgen import Compiler, StructgenError, Vocabulary, allocate_bitmask
 from structgen_bench.errors import BenchError
-from structgen_bench.machine import command_line, describe_machine, git_commit, package_versions
+from structgen_bench.machine import run_header
 from structgen_bench.maskbench import progress_bar, read_file, select_files
 from structgen_bench.report import write_json
 from structgen_bench.tokenizers import BenchTokenizer, load_tokenizer
@@ -126,14 +125,8 @@ def artifacts(
         "ttfm_ms": percentiles([result.load_ms + result.mask_ms for result in results]),
     }
     document = {
-        "benchmark": "artifacts",
-        "format": 1,
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "command": command_line("artifacts"),
-        "git_commit": git_commit(),
-        "machine": describe_machine(),
+        **run_header("artifacts", PACKAGES),
         "load_average": os.getloadavg(),
-        "versions": package_versions(PACKAGES),
         "tokenizer": {"name": chosen.name, "vocab_size": chosen.vocabulary.vocab_size},
         "seed": seed,
         "figures": figures,

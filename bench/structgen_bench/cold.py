@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,7 +22,7 @@ from rich.table import Table
 
 from structgen_bench.errors import BenchError
 from structgen_bench.keywords import outside_subset
-from structgen_bench.machine import command_line, describe_machine, git_commit, package_versions
+from structgen_bench.machine import run_header
 from structgen_bench.maskbench import read_file
 from structgen_bench.report import write_json
 from structgen_bench.tokenizers import TokenBytes, load_tokenizer
@@ -85,13 +84,7 @@ def cold(
                 figures["memory"] = run_probe("memory", tokens, listing, empty)
     limits = judge(figures)
     document = {
-        "benchmark": "cold",
-        "format": 1,
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "command": command_line("cold"),
-        "git_commit": git_commit(),
-        "machine": describe_machine(),
-        "versions": package_versions(PACKAGES),
+        **run_header("cold", PACKAGES),
         "tokenizer": {"name": chosen.name, "vocab_size": chosen.vocabulary.vocab_size},
         "seed": seed,
         "figures": figures,

@@ -13,7 +13,6 @@ import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,7 +27,7 @@ from structgen_bench.errors import BenchError
 from structgen_bench.language_oracles import Oracle, oracle_for
 from structgen_bench.language_samples import RULE, Samples, draw_samples, samples_table
 from structgen_bench.language_texts import Mutant, Text, mutants_of, texts_of
-from structgen_bench.machine import command_line, describe_machine, git_commit, package_versions
+from structgen_bench.machine import run_header
 from structgen_bench.records import summarise
 from structgen_bench.report import write_json
 from structgen_bench.tokenizers import BenchTokenizer, load_tokenizer
@@ -110,13 +109,7 @@ def languages(
             raise BenchError(f"no part {part!r}", f"give some of {', '.join(PARTS)}")
     folders = _folders(texts or [])
     document: dict[str, Any] = {
-        "benchmark": "languages",
-        "format": 2,
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "command": command_line("languages"),
-        "git_commit": git_commit(),
-        "machine": describe_machine(),
-        "versions": package_versions(PACKAGES),
+        **run_header("languages", PACKAGES, form=2),
         "seed": seed,
     }
     found: list[Measured] = []

@@ -6,8 +6,10 @@ import os
 import platform
 import subprocess
 import sys
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 MIB = 1024 * 1024
 
@@ -52,6 +54,19 @@ def command_line(command: str) -> str:
         words = words[1:]
     shown = (Path(word).name if "/" in word else word for word in words)
     return " ".join(("structgen bench", command, *shown))
+
+
+def run_header(benchmark: str, packages: tuple[str, ...], *, form: int = 1) -> dict[str, Any]:
+    """What the results of every benchmark begin with. ``form``: the number of their format."""
+    return {
+        "benchmark": benchmark,
+        "format": form,
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "command": command_line(benchmark),
+        "git_commit": git_commit(),
+        "machine": describe_machine(),
+        "versions": package_versions(packages),
+    }
 
 
 def peak_memory_mib() -> float:

@@ -10,6 +10,7 @@ import typer
 
 from structgen_bench.errors import BenchError
 from structgen_bench.machine import describe_machine
+from structgen_bench.pictures import pyplot
 from structgen_bench.records import CURVE, curve, first_masks_of, read_samples, steps_of, summarise
 
 # Percentile 100 is drawn here; the axis is -log10 of the share that is slower.
@@ -64,21 +65,13 @@ def _of_samples(path: Path) -> dict[str, Any]:
 
 def draw(document: dict[str, Any], target: Path) -> None:
     """Two panels: time between masks, time to first mask."""
-    try:
-        import matplotlib
-
-        matplotlib.use("Agg")
-        from matplotlib import pyplot
-    except ImportError as error:
-        raise BenchError(
-            "pictures need matplotlib, which is not installed", "pip install matplotlib"
-        ) from error
+    plots = pyplot()
     from math import log10
 
     def axis(percentile: float) -> float:
         return -log10(max(1e-5, 1 - percentile / 100))
 
-    figure, panels = pyplot.subplots(1, 2, figsize=(11, 4.2), constrained_layout=True)
+    figure, panels = plots.subplots(1, 2, figsize=(11, 4.2), constrained_layout=True)
     titles = ("time between masks (mask + accept)", "time to first mask (compile + first mask)")
     for panel, key, scale, unit, title in zip(
         panels, ("tbm_us", "ttfm_us"), (1.0, 1e-3), ("microseconds", "milliseconds"), titles, strict=True
@@ -111,4 +104,4 @@ def draw(document: dict[str, Any], target: Path) -> None:
     )
     target.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(target, dpi=140)
-    pyplot.close(figure)
+    plots.close(figure)

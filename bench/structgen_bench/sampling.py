@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from structgen_bench.errors import BenchError
-from structgen_bench.machine import command_line, describe_machine, git_commit, package_versions
+from structgen_bench.machine import run_header
+from structgen_bench.pictures import pyplot
 from structgen_bench.report import write_json
 
 PACKAGES = ("structgen", "torch", "transformers", "numpy", "numba")
@@ -67,13 +67,7 @@ def sampling(
     network, tokenizer = load(model)
     compiler = Compiler(vocabulary_of_model(network, tokenizer))
     document: dict[str, Any] = {
-        "benchmark": "sampling",
-        "format": 1,
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "command": command_line("sampling"),
-        "git_commit": git_commit(),
-        "machine": describe_machine(),
-        "versions": package_versions(PACKAGES),
+        **run_header("sampling", PACKAGES),
         "model": {"name": Path(model).name, "parameters": sum(p.numel() for p in network.parameters())},
         "seed": seed,
         "torch_threads": 1,
@@ -194,18 +188,10 @@ def draw(problems: list[dict[str, Any]], target: Path) -> None:
     problems = [figures for figures in problems if "log_z" in figures["target"]]
     if not problems:
         return
-    try:
-        import matplotlib
-
-        matplotlib.use("Agg")
-        from matplotlib import pyplot
-    except ImportError as error:
-        raise BenchError(
-            "pictures need matplotlib, which is not installed", "pip install matplotlib"
-        ) from error
+    plots = pyplot()
     columns = min(3, len(problems))
     rows = math.ceil(len(problems) / columns)
-    figure, axes = pyplot.subplots(
+    figure, axes = plots.subplots(
         rows, columns, figsize=(4.6 * columns, 3.6 * rows), squeeze=False, constrained_layout=True
     )
     for axis in axes.flat[len(problems) :]:
@@ -223,4 +209,4 @@ def draw(problems: list[dict[str, Any]], target: Path) -> None:
     axes.flat[0].legend(fontsize=6)
     target.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(target, dpi=120)
-    pyplot.close(figure)
+    plots.close(figure)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from structgen_bench.errors import BenchError
-from structgen_bench.machine import command_line, describe_machine, git_commit, package_versions
+from structgen_bench.machine import run_header
 from structgen_bench.report import write_json
 from structgen_bench.scaling_batch import by_batch, by_steps
 from structgen_bench.scaling_parts import Row, by_depth, by_length, by_place, by_tools, by_vocabulary
@@ -86,14 +85,8 @@ def scaling(
         console.print(_table(part, figures[part]))
     goals = judge(figures)
     document = {
-        "benchmark": "scaling",
-        "format": 1,
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "command": command_line("scaling"),
-        "git_commit": git_commit(),
-        "machine": describe_machine(),
+        **run_header("scaling", PACKAGES),
         "load_before_and_after": loads,
-        "versions": package_versions(PACKAGES),
         "tokenizer": {"name": loaded.name, "vocab_size": vocabulary.size},
         "seed": seed,
         "figures": {part: [_rounded(row) for row in rows] for part, rows in figures.items()},

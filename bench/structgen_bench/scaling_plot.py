@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from structgen_bench.errors import BenchError
+from structgen_bench.pictures import pyplot
 
 GREEN, RED, BLUE, GREY = "#0b6e4f", "#c1666b", "#4357ad", "#6b6b6b"
 COLOURS = (GREEN, RED, BLUE, GREY, "#d98e04")
@@ -13,22 +13,14 @@ COLOURS = (GREEN, RED, BLUE, GREY, "#d98e04")
 
 def draw_scaling(document: dict[str, Any], target: Path) -> None:
     """A panel for each part that was measured. Raises `BenchError` without matplotlib."""
-    try:
-        import matplotlib
-
-        matplotlib.use("Agg")
-        from matplotlib import pyplot
-    except ImportError as error:
-        raise BenchError(
-            "pictures need matplotlib, which is not installed", "pip install matplotlib"
-        ) from error
+    plots = pyplot()
     figures = document["figures"]
     panels = [(part, PANELS[part]) for part in figures if part in PANELS]
     if not panels:
         return
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
-    figure, axes = pyplot.subplots(
+    figure, axes = plots.subplots(
         rows, columns, figsize=(4.8 * columns, 3.7 * rows), constrained_layout=True, squeeze=False
     )
     for axis in axes.flat[len(panels) :]:
@@ -45,7 +37,7 @@ def draw_scaling(document: dict[str, Any], target: Path) -> None:
     )
     target.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(target, dpi=130)
-    pyplot.close(figure)
+    plots.close(figure)
 
 
 def _lines(axis: Any, rows: list[dict[str, Any]], x: str, curves: dict[str, str]) -> None:

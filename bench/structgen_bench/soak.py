@@ -12,7 +12,6 @@ import random
 import time
 from array import array
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,8 +24,9 @@ from rich.progress import Progress
 from structgen import Compiler, StructgenError, Vocabulary, allocate_bitmask
 from structgen_bench.artifacts import percentiles
 from structgen_bench.errors import BenchError
-from structgen_bench.machine import command_line, describe_machine, git_commit, package_versions
+from structgen_bench.machine import run_header
 from structgen_bench.maskbench import progress_bar, read_file, select_files
+from structgen_bench.pictures import pyplot
 from structgen_bench.report import write_json
 from structgen_bench.tokenizers import load_tokenizer
 
@@ -190,14 +190,8 @@ def soak(
     if not result.samples:
         raise BenchError("no mask was filled")
     document = {
-        "benchmark": "soak",
-        "format": 1,
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "command": command_line("soak"),
-        "git_commit": git_commit(),
-        "machine": describe_machine(),
+        **run_header("soak", PACKAGES),
         "load_average": os.getloadavg(),
-        "versions": package_versions(PACKAGES),
         "tokenizer": {"name": chosen.name, "vocab_size": chosen.vocabulary.vocab_size},
         "seed": seed,
         "finished": result.finished,
@@ -229,16 +223,8 @@ def soak(
 
 def draw(document: dict[str, Any], target: Path) -> None:
     """Two panels: memory over the run, latency by tenth."""
-    try:
-        import matplotlib
-
-        matplotlib.use("Agg")
-        from matplotlib import pyplot
-    except ImportError as error:
-        raise BenchError(
-            "pictures need matplotlib, which is not installed", "pip install matplotlib"
-        ) from error
-    figure, (memory, latency) = pyplot.subplots(1, 2, figsize=(11, 4.2), constrained_layout=True)
+    plots = pyplot()
+    figure, (memory, latency) = plots.subplots(1, 2, figsize=(11, 4.2), constrained_layout=True)
     points = document["samples"]
     at = [point["masks"] / 1000 for point in points]
     for key, label in (("rss", "resident"), ("nbytes", "held (nbytes)"), ("store_nbytes", "of these masks")):
@@ -263,4 +249,4 @@ def draw(document: dict[str, Any], target: Path) -> None:
     )
     target.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(target, dpi=140)
-    pyplot.close(figure)
+    plots.close(figure)
