@@ -43,7 +43,17 @@ def _python_3_11() -> Profile:
 
 # After these a line break ends a statement (Go's specification, "Semicolons").
 _GO_ENDS = (
-    *("IDENTIFIER", "BLANK_NAME", "INTEGER", "FLOAT", "IMAGINARY", "CHARACTER", "STRING", "RAW_STRING"),
+    *(
+        "IDENTIFIER",
+        "BLANK_NAME",
+        "INTEGER",
+        "FLOAT",
+        "IMAGINARY",
+        "CHARACTER",
+        "STRING",
+        "RAW_STRING",
+        "IMPORT_PATH",
+    ),
     *("BREAK", "CONTINUE", "FALLTHROUGH", "RETURN", "INCREMENT", "DECREMENT", "RPAR", "RSQB", "RBRACE"),
 )
 _ONE_LINE = r"[^*\n\x00]|\*+[^*/\n\x00]"
@@ -52,51 +62,15 @@ _LINES = r"[^*\x00]|\*+[^*/\x00]"
 
 def _go() -> Profile:
     ends = dict.fromkeys(_GO_ENDS, "ended")
-    no_path = frozenset({"IMPORT_PATH"})
-    going_on = Mode("going on", without=no_path, goto=ends | {"IMPORT": "import"})
+    going_on = Mode("going on", goto=ends)
     # A comment that holds a line break acts like one.
     broken_comment = rf"/\*(?:{_ONE_LINE})*\**\n(?:{_LINES})*\*+/"
-    line_ends = {"SEMI": rf"[;\n]|{broken_comment}", "BLOCK_COMMENT": rf"/\*(?:{_ONE_LINE})*\*+/"}
     ended = Mode(
         "ended",
-        without=no_path | {"LINE_BREAK"},
-        patterns=line_ends,
-        goto=ends | {"IMPORT": "import"},
+        without=frozenset({"LINE_BREAK"}),
+        patterns={"SEMI": rf"[;\n]|{broken_comment}", "BLOCK_COMMENT": rf"/\*(?:{_ONE_LINE})*\*+/"},
+        goto=ends,
         otherwise="going on",
-    )
-    # Not every string is the path of a package.
-    strings = frozenset({"STRING", "RAW_STRING"})
-    names = ("IDENTIFIER", "BLANK_NAME")
-    one_import = Mode(
-        "import",
-        without=strings,
-        goto={"IMPORT_PATH": "ended", "LPAR": "imports"} | dict.fromkeys(names, "name of an import"),
-    )
-    name_of_import = Mode(
-        "name of an import",
-        without=strings | {"LINE_BREAK"},
-        patterns=line_ends,
-        goto={"IMPORT_PATH": "ended"},
-        otherwise="going on",
-    )
-    imports = Mode(
-        "imports",
-        without=strings,
-        goto={"IMPORT_PATH": "imports ended", "RPAR": "ended"} | dict.fromkeys(names, "name among imports"),
-    )
-    name_among_imports = Mode(
-        "name among imports",
-        without=strings | {"LINE_BREAK"},
-        patterns=line_ends,
-        goto={"IMPORT_PATH": "imports ended"},
-        otherwise="imports",
-    )
-    imports_ended = Mode(
-        "imports ended",
-        without=strings | {"LINE_BREAK"},
-        patterns=line_ends,
-        goto={"RPAR": "ended"},
-        otherwise="imports",
     )
     return Profile(
         "go",
@@ -106,7 +80,7 @@ def _go() -> Profile:
         summary="Go 1.19",
         reference="The Go Programming Language Specification, June 29, 2022",
         layout="semicolons",
-        modes=(going_on, ended, one_import, name_of_import, imports, name_among_imports, imports_ended),
+        modes=(going_on, ended),
     )
 
 
