@@ -40,9 +40,11 @@ _MOST_MULTIPLIED = 4096
 _UNITED = 4
 _T = TypeVar("_T")
 
+_MOST_SEARCHED = 100_000  # some seconds
+
 
 class Budget:
-    """How many merged alternatives a schema may still make.
+    """How many merged alternatives a schema may still make, and how many ways to finish objects may be tried.
 
     ``is_empty``: a quick test of what has plainly no value; it is asked where alternatives multiply.
     """
@@ -51,11 +53,23 @@ class Budget:
         self._limit = limit
         self._deadline = deadline
         self._spent = 0
+        self._n_searched = 0
         self.is_empty = is_empty
 
     def renew(self) -> None:
         """What was spent is forgotten: for what is worked out while texts are read."""
         self._spent = 0
+
+    def renew_search(self) -> None:
+        """The same for what was tried: for each parser state."""
+        self._n_searched = 0
+
+    def search(self) -> None:
+        """One more way is tried. Raises `CompileLimitError` (``max_searched``, ``max_seconds``)."""
+        self._n_searched += 1
+        self._deadline.check()
+        if self._n_searched > _MOST_SEARCHED:
+            raise CompileLimitError("max_searched", _MOST_SEARCHED, self._n_searched, fixed=True)
 
     def spend(self, count: int, pointer: str) -> None:
         """Raises `CompileLimitError` (``max_alternatives``, ``max_seconds``)."""

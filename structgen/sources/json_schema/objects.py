@@ -40,7 +40,6 @@ _MOST_LISTED = 64
 _MOST_NEEDED = 1_000  # names of a finite class that are listed because so many members must be there
 _ENOUGH = 17  # names of a class that make it one without end, if no more members must be there
 _MOST_CLAIMS = 12  # clauses that one member may bear witness for, or not: two to the power of this
-_MOST_SEARCHED = 20_000
 
 Alive = Callable[[Conjunction], bool]
 """Has a conjunction a value?"""
@@ -444,7 +443,7 @@ class ObjectLanguage:
             if options not in open_clauses:
                 open_clauses.append(options)
         open_clauses.sort(key=len)  # what has the fewest ways out fails first
-        return self._choose(open_clauses, present, frozenset(), [], place, alive, [_MOST_SEARCHED])
+        return self._choose(open_clauses, present, frozenset(), [], place, alive)
 
     def _can_be(self, witness: _Witness, present: dict[str, Conjunction], place: Place, alive: Alive) -> bool:
         """Is this witness possible, others apart?"""
@@ -466,23 +465,19 @@ class ObjectLanguage:
         others: list[tuple[KeyClass, Conjunction]],
         place: Place,
         alive: Alive,
-        budget: list[int],
     ) -> bool:
         """Find a witness for each clause, such that all of them can be together: backtracking."""
-        budget[0] -= 1
-        self._forms.deadline.check()
-        if budget[0] < 0:
-            raise CompileLimitError("max_searched", _MOST_SEARCHED, _MOST_SEARCHED + 1, fixed=True)
+        self._forms.budget.search()
         if not clauses:
             return self._fits(present, absent, others, place, alive)
         rest = clauses[1:]
         for kind, which, extra in clauses[0]:
             if isinstance(which, KeyClass):
-                if self._choose(rest, present, absent, [*others, (which, extra)], place, alive, budget):
+                if self._choose(rest, present, absent, [*others, (which, extra)], place, alive):
                     return True
             elif kind == "absent":
                 if which not in present and self._choose(
-                    rest, present, absent | {which}, others, place, alive, budget
+                    rest, present, absent | {which}, others, place, alive
                 ):
                     return True
             elif which not in absent:
@@ -490,7 +485,7 @@ class ObjectLanguage:
                 both = conjoin(before, extra)
                 if inner is None or (before and not alive(conjoin(inner, both))):
                     continue
-                if self._choose(rest, {**present, which: both}, absent, others, place, alive, budget):
+                if self._choose(rest, {**present, which: both}, absent, others, place, alive):
                     return True
         return False
 

@@ -131,6 +131,7 @@ class SchemaStates:
         if not isinstance(key, tuple):
             raise TypeError(f"{key!r} is no state of a schema")
         self._forms.deadline.check()
+        self._forms.budget.renew_search()
         if self._is_compiled:
             self._forms.budget.renew()
         state: State = getattr(self, f"_{key[0]}")(*key[1:])
