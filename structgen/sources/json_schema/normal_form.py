@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Sequence
 
 from structgen.errors import CompileLimitError, InvalidSchemaError
@@ -57,9 +58,13 @@ class NormalForms:
             assert_formats=options.format == "assert",
             plain_integers=options.integers == "plain",
         )
-        self._evaluation = Evaluation(self)
+        # what these two know of it is weak: without cycles a schema's thousands of objects go when it goes
+        me = weakref.proxy(self)
+        self._evaluation = Evaluation(me)
         self._options = options
-        self.budget = Budget(options.max_alternatives, self._is_quickly_empty, self.deadline)
+        self.budget = Budget(
+            options.max_alternatives, lambda facts: me._is_quickly_empty(facts), self.deadline
+        )
         self._of_node: dict[Node, NormalForm] = {}
         self._open: dict[Node, Iterator[Node]] = {}  # being worked out, the outermost first
         self._floor = 0  # how many of them do not apply to the value that is looked at
