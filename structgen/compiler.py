@@ -329,47 +329,25 @@ def _as_schema(given: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]
     return schema_of(given), {"integers": "plain", **options}
 
 
-def _is_huge(value: object) -> bool:
-    """Are there more than `_MOST_VALUES` values when shared objects are written out?"""
-    pending = [value]
-    count = 0
-    while pending:
-        inner = pending.pop()
-        if isinstance(inner, (dict, Mapping)):
-            values: Any = inner.values()
-        elif isinstance(inner, (list, tuple)):
-            values = inner
-        else:
-            continue
-        count += len(values)
-        if count > _MOST_VALUES:
-            return not _holds_itself(value)
-        pending += [part for part in values if not isinstance(part, (str, bool, int))]
-    return False
-
-
-def _holds_itself(value: object) -> bool:
-    """Is there a cycle? Then there is no end to writing it out; others say so."""
-    done: set[int] = set()
-    around: set[int] = set()
-    stack = [(value, False)]
-    while stack:
-        inner, leaving = stack.pop()
-        if leaving:
-            around.discard(id(inner))
-            done.add(id(inner))
-        elif id(inner) in around:
-            return True
-        elif id(inner) not in done and isinstance(inner, (Mapping, list, tuple)):
-            around.add(id(inner))
-            stack.append((inner, True))
-            stack += [(part, False) for part in (inner.values() if isinstance(inner, Mapping) else inner)]
-    return False
+def _expanded_size(value: object, known: dict[int, int]) -> int:
+    """How many values there are when shared objects are written out; what is too deep counts as 1."""
+    if not isinstance(value, (Mapping, list, tuple)):
+        return 1
+    size = known.get(id(value))
+    if size is None:
+        known[id(value)] = 1  # a cycle is found by others
+        inner = value.values() if isinstance(value, Mapping) else value
+        try:
+            size = 1 + sum([_expanded_size(part, known) for part in inner])
+        except RecursionError:
+            size = 1
+        known[id(value)] = size
+    return size
 
 
 def _json_text(schema: object) -> str:
     """The schema as JSON, or as `repr` where it is not JSON: the front end then says what is wrong."""
-    if _is_huge(schema):
+    if _expanded_size(schema, {}) > _MOST_VALUES:
         raise CompileLimitError("max_schema_values", _MOST_VALUES, _MOST_VALUES + 1, fixed=True)
     try:
         return json.dumps(schema)

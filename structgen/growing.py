@@ -82,6 +82,7 @@ class GrowingTables:
         self._header[layout.N_EOS] = len(eos_token_ids)
         self._header[layout.LONGEST_TOKEN] = longest_token
         self._header[layout.STORED_NODES] = STORED_NODES
+        self._header[layout.LACKS_BYTES] = spelled is not None
         self._classes = np.zeros(256 * 16, np.uint8)
         self._static = np.zeros(0, np.int32)
         self._lay_out()

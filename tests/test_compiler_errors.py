@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,15 @@ def test_every_error_is_exported_and_rendered():
     assert position.render() == "line 2, column 2:\n  bcd\n   ^"
     long = errors.SourcePosition("x" * 500, 400).render()
     assert max(map(len, long.splitlines())) < 120 and long.splitlines()[2].index("^") == 52
+
+
+def test_a_schema_that_holds_itself_beside_a_huge_one_is_refused_at_once():
+    huge: dict[str, object] = {"type": "string"}
+    for _ in range(40):
+        huge = {"allOf": [huge, huge]}
+    schema: dict[str, object] = {}
+    schema["q"] = [schema, huge]
+    begin = time.process_time()
+    with pytest.raises(errors.StructgenError):
+        Compiler(VOCABULARY).json_schema(schema)
+    assert time.process_time() - begin < 2

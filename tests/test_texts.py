@@ -353,3 +353,42 @@ def test_a_real_vocabulary(case: str, tekken: Compiler) -> None:
             if not matcher.accept(token) or matcher.is_terminated:
                 break
             text += vocabulary.tokens[token] or b""
+
+
+def _keys_of(pattern: str, tokens: list[bytes], **more: object) -> CompiledGrammar:
+    schema = {"type": "object", "patternProperties": {pattern: {}}, "additionalProperties": False, **more}
+    return Compiler(Vocabulary([*tokens, None], [len(tokens)])).json_schema(schema)
+
+
+def _same_as_accepting(matcher: Matcher, n_tokens: int) -> None:
+    mask = allowed(matcher)
+    assert mask == {t for t in range(n_tokens) if matcher.fork().accept(t)}
+    assert mask
+
+
+def test_a_new_key_may_be_one_that_only_escapes_can_write():
+    """The vocabulary lacks the bytes of é, so the second key has to be spelled as backslash, u, 00e9."""
+    ascii_bytes = [bytes([byte]) for byte in range(128)]
+    matcher = _keys_of("^(a|é+)$", ascii_bytes, minProperties=2).matcher()
+    for byte in b'{"a":1,"\\u00e9":2}':
+        _same_as_accepting(matcher, 128)
+        assert matcher.accept(byte)
+    assert matcher.is_accepting
+    matcher.rollback(len('":2}'))
+    for byte in b"\\u00E9":  # another key of two characters
+        _same_as_accepting(matcher, 128)
+        assert matcher.accept(byte)
+    assert matcher.accept_bytes(b'":2,"\\u00e9')
+    assert not matcher.accept_bytes(b'\\u00e9"')  # seen, in another spelling
+    assert matcher.accept_bytes(b'":3}')
+
+
+def test_two_spellings_of_one_key_are_one_way_out():
+    """The one token that ends a key and begins another, of which only the first is left, in two spellings."""
+    pairs = [bytes((121, a, b)) for a in range(97, 123) for b in range(97, 123)]
+    many = pairs + [pair + bytes([c]) for pair in pairs for c in range(97, 107)]  # so that they are stored
+    tokens = [*(bytes([byte]) for byte in range(256)), *many, b'x\\n":1,"x\\']
+    matcher = _keys_of("^(x\\n?|y[a-z]*)$", tokens).matcher()
+    assert matcher.accept_bytes(b'{"')
+    _same_as_accepting(matcher, len(tokens))
+    assert len(tokens) - 1 not in allowed(matcher)

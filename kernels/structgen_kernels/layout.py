@@ -30,6 +30,7 @@ STORED_NODES = 14  # a terminal state that reaches more trie nodes takes its tok
 RTN_COUNT = 15  # (rtn states,) number of edges; UNEXPANDED where they are not known yet
 N_RTN = 16  # parser states
 N_TABLE = 17  # table states in use; smaller than N_STATES where a grammar may still grow
+LACKS_BYTES = 18  # 1 where the vocabulary has not all bytes, so that not every spelling can be written
 HEADER_SIZE = 24
 
 # --- static: parser states

@@ -22,6 +22,7 @@ from structgen_kernels.layout import (
     CELL_ONE_UNKNOWN,
     CELL_OPEN,
     CELL_RAW,
+    LACKS_BYTES,
     NEED_EXACT,
     NEED_SCRATCH,
     SECTIONS,
@@ -228,6 +229,19 @@ def _after_escape(static: Int32Array, classes: ByteArray, state: Int, c: Int) ->
 
 
 @kernel
+def _after_hex(static: Int32Array, classes: ByteArray, state: Int, c: Int) -> Int:
+    """The terminal state after ``u00`` and the two digits of a code point below 0x80; 0: there is none."""
+    low = c & 15
+    low += 0x30 if low < 10 else 0x57
+    after = np.int64(state)
+    for byte in (0x75, 0x30, 0x30, 0x30 + (c >> 4), low):
+        after = np.int64(terminal_step(static, classes, after, byte))
+        if after == 0:
+            break
+    return after
+
+
+@kernel
 def can_be_new(
     static: Int32Array,
     classes: ByteArray,
@@ -241,7 +255,8 @@ def can_be_new(
 
     ``state``: of the string's terminal, inside the string. A string that begins like none that was seen can
     be finished in any way; otherwise the seen ones are followed, and what leaves them is looked for. The
-    language does not depend on the spelling, so one spelling of each code point is enough.
+    language does not depend on the spelling, so one spelling of each code point is enough, where the
+    vocabulary has bytes for all of them; else escapes are followed, too.
     """
     section = scratch.shape[0] // SECTIONS
     work = 4 * section  # a stack of (terminal state and text, the seen strings from here on)
@@ -261,6 +276,7 @@ def can_be_new(
     scratch[work + 1] = here
     n = 2
     free = 0
+    lacks_bytes = static[LACKS_BYTES] != 0
     is_chain = True  # only one way so far: what holds of its end holds of all of it
     n_chain = 0
     while n > 0 and free <= unknown:
@@ -276,6 +292,13 @@ def can_be_new(
                 if place >= 2 and place not in (6, 7) and 0x41 <= byte <= 0x5A:
                     continue  # the other case of a hex digit says nothing new
                 after = terminal_step(static, classes, state, byte)
+                if (  # no other text than that of the longer escape
+                    place == 1
+                    and byte != 0x75
+                    and after != 0
+                    and _after_hex(static, classes, state, _short_escape(byte)) != 0
+                ):
+                    after = np.int64(0)
                 if after != 0:
                     longer = append_decoded(pool, interned, text, byte)
                     if longer < 0:
@@ -309,6 +332,19 @@ def can_be_new(
                 n_chain = n_visited if is_chain else n_chain
         if terminal_step(static, classes, state, _QUOTE) != 0 and not has_end(pool, here):
             free += 1
+        escaped = np.int64(0)
+        if lacks_bytes:
+            escaped = np.int64(terminal_step(static, classes, state, _BACKSLASH))
+        if escaped != 0:
+            longer = partial_text(pool, interned, text, 1)
+            if longer < 0:
+                return longer
+            scratch[work + n] = (escaped << _TEXT_BITS) | longer
+            scratch[work + n + 1] = 0
+            n += 2
+            is_decoded = False  # `texts_after` is about to work where they are
+            n_visited = 0
+            n_chain = 0
         following = here + 2  # its next byte that is not behind us
         last = here + 2 + 2 * pool[here + 1] if here > 0 else following
         for byte in range(256):
@@ -327,8 +363,12 @@ def can_be_new(
                 continue
             if n + 2 > half:
                 return np.int64(NEED_SCRATCH)
-            # of the text it counts no more than that it is decoded
-            scratch[work + n] = (after << _TEXT_BITS) | TEXT_STARTED
+            longer = np.int64(TEXT_STARTED)  # of the text it counts no more than that it is decoded
+            if lacks_bytes:
+                longer = child_text(pool, interned, text, byte)
+                if longer < 0:
+                    return longer
+            scratch[work + n] = (after << _TEXT_BITS) | longer
             scratch[work + n + 1] = pool[following + 1]
             n += 2
     answer = np.int64(free > unknown)
@@ -337,8 +377,10 @@ def can_be_new(
         status = note(pool, interned, np.int64(TAG_FRESH), state, here, answer)
         if status < 0:
             return status
-    # where one unknown string was seen, a single way out might be that one
-    return np.int64(NEED_EXACT) if 0 < free <= unknown else answer
+    # where one unknown string was seen, a single way out might be that one, in one spelling or another
+    if unknown == 1 and free > 0 and (free == 1 or lacks_bytes):
+        return np.int64(NEED_EXACT)
+    return answer
 
 
 @kernel
