@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 # What is a JSON Schema, or a mistake that the front end explains; all else is a Python type. None is no type
 # here: it is what a forgotten argument looks like.
+_FEW_VALUES = 100_000
 _MOST_VALUES = 10_000_000  # of a schema that is given as Python objects
 _JSON_VALUES = (Mapping, str, bool, int, float, list, tuple, bytes, type(None))
 
@@ -345,9 +346,26 @@ def _expanded_size(value: object, known: dict[int, int]) -> int:
     return size
 
 
+def _is_small(value: object) -> bool:
+    """Are there few values, counted again wherever they are shared? The usual case, told quickly."""
+    pending: list[object] = [value]
+    count = 0
+    while pending and count < _FEW_VALUES:
+        inner = pending.pop()
+        if isinstance(inner, (dict, Mapping)):
+            values: Any = inner.values()
+        elif isinstance(inner, (list, tuple)):
+            values = inner
+        else:
+            continue
+        count += len(values)
+        pending += [part for part in values if not isinstance(part, (str, bool, int))]
+    return count < _FEW_VALUES
+
+
 def _json_text(schema: object) -> str:
     """The schema as JSON, or as `repr` where it is not JSON: the front end then says what is wrong."""
-    if _expanded_size(schema, {}) > _MOST_VALUES:
+    if not _is_small(schema) and _expanded_size(schema, {}) > _MOST_VALUES:
         raise CompileLimitError("max_schema_values", _MOST_VALUES, _MOST_VALUES + 1, fixed=True)
     try:
         return json.dumps(schema)
