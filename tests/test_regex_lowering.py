@@ -230,3 +230,18 @@ def test_parsing_takes_microseconds() -> None:
             parse(pattern, search=True)
         best = min(best, (time.perf_counter() - begin) / 4)
     assert best < 1e-3
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["(?:a|bc){4,6}x?", "(?:ab?|cx){5,}", "(?:(?:a|bc){4}x){4,5}", "(?:a{0,5}x){6}", "(?:[^a]{0,4}a){0,9}"],
+)
+def test_many_copies_of_one_item(pattern: str) -> None:
+    generator = random.Random(2)
+    automaton = compile_regex(parse(pattern))
+    pieces = ("a", "b", "bc", "x", "ax", "aaaax", "abcaax", "é")
+    texts = {"".join(generator.choices(pieces, k=generator.randint(0, 9))) for _ in range(3000)}
+    texts |= {piece * n for piece in pieces for n in range(12)}
+    accepted = {text for text in texts if re.fullmatch(pattern, text)}
+    assert accepted
+    assert {text for text in texts if automaton.accepts(text.encode())} == accepted

@@ -39,6 +39,21 @@ def _grown(array: npt.NDArray[Any], needed: Int) -> npt.NDArray[Any]:
 
 
 @kernel
+def _sorted(values: Int32Array, count: Int) -> Int32Array:
+    """The first ``count`` values in order; few of them are put in order where they are."""
+    if count > 32:
+        return np.sort(values[:count])
+    for i in range(1, count):
+        value = values[i]
+        j = i
+        while j > 0 and values[j - 1] > value:
+            values[j] = values[j - 1]
+            j -= 1
+        values[j] = value
+    return values
+
+
+@kernel
 def determinise(
     edge_begin: Int32Array,
     edges: Int32Array,
@@ -55,7 +70,7 @@ def determinise(
     edge_begin int32 (n+1), edges int32 (m, 3) rows (first class, last class, target) grouped by source;
     eps_begin int32 (n+1), eps int32: targets of empty edges. Returns (table int32 (k, n_classes),
     accepting bool (k,), count): state 0 dead, 1 start; count is TOO_MANY_STATES when more than max_states
-    were needed, TOO_MUCH_WORK when more than max_work steps of an NFA state under a class were taken.
+    were needed, TOO_MUCH_WORK when more than max_work steps along an NFA's edges were taken.
     """
     n = edge_begin.shape[0] - 1
     capacity = 64
@@ -70,7 +85,11 @@ def determinise(
     seeds = np.zeros(n + 1, np.int32)
     clock = np.int64(0)
     n_steps = np.int64(0)
-    # the steps of a set: for each class a linked list of targets
+    # classes between two ends of a set's edges behave alike: they are stepped together, as one interval
+    is_cut = np.zeros(n_classes + 1, np.bool_)
+    interval_of = np.zeros(n_classes + 1, np.int32)
+    begins = np.zeros(n_classes + 1, np.int32)
+    # the steps of a set: for each interval a linked list of targets
     head = np.zeros(n_classes, np.int64)
     step_target = np.zeros(256, np.int32)
     step_next = np.zeros(256, np.int64)
@@ -79,27 +98,41 @@ def determinise(
     source = 1
     first = True
     while source < count or first:
-        n_seen_classes = 1 if first else n_classes
+        n_intervals = 1
         if not first:
-            head[:] = -1
+            is_cut[:] = False
+            for i in range(set_begin[source], set_begin[source + 1]):
+                state = members[i]
+                for e in range(edge_begin[state], edge_begin[state + 1]):
+                    is_cut[edges[e, 0]] = True
+                    is_cut[edges[e, 1] + 1] = True
+            n_intervals = 0
+            for c in range(n_classes):
+                if is_cut[c] or c == 0:
+                    begins[n_intervals] = c
+                    head[n_intervals] = -1
+                    n_intervals += 1
+                interval_of[c] = n_intervals - 1
+            begins[n_intervals] = n_classes
+            interval_of[n_classes] = n_intervals
             n_listed = np.int64(0)
             for i in range(set_begin[source], set_begin[source + 1]):
                 state = members[i]
                 for e in range(edge_begin[state], edge_begin[state + 1]):
-                    width = np.int64(edges[e, 1] - edges[e, 0]) + 1
-                    while n_listed + width > step_target.shape[0]:
-                        step_target = _grown(step_target, 2 * step_target.shape[0])
-                        step_next = _grown(step_next, 2 * step_next.shape[0])
-                    for c in range(edges[e, 0], edges[e, 1] + 1):
+                    low, past = interval_of[edges[e, 0]], interval_of[edges[e, 1] + 1]
+                    if n_listed + past - low > step_target.shape[0]:
+                        step_target = _grown(step_target, n_listed + past - low)
+                        step_next = _grown(step_next, n_listed + past - low)
+                    for t in range(low, past):
                         step_target[n_listed] = edges[e, 2]
-                        step_next[n_listed] = head[c]
-                        head[c] = n_listed
+                        step_next[n_listed] = head[t]
+                        head[t] = n_listed
                         n_listed += 1
             n_steps += n_listed
             if n_steps > max_work:
                 return table, accepting, TOO_MUCH_WORK
-        for c in range(n_seen_classes):
-            # seeds: targets of the byte class (or the start state, the very first time)
+        for t in range(n_intervals):
+            # seeds: targets of the interval (or the start state, the very first time)
             n_seeds = 0
             clock += 1
             if first:
@@ -107,7 +140,7 @@ def determinise(
                 stamp[start] = clock
                 n_seeds = 1
             else:
-                at = head[c]
+                at = head[t]
                 while at >= 0:
                     target = step_target[at]
                     if stamp[target] != clock:
@@ -138,7 +171,7 @@ def determinise(
                         stamp[target] = clock
                         work[n_work] = target
                         n_work += 1
-            ordered = np.sort(found[:n_found])
+            ordered = _sorted(found, n_found)
             h = _hash_run(ordered, 0, n_found)
             if accepts:
                 h = ~h
@@ -195,7 +228,7 @@ def determinise(
                         position = (position + np.uint64(1)) & mask
                     slots[np.int64(position)] = target_id
             if not first:
-                table[source, c] = target_id
+                table[source, begins[t] : begins[t + 1]] = target_id
         if first:
             first = False
         else:
@@ -340,278 +373,6 @@ def least_distance(table: Int32Array, accepting: BoolArray, counts: BoolArray) -
         n_level = n_later
         least += 1
     return distance
-
-
-@kernel
-def _split(
-    elements: Int32Array,
-    location: Int32Array,
-    block_of: Int32Array,
-    first: Int32Array,
-    past: Int32Array,
-    marked: Int32Array,
-    touched: Int32Array,
-    n_touched: Int,
-    n_blocks: Int,
-) -> Int:
-    """Cut each touched block into its marked and unmarked part; the smaller one gets a new number."""
-    for i in range(n_touched):
-        block = touched[i]
-        middle = first[block] + marked[block]
-        if middle == past[block]:
-            marked[block] = 0
-            continue
-        if marked[block] <= past[block] - middle:
-            first[n_blocks] = first[block]
-            past[n_blocks] = middle
-            first[block] = middle
-        else:
-            first[n_blocks] = middle
-            past[n_blocks] = past[block]
-            past[block] = middle
-        for j in range(first[n_blocks], past[n_blocks]):
-            block_of[elements[j]] = n_blocks
-        marked[block] = 0
-        marked[n_blocks] = 0
-        n_blocks += 1
-    return n_blocks
-
-
-@kernel
-def _mark(
-    element: Int,
-    elements: Int32Array,
-    location: Int32Array,
-    block_of: Int32Array,
-    first: Int32Array,
-    marked: Int32Array,
-    touched: Int32Array,
-    n_touched: Int,
-) -> Int:
-    block = block_of[element]
-    i = location[element]
-    j = first[block] + marked[block]
-    elements[i] = elements[j]
-    location[elements[i]] = i
-    elements[j] = element
-    location[element] = j
-    if marked[block] == 0:
-        touched[n_touched] = block
-        n_touched += 1
-    marked[block] += 1
-    return n_touched
-
-
-@kernel
-def numbered(table: Int32Array, accepting: BoolArray) -> tuple[Int32Array, BoolArray]:
-    """A minimal automaton, as `minimise` returns it, numbered breadth-first again: its columns were moved.
-
-    table int32 (k, c), accepting bool (k,).
-    """
-    k, n_classes = table.shape
-    number = np.zeros(k, np.int32)
-    order = np.zeros(k, np.int32)
-    number[1] = 1
-    order[1] = 1
-    count = 2
-    i = 1
-    while i < count:
-        for c in range(n_classes):
-            t = table[order[i], c]
-            if t != 0 and number[t] == 0:
-                number[t] = count
-                order[count] = t
-                count += 1
-        i += 1
-    result = np.zeros((k, n_classes), np.int32)
-    accepts = np.zeros(k, np.bool_)
-    for i in range(1, count):
-        accepts[i] = accepting[order[i]]
-        for c in range(n_classes):
-            result[i, c] = number[table[order[i], c]]
-    return result, accepts
-
-
-@kernel
-def minimise(table: Int32Array, accepting: BoolArray) -> tuple[Int32Array, BoolArray]:
-    """The minimal trimmed automaton of a complete table, numbered breadth-first.
-
-    table int32 (k, c), accepting bool (k,): state 0 dead, 1 start. Returns (table, accepting), state 0
-    dead, 1 start; the empty language has both states and accepts in neither. Partition refinement over
-    the existing transitions only (Valmari and Lehtinen 2008): O(m log n).
-    """
-    k, n_classes = table.shape
-    # trim: reachable, and leading to an accepting state
-    reached = np.zeros(k, np.bool_)
-    order = np.zeros(k, np.int32)
-    reached[1] = True
-    order[0] = 1
-    n_order = 1
-    i = 0
-    while i < n_order:
-        for c in range(n_classes):
-            t = table[order[i], c]
-            if t != 0 and not reached[t]:
-                reached[t] = True
-                order[n_order] = t
-                n_order += 1
-        i += 1
-    in_begin = np.zeros(k + 1, np.int64)
-    for i in range(n_order):
-        for c in range(n_classes):
-            t = table[order[i], c]
-            if t != 0:
-                in_begin[t + 1] += 1
-    for i in range(k):
-        in_begin[i + 1] += in_begin[i]
-    fill = in_begin.copy()
-    in_tail = np.zeros(max(1, int(in_begin[k])), np.int32)
-    for i in range(n_order):
-        for c in range(n_classes):
-            t = table[order[i], c]
-            if t != 0:
-                in_tail[fill[t]] = order[i]
-                fill[t] += 1
-    useful = np.zeros(k, np.bool_)
-    stack = np.zeros(k, np.int32)
-    n_stack = 0
-    for i in range(n_order):
-        if accepting[order[i]]:
-            useful[order[i]] = True
-            stack[n_stack] = order[i]
-            n_stack += 1
-    while n_stack > 0:
-        n_stack -= 1
-        s = stack[n_stack]
-        for e in range(in_begin[s], in_begin[s + 1]):
-            if not useful[in_tail[e]]:
-                useful[in_tail[e]] = True
-                stack[n_stack] = in_tail[e]
-                n_stack += 1
-    if not useful[1]:
-        return np.zeros((2, n_classes), np.int32), np.zeros(2, np.bool_)
-    # dense numbers for the useful states
-    number = np.full(k, -1, np.int32)
-    n = 0
-    for i in range(n_order):
-        if useful[order[i]]:
-            number[order[i]] = n
-            n += 1
-    m = 0
-    for i in range(n_order):
-        s = order[i]
-        if useful[s]:
-            for c in range(n_classes):
-                t = table[s, c]
-                if t != 0 and useful[t]:
-                    m += 1
-    tail = np.zeros(max(1, m), np.int32)
-    label = np.zeros(max(1, m), np.int32)
-    head = np.zeros(max(1, m), np.int32)
-    m = 0
-    for c in range(n_classes):  # by label, so that the first partition of the transitions is by label
-        for i in range(n_order):
-            s = order[i]
-            if useful[s]:
-                t = table[s, c]
-                if t != 0 and useful[t]:
-                    tail[m] = number[s]
-                    label[m] = c
-                    head[m] = number[t]
-                    m += 1
-    # states partition: accepting or not
-    elements = np.arange(n).astype(np.int32)
-    location = np.arange(n).astype(np.int32)
-    block_of = np.zeros(n, np.int32)
-    first = np.zeros(n + 1, np.int32)
-    past = np.zeros(n + 1, np.int32)
-    marked = np.zeros(n + 1, np.int32)
-    touched = np.zeros(n + 1, np.int32)
-    past[0] = n
-    n_blocks = 1
-    n_touched = 0
-    for s in range(n_order):
-        if useful[order[s]] and accepting[order[s]]:
-            n_touched = _mark(
-                number[order[s]], elements, location, block_of, first, marked, touched, n_touched
-            )
-    n_blocks = _split(elements, location, block_of, first, past, marked, touched, n_touched, n_blocks)
-    # transitions partition ("cords"): by label
-    c_elements = np.arange(max(1, m)).astype(np.int32)
-    c_location = np.arange(max(1, m)).astype(np.int32)
-    c_block = np.zeros(max(1, m), np.int32)
-    c_first = np.zeros(m + 1, np.int32)
-    c_past = np.zeros(m + 1, np.int32)
-    c_marked = np.zeros(m + 1, np.int32)
-    c_touched = np.zeros(m + 1, np.int32)
-    n_cords = 0
-    for t in range(m):
-        if t == 0 or label[t] != label[t - 1]:
-            c_first[n_cords] = t
-            n_cords += 1
-        c_past[n_cords - 1] = t + 1
-        c_block[t] = n_cords - 1
-    # transitions by head
-    by_head = np.zeros(n + 1, np.int64)
-    for t in range(m):
-        by_head[head[t] + 1] += 1
-    for s in range(n):
-        by_head[s + 1] += by_head[s]
-    fill2 = by_head.copy()
-    incoming = np.zeros(max(1, m), np.int32)
-    for t in range(m):
-        incoming[fill2[head[t]]] = t
-        fill2[head[t]] += 1
-    block = 1
-    cord = 0
-    while cord < n_cords:
-        n_touched = 0
-        for i in range(c_first[cord], c_past[cord]):
-            n_touched = _mark(
-                tail[c_elements[i]], elements, location, block_of, first, marked, touched, n_touched
-            )
-        n_blocks = _split(elements, location, block_of, first, past, marked, touched, n_touched, n_blocks)
-        cord += 1
-        while block < n_blocks:
-            n_touched = 0
-            for i in range(first[block], past[block]):
-                s = elements[i]
-                for e in range(by_head[s], by_head[s + 1]):
-                    n_touched = _mark(
-                        incoming[e], c_elements, c_location, c_block, c_first, c_marked, c_touched, n_touched
-                    )
-            n_cords = _split(
-                c_elements, c_location, c_block, c_first, c_past, c_marked, c_touched, n_touched, n_cords
-            )
-            block += 1
-    # number the blocks breadth-first from the start's
-    member = np.zeros(n_blocks, np.int32)
-    for i in range(n_order):
-        s = order[i]
-        if useful[s]:
-            member[block_of[number[s]]] = s
-    new_number = np.zeros(n_blocks, np.int32)
-    queue = np.zeros(n_blocks, np.int32)
-    queue[0] = block_of[number[1]]
-    new_number[queue[0]] = 1
-    n_queue = 1
-    result = np.zeros((n_blocks + 1, n_classes), np.int32)
-    accepts = np.zeros(n_blocks + 1, np.bool_)
-    i = 0
-    while i < n_queue:
-        s = member[queue[i]]
-        accepts[i + 1] = accepting[s]
-        for c in range(n_classes):
-            t = table[s, c]
-            if t != 0 and useful[t]:
-                b = block_of[number[t]]
-                if new_number[b] == 0:
-                    new_number[b] = n_queue + 1
-                    queue[n_queue] = b
-                    n_queue += 1
-                result[i + 1, c] = new_number[b]
-        i += 1
-    return result[: n_queue + 1].copy(), accepts[: n_queue + 1].copy()
 
 
 @kernel

@@ -27,6 +27,7 @@ from structgen.regex.syntax import (
 MAX_STATES = 200_000
 _INTERSECTION, _DIFFERENCE, _UNION = 0, 1, 2
 _MANY_EDGES = 24  # of a set of characters: so many are numbered as an array
+_MANY_COPIES = 4  # of an item: so many are numbered as an array
 # Steps of single states in a subset construction: bounds its time, which the number of its states does not.
 _MOST_WORK = 1 << 25
 
@@ -87,7 +88,7 @@ def repeat(automaton: Dfa, minimum: int, maximum: int | None, max_states: int = 
     nfa = _Nfa("utf-8", max_states)
     start, final = nfa.new_state(), nfa.new_state()
     nfa.add_repeat(
-        lambda source, target: nfa.add_dfa(automaton, source, target), minimum, maximum, start, final
+        lambda part, source, target: part.add_dfa(automaton, source, target), minimum, maximum, start, final
     )
     return nfa.determinise(start, final)
 
@@ -165,7 +166,7 @@ def minimal(
     table: npt.NDArray[np.int32], accepting: npt.NDArray[np.bool_], byte_class: npt.NDArray[np.uint8]
 ) -> Dfa:
     """Minimise, merge equal columns, number classes by their first byte and states breadth-first."""
-    from structgen_kernels.automata import minimise
+    from structgen_kernels.minimise import minimise
 
     least, accepts = minimise(table, accepting)
     return arranged(least, accepts, byte_class, is_numbered=True)
@@ -182,7 +183,7 @@ def arranged(
 
     ``is_numbered``: are its states numbered breadth-first along the columns as they are?
     """
-    from structgen_kernels.automata import numbered
+    from structgen_kernels.minimise import numbered
 
     kept, merged = _equal_columns(table, byte_class)
     if is_numbered and kept == list(range(table.shape[1])):
@@ -223,6 +224,7 @@ class _Nfa:
         self._edges: list[ByteEdge] = []
         self._blocks: list[npt.NDArray[np.int32]] = []  # further edges
         self._empty: list[tuple[int, int]] = []
+        self._empty_blocks: list[npt.NDArray[np.int32]] = []
 
     def new_state(self) -> int:
         return self.new_states(1)
@@ -253,34 +255,72 @@ class _Nfa:
                 self.add(option, source, target)
         elif isinstance(node, Repeat):
             item = node.item
-            self.add_repeat(lambda s, t: self.add(item, s, t), node.minimum, node.maximum, source, target)
+            self.add_repeat(
+                lambda part, s, t: part.add(item, s, t), node.minimum, node.maximum, source, target
+            )
         else:
             self.add_dfa(compile_regex(node, self._encoding, self._max_states), source, target)
 
     def add_repeat(
         self,
-        add_item: Callable[[int, int], None],
+        add_item: Callable[[_Nfa, int, int], None],
         minimum: int,
         maximum: int | None,
         source: int,
         target: int,
     ) -> None:
-        for _ in range(minimum):
-            after = self.new_state()
-            add_item(source, after)
-            source = after
+        """``add_item(nfa, source, target)`` adds the paths of one item."""
+        source = self._add_copies(add_item, minimum, source, None)
         if maximum is None:
             # a state of its own, so that the loop cannot be entered or left half-way
             loop, back = self.new_state(), self.new_state()
             self._empty += [(source, loop), (loop, target), (back, loop)]
-            add_item(loop, back)
+            add_item(self, loop, back)
             return
-        for _ in range(maximum - minimum):
-            self._empty.append((source, target))
-            after = self.new_state()
-            add_item(source, after)
-            source = after
+        source = self._add_copies(add_item, maximum - minimum, source, target)
         self._empty.append((source, target))
+
+    def _add_copies(
+        self, add_item: Callable[[_Nfa, int, int], None], count: int, source: int, leave: int | None
+    ) -> int:
+        """``count`` items one after another, each of which may be left out for ``leave``; where they end."""
+        if count < _MANY_COPIES:
+            for _ in range(count):
+                if leave is not None:
+                    self._empty.append((source, leave))
+                after = self.new_state()
+                add_item(self, source, after)
+                source = after
+            return source
+        item = _Nfa(self._encoding, self._max_states)
+        begin, end = item.new_state(), item.new_state()
+        add_item(item, begin, end)
+        inner = item._n_states - 2
+        first = self.new_states(count * (inner + 1))
+        # where the states of each copy go: its begin, its end, its inner ones
+        places = np.empty((count, inner + 2), np.int32)
+        places[:, 1] = np.arange(first, first + count)
+        places[0, 0] = source
+        places[1:, 0] = places[:-1, 1]
+        places[:, 2:] = first + count + np.arange(count * inner).reshape(count, inner)
+        edges = item._all_edges()
+        copied = np.empty((count, len(edges), 4), np.int32)
+        copied[:, :, 1:3] = edges[:, 1:3]
+        copied[:, :, 0] = places[:, edges[:, 0]]
+        copied[:, :, 3] = places[:, edges[:, 3]]
+        self._blocks.append(copied.reshape(-1, 4))
+        self._empty_blocks.append(places[:, item._all_empty()].reshape(-1, 2))
+        if leave is not None:
+            self._empty += [(at, leave) for at in places[:, 0].tolist()]
+        return int(places[-1, 1])
+
+    def _all_edges(self) -> npt.NDArray[np.int32]:
+        """int32 (edges, 4): source, first byte, last byte, target."""
+        return np.concatenate([np.array(self._edges, np.int32).reshape(-1, 4), *self._blocks])
+
+    def _all_empty(self) -> npt.NDArray[np.int32]:
+        """int32 (edges, 2): source, target."""
+        return np.concatenate([np.array(self._empty, np.int32).reshape(-1, 2), *self._empty_blocks])
 
     def add_dfa(self, automaton: Dfa, source: int, target: int) -> None:
         base = self.new_states(automaton.n_states)
@@ -329,14 +369,14 @@ class _Nfa:
     def determinise(self, start: int, final: int) -> Dfa:
         from structgen_kernels.automata import TOO_MANY_STATES, TOO_MUCH_WORK, determinise
 
-        edges = np.concatenate([np.array(self._edges, np.int32).reshape(-1, 4), *self._blocks])
+        edges = self._all_edges()
         cuts = np.zeros(257, np.bool_)
         cuts[0] = True
         cuts[edges[:, 1]] = True
         cuts[edges[:, 2] + 1] = True
         byte_class = (np.cumsum(cuts[:256]) - 1).astype(np.uint8)
         edge_begin, by_source = _grouped(edges[:, 0], self._n_states)
-        empty = np.array(self._empty, np.int32).reshape(-1, 2)
+        empty = self._all_empty()
         empty_begin, empty_by_source = _grouped(empty[:, 0], self._n_states)
         ranges = np.ascontiguousarray(edges[by_source, 1:])
         ranges[:, :2] = byte_class[ranges[:, :2]]

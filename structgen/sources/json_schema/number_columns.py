@@ -51,7 +51,7 @@ class Columns:
 
 def minimal(table: npt.NDArray[np.int32], accepting: npt.NDArray[np.bool_]) -> Columns:
     """The minimal automaton of a complete table, which may be written over."""
-    from structgen_kernels.automata import minimise
+    from structgen_kernels.minimise import minimise
 
     return Columns(*minimise(table, accepting))
 
@@ -83,7 +83,7 @@ def columns_of(automaton: Dfa) -> Columns:
 
 def dfa_of(columns: Columns) -> Dfa:
     """The same language as a `Dfa`, numbered as `automata.build.canonical` does."""
-    from structgen_kernels.automata import minimise
+    from structgen_kernels.minimise import numbered
 
     numbers: dict[bytes, int] = {}
     merged = np.zeros(N_COLUMNS, np.uint8)
@@ -94,7 +94,7 @@ def dfa_of(columns: Columns) -> Dfa:
             kept.append(column)
         merged[column] = number
     # state numbers follow the order of the columns: number again in the final one
-    table, accepting = minimise(np.ascontiguousarray(columns.table[:, kept]), columns.accepting.copy())
+    table, accepting = numbered(np.ascontiguousarray(columns.table[:, kept]), columns.accepting)
     return Dfa(table, merged[_COLUMN_OF_BYTE], accepting)
 
 
