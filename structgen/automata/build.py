@@ -349,9 +349,8 @@ class _Nfa:
                 moved[edges[:, column] == 1, column] = target
             self._blocks.append(moved)
             return
-        place = {0: source, 1: target}
-        for begin, low, high, end in fragment.edges:
-            self._edges.append((place.get(begin, base + begin), low, high, place.get(end, base + end)))
+        place = [source, target, *range(base + 2, base + fragment.n_states)]
+        self._edges += [(place[begin], low, high, place[end]) for begin, low, high, end in fragment.edges]
 
     def _add_literal(self, text: str, source: int, target: int) -> None:
         for piece in spell(text, self._encoding):

@@ -131,6 +131,7 @@ class Document:
         self._made_resource = Resource("", "", True, DIALECTS[Draft.UNION])
         self._is_dynamic = False
         self._scoped: dict[tuple[Node, Scope], Node] = {}
+        self._resolved: dict[tuple[str, str], Node] = {}  # by the pointer of a resource, and a reference in it
         self._negations: dict[Node, Node] = {}
         self._made: dict[tuple[Hashable, str, bool], Node] = {}
         dialect = self._dialect(parsed, "", DIALECTS[Draft.UNION])
@@ -199,6 +200,16 @@ class Document:
         Raises `UnsupportedSchemaError` for one in another document that the registry does not have,
         `InvalidSchemaError` for one that leads nowhere.
         """
+        place = node.resource.pointer, reference
+        known = self._resolved.get(place)
+        if known is None:
+            known = self._target(node, reference, keyword)
+            if self.is_made(known):
+                return known
+            self._resolved[place] = known
+        return self._in_scope(known, node.scope)
+
+    def _target(self, node: Node, reference: str, keyword: str) -> Node:
         where = node.at(keyword)
         uri, _, fragment = reference.partition("#")
         resource = node.resource
@@ -222,8 +233,8 @@ class Document:
             pointer = resource.anchors.get(fragment)
             if pointer is None:
                 raise InvalidSchemaError(where, f"{reference!r} names no anchor of the schema")
-            return self._in_scope(self._nodes[pointer], node.scope)
-        return self._in_scope(self._descend(resource, fragment, where, reference), node.scope)
+            return self._nodes[pointer]
+        return self._descend(resource, fragment, where, reference)
 
     def resolve_dynamic(self, node: Node) -> Node:
         """The subschema that the ``$dynamicRef`` or ``$recursiveRef`` of ``node`` names in its scope."""
