@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from structgen_kernels import layout
 from structgen_kernels.automata import write_table
+from structgen_kernels.shared_memory import address_of
 
 from structgen.automata.build import literal
 from structgen.automata.dfa import START, BoundedDfa, CountedDfa, Dfa
@@ -42,6 +43,7 @@ _FIRST_COUNTED = 1 << 26  # numbers below are table states
 
 class GrowingTables:
     """Like `structgen.tables.Tables`, and growing: arrays are replaced when they are full, so take them anew.
+    ``place``: the address of a cell that tells kernels where they are now (`structgen_kernels.layout`).
 
     Not safe for several threads: `Machine` holds its lock around every call.
     """
@@ -85,6 +87,9 @@ class GrowingTables:
         self._header[layout.LACKS_BYTES] = spelled is not None
         self._classes = np.zeros(256 * 16, np.uint8)
         self._static = np.zeros(0, np.int32)
+        self.n_layouts = 0  # how often the arrays were replaced
+        self._cell = np.zeros(layout.TABLES_SIZE, np.int64)
+        self.place = address_of(self._cell)
         self._lay_out()
         self._add_state(None)  # the end of the stack
         self._describe(0, (), PLAIN)
@@ -225,22 +230,23 @@ class GrowingTables:
             self._keys.append(key)
         if number >= self._room["rtn"]:
             self._make_room("rtn", number + 1)
-        static = self._static
-        static[self._at_count + number] = layout.UNEXPANDED
-        static[layout.N_RTN] = number + 1
+        words = self._words
+        words[self._at_count + number] = layout.UNEXPANDED
+        words[layout.N_RTN] = number + 1
         return number
 
     def _describe(self, number: int, flat: Sequence[int], kind: int) -> None:
         count = len(flat) // 2
         if self._n_edges + count > self._room["edges"]:
             self._make_room("edges", self._n_edges + count)
-        static = self._static
-        if count:
-            first = self._at_edges + 2 * self._n_edges
-            static[first : first + len(flat)] = flat
-        static[self._at_begin + number] = self._n_edges
-        static[self._at_count + number] = count
-        static[self._at_kind + number] = kind
+        words = self._words
+        at = self._at_edges + 2 * self._n_edges
+        for value in flat:  # hardly ever many
+            words[at] = value
+            at += 1
+        words[self._at_begin + number] = self._n_edges
+        words[self._at_count + number] = count
+        words[self._at_kind + number] = kind
         self._n_edges += count
 
     # -- terminals -------------------------------------------------------------------------------------
@@ -404,6 +410,8 @@ class GrowingTables:
                 blocks[bounded if i >= 2 else slice(None), column] += moved
         self._heap_base = offset
         self._static = static
+        self._words = static.data  # single words are written in half the time
+        self.n_layouts += 1
         self._at_begin, self._at_count = int(static[layout.RTN_BEGIN]), int(static[layout.RTN_COUNT])
         self._at_kind, self._at_edges = int(static[layout.RTN_FINAL]), int(static[layout.RTN_EDGES])
         self._freeze_views()
@@ -414,3 +422,9 @@ class GrowingTables:
         self._static_view.flags.writeable = False
         self._classes_view = self._classes.view()
         self._classes_view.flags.writeable = False
+        self._cell[:] = (
+            address_of(self._static),
+            self._static.shape[0],
+            address_of(self._classes),
+            self._classes.shape[0],
+        )

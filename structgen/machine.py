@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from structgen_kernels import batch, layout, masks, parser, records
+from structgen_kernels import known_masks, layout, machine, parser, records
 from structgen_kernels.shared_memory import address_of
 
 from structgen.errors import CompileLimitError
 from structgen.growing import GrowingTables
 from structgen.growth import Growth
-from structgen.mask_store import MaskStore, SavedContents, StoreView
+from structgen.mask_store import MaskStore, SavedContents
 from structgen.schema_tables import SavedTables
 from structgen.spelling import Spelling
 from structgen.tables import Int32Array, Tables
@@ -62,14 +63,23 @@ class Machine:
         # where all this is, for kernels that are told only the place (see `layout.VIEW_STORE` and below it)
         self._cell = np.zeros(layout.VIEW_SIZE, np.int64)
         self.place = address_of(self._cell)
+        self._n_layouts = 0  # of the tables, when it was last said how large they are
+        self._show_tables()
+        for where, array in (
+            (layout.VIEW_TRIE, store.trie),
+            (layout.VIEW_TOKEN_IDS, store.token_ids),
+            (layout.VIEW_INTERNED, self._interned),
+            (layout.VIEW_SCRATCH, self._scratch),
+        ):
+            self._show(where, array)
         self._cell[layout.VIEW_BLOB] = address_of(self._blob)
         self._cell[layout.VIEW_BLOB_SIZE] = self._blob.shape[0]
         self._cell[layout.VIEW_OFFSETS] = address_of(self._offsets)
         self._cell[layout.VIEW_IDS] = self._offsets.shape[0] - 1
         self._cell[layout.VIEW_EPOCH] = self._epoch
         self._show_pool()
-        self._show_steps()
-        self.start = self._run(self._start)
+        self._show(layout.VIEW_STEPS, self._steps)
+        self.start = self._run(machine.start_at, self.place, int(tables.accepts_empty))
         self._spelling = None if store.is_byte_complete else Spelling(tables, store.vocabulary)
         if self._spelling is None:  # else masks are narrowed after they were computed
             self._cell[layout.VIEW_STORE] = id(store)
@@ -82,25 +92,25 @@ class Machine:
     def advance(self, config: int, data: npt.NDArray[np.uint8]) -> int:
         """The configuration after ``data`` uint8 (n,); 0 when refused."""
         with self._lock:
-            return self._spelled(self._run(self._advance, config, data))
+            return self._spelled(self._run(machine.advance_at, self.place, config, data))
 
     def accept(self, config: int, token: int) -> int:
         """The configuration after the bytes of one token id, which must have some; 0 when refused."""
         with self._lock:
-            result: int = batch.advance_at(self.place, config, token)
+            result: int = machine.accept_at(self.place, config, token)
             if result < 0:
-                data = self._blob[self._offsets[token] : self._offsets[token + 1]]
-                result = self._run(self._advance, config, data)
+                self._make_room(result)
+                result = self._run(machine.accept_at, self.place, config, token)
             return result if self._spelling is None else self._spelled(result)
 
     def fill(self, config: int, bitmask: Int32Array, row: int) -> None:
         """Write the mask of ``config`` into ``bitmask[row]``, int32 (rows, words) and C-contiguous."""
         with self._lock:
             view = self.store.view
-            if view.epoch == self._epoch and masks.fill_known(self._pool, view.rows, config, bitmask, row):
-                return
-            view = self._computed(config)
-            masks.fill_known(self._pool, view.rows, config, bitmask, row)
+            if view.epoch != self._epoch or not known_masks.fill_known(
+                self._pool, view.rows, config, bitmask, row
+            ):
+                self._fill_new(config, bitmask, row)
 
     def is_accepting(self, config: int) -> bool:
         """True when the text so far is complete."""
@@ -118,7 +128,7 @@ class Machine:
             for byte in np.flatnonzero(following).tolist():
                 data = np.frombuffer(bytes([byte]), np.uint8)  # read-only, as kernels are compiled for
                 with self._lock:
-                    following[byte] = self._run(self._advance, config, data) > 0
+                    following[byte] = self._run(machine.advance_at, self.place, config, data) > 0
         return following
 
     def parser_states(self, config: int) -> list[int]:
@@ -133,7 +143,7 @@ class Machine:
         """The bytes that must follow, up to where there is a choice or the text may end."""
         out = np.zeros(limit, np.uint8)
         with self._lock:
-            count = self._run(self._forced, config, out)
+            count = self._run(machine.forced_at, self.place, config, out)
         return out[:count].tobytes()
 
     @property
@@ -173,8 +183,8 @@ class Machine:
             return config
         return 0
 
-    def _computed(self, config: int) -> StoreView:
-        """Compute the mask of ``config``; the store's arrays that it is good for."""
+    def _fill_new(self, config: int, bitmask: Int32Array, row: int) -> None:
+        """Compute the mask of ``config``, and write it."""
         self.store.trim()
         while True:
             view = self.store.view
@@ -182,29 +192,32 @@ class Machine:
                 records.forget_store(self._pool, self._interned)
                 self._epoch = view.epoch
                 # last: a batch that finds this epoch here finds no mask of another
-                batch.point(self._cell, layout.VIEW_EPOCH, view.epoch)
-            status = self._compute_mask(config, view)
+                machine.point(self._cell, layout.VIEW_EPOCH, view.epoch)
+            status = machine.fill_at(self.place, view.entries, view.rows, config, bitmask, row)
             if status >= 0:
                 break
             self._make_room(status)
         if self._spelling is not None:
-            self._drop_unspellable(config, view)
-        return view
+            self._drop_unspellable(config, bitmask[row])
 
-    def _drop_unspellable(self, config: int, view: StoreView) -> None:
-        """Replace the mask just computed by one without the tokens after which no end can be spelled."""
-        bitmask = np.zeros((1, self.store.n_words), np.int32)
-        masks.fill_known(self._pool, view.rows, config, bitmask, 0)
-        self._pool[config + 3] = 0  # it is too wide: nobody may get it, whatever happens here
-        allowed = np.unpackbits(bitmask.view(np.uint8), bitorder="little")
+    def _drop_unspellable(self, config: int, row: Int32Array) -> None:
+        """Replace the mask just computed and written by one without the tokens after which no end can be
+        spelled.
+        """
+        words = row.copy()
+        # it is too wide: nobody may get it, whatever happens here
+        self._pool[config + 3] = 0
+        row[:] = 0
+        allowed = np.unpackbits(words.view(np.uint8), bitorder="little")
         for token in np.flatnonzero(allowed).tolist():
             data = self._blob[self._offsets[token] : self._offsets[token + 1]]
-            if data.shape[0] and not self._spelled(self._run(self._advance, config, data)):
-                bitmask[0, token >> 5] &= ~(np.int32(1) << np.int32(token & 31))
-        self._run(self._keep_mask, config, bitmask[0])
+            if data.shape[0] and not self._spelled(self._run(machine.advance_at, self.place, config, data)):
+                words[token >> 5] &= ~(np.int32(1) << np.int32(token & 31))
+        self._run(self._keep_mask, config, words[: self.store.n_words])
+        row[:] = words
 
     def _keep_mask(self, config: int, words: Int32Array) -> int:
-        result: int = masks.keep_dense(self._pool, config, words)
+        result: int = known_masks.keep_dense(self._pool, config, words)
         return result
 
     def _make_room(self, status: int) -> None:
@@ -222,13 +235,15 @@ class Machine:
             interned = np.zeros(2 * self._interned.shape[0], np.int32)
             records.rehash_interned(self._pool, self._interned, interned)
             self._interned = interned
+            self._show(layout.VIEW_INTERNED, interned)
         elif status == layout.NEED_STEPS:
             steps = np.zeros(2 * self._steps.shape[0], np.int64)
             parser.rehash_steps(self._steps, steps)
             self._steps = steps
-            self._show_steps()
+            self._show(layout.VIEW_STEPS, steps)
         elif status == layout.NEED_SCRATCH:
             self._scratch = np.zeros(4 * self._scratch.shape[0], np.int64)
+            self._show(layout.VIEW_SCRATCH, self._scratch)
         elif status == layout.TOO_MANY_THREADS:
             given = int(self._pool[layout.POOL_WANTED])
             raise CompileLimitError("max_threads", layout.MAX_THREADS, given, fixed=True)
@@ -244,6 +259,11 @@ class Machine:
             if epoch == self._epoch:
                 self._run(self._add_entry, state, offset)
             return
+        if status in (layout.NEED_STATE, layout.NEED_TEXT):
+            n_layouts = self._growing().n_layouts
+            if n_layouts == self._n_layouts:  # nothing has grown
+                return
+            self._n_layouts = n_layouts
         self.growth.to(self.nbytes)
 
     def _expand_wanted(self) -> None:
@@ -257,15 +277,26 @@ class Machine:
     def _show_pool(self) -> None:
         # the size first: a batch without the lock must not find the new array with the old size
         self._cell[layout.VIEW_POOL_WORDS] = self._pool.shape[0]
-        batch.point(self._cell, layout.VIEW_POOL, address_of(self._pool))
+        machine.point(self._cell, layout.VIEW_POOL, address_of(self._pool))
 
-    def _show_steps(self) -> None:
-        self._cell[layout.VIEW_STEPS] = address_of(self._steps)
-        self._cell[layout.VIEW_STEPS_SIZE] = self._steps.shape[0]
+    def _show(self, where: int, array: npt.NDArray[Any]) -> None:
+        """The address of an array, and behind it its size."""
+        self._cell[where : where + 2] = address_of(array), array.shape[0]
+
+    def _show_tables(self) -> None:
+        if isinstance(self.tables, GrowingTables):
+            self._cell[layout.VIEW_TABLES] = self.tables.place
+            return
+        static, classes = self.tables.static, self.tables.classes
+        self._tables_cell = np.array(
+            [address_of(static), static.shape[0], address_of(classes), classes.shape[0]], np.int64
+        )
+        self._cell[layout.VIEW_TABLES] = address_of(self._tables_cell)
 
     def _growing(self) -> GrowingTables:
         if isinstance(self.tables, SavedTables):
             self.tables = self.tables.revived()
+            self._show_tables()
         if not isinstance(self.tables, GrowingTables):
             raise TypeError("tables that are complete have no states to expand")
         return self.tables
@@ -280,56 +311,6 @@ class Machine:
 
     def _add_resolved(self, state: int, text: int, target: int) -> int:
         result: int = records.note(self._pool, self._interned, layout.TAG_RESOLVED, state, text, target)
-        return result
-
-    def _start(self) -> int:
-        tables = self.tables
-        result: int = parser.start_configuration(
-            tables.static, self._pool, self._interned, self._scratch, int(tables.accepts_empty)
-        )
-        return result
-
-    def _advance(self, config: int, data: npt.NDArray[np.uint8]) -> int:
-        result: int = parser.advance(
-            self.tables.static,
-            self.tables.classes,
-            self._pool,
-            self._interned,
-            self._steps,
-            self._scratch,
-            config,
-            data,
-        )
-        return result
-
-    def _forced(self, config: int, out: npt.NDArray[np.uint8]) -> int:
-        result: int = parser.forced(
-            self.tables.static,
-            self.tables.classes,
-            self._pool,
-            self._interned,
-            self._steps,
-            self._scratch,
-            config,
-            out,
-        )
-        return result
-
-    def _compute_mask(self, config: int, view: StoreView) -> int:
-        result: int = masks.compute_mask(
-            self.tables.static,
-            self.tables.classes,
-            self._pool,
-            self._interned,
-            self._steps,
-            self._scratch,
-            self.store.trie,
-            self.store.token_ids,
-            view.entries,
-            view.rows,
-            config,
-            self.store.n_words,
-        )
         return result
 
     def _add_entry(self, state: int, offset: int) -> int:

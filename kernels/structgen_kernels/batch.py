@@ -1,4 +1,4 @@
-"""Many masks in one call, from the records of many grammars; and a token's step with few arguments.
+"""Many masks in one call, from the records of many grammars.
 
 Each grammar's machine keeps a *cell*, int64 (CELL_SIZE,) of VIEW_* below: where its arrays are. What a cell
 points to stays readable while a batch is filled (`structgen.machine` sees to that), and what it pointed to
@@ -10,64 +10,42 @@ from __future__ import annotations
 import numpy as np
 
 from structgen_kernels.jit import Int, Int32Array, Int64Array, kernel
+from structgen_kernels.known_masks import clear, write_mask
 from structgen_kernels.layout import (
     ROW_CLEARED,
     ROW_NARROW,
     ROW_UNKNOWN,
     ROW_WRITTEN,
-    VIEW_BLOB,
-    VIEW_BLOB_SIZE,
     VIEW_EPOCH,
-    VIEW_IDS,
-    VIEW_OFFSETS,
     VIEW_POOL,
     VIEW_POOL_WORDS,
     VIEW_SIZE,
-    VIEW_STEPS,
-    VIEW_STEPS_SIZE,
     VIEW_STORE,
 )
-from structgen_kernels.masks import write_mask
-from structgen_kernels.parser import advance_known
-from structgen_kernels.shared_memory import bytes_at, int32_at, int64_at, publish, published, take
+from structgen_kernels.shared_memory import int32_at, int64_at, published, take
 
 _AT_ONCE = 8  # rows that a thread takes from those left: ten microseconds, and a cache line of `done`
 
 
 @kernel
-def point(cell: Int64Array, where: Int, address: Int) -> None:
-    """Let a cell's word ``where`` point to an array whose content is complete."""
-    publish(cell, where, address)
-
-
-@kernel
-def advance_at(place: Int, config: Int, token: Int) -> Int:
-    """`parser.advance_known` with the arrays of the cell at the address ``place``; the machine is locked."""
-    cell = int64_at(place, VIEW_SIZE)
-    pool = int32_at(cell[VIEW_POOL], cell[VIEW_POOL_WORDS])
-    steps = int64_at(cell[VIEW_STEPS], cell[VIEW_STEPS_SIZE])
-    blob = bytes_at(cell[VIEW_BLOB], cell[VIEW_BLOB_SIZE])
-    offsets = int64_at(cell[VIEW_OFFSETS], cell[VIEW_IDS] + 1)
-    return advance_known(pool, steps, blob, offsets, config, token)
-
-
-@kernel
 def _fill_row(place: Int, config: Int, store: Int, epoch: Int, rows: Int32Array, out: Int32Array) -> Int:
     if config == 0:
-        out[:] = 0
+        clear(out, 0)
         return ROW_CLEARED
     if config < 0:
         if -config > out.shape[0]:
             return ROW_NARROW
-        out[:-config] = int32_at(place, -config)
-        out[-config:] = 0
+        words = int32_at(place, -config)
+        for w in range(-config):
+            out[w] = words[w]
+        clear(out, -config)
         return ROW_WRITTEN
     if place == 0:
-        out[:] = 0
+        clear(out, 0)
         return ROW_UNKNOWN
     cell = int64_at(place, VIEW_SIZE)
     if cell[VIEW_STORE] != store or published(cell, VIEW_EPOCH) != epoch:
-        out[:] = 0
+        clear(out, 0)
         return ROW_UNKNOWN
     if rows.shape[1] > out.shape[0]:
         return ROW_NARROW
@@ -77,7 +55,7 @@ def _fill_row(place: Int, config: Int, store: Int, epoch: Int, rows: Int32Array,
     record = np.int64(published(pool, config + 3))
     # the epoch before the record: masks of older ones are gone; and after it: this one is of no newer one
     if record == 0 or cell[VIEW_EPOCH] != epoch or not write_mask(pool, rows, record, out):
-        out[:] = 0
+        clear(out, 0)
         return ROW_UNKNOWN
     return ROW_WRITTEN
 

@@ -131,7 +131,23 @@ VIEW_BLOB_SIZE = 6  # size
 VIEW_OFFSETS = 7
 VIEW_IDS = 8  # size - 1
 VIEW_EPOCH = 9  # number: of the store's rows that the masks now kept are made of
-VIEW_SIZE = 10
+VIEW_TABLES = 10  # of the cell of its tables
+VIEW_INTERNED = 11
+VIEW_INTERNED_SIZE = 12  # size
+VIEW_SCRATCH = 13
+VIEW_SCRATCH_SIZE = 14  # size
+VIEW_TRIE = 15
+VIEW_TRIE_NODES = 16  # size
+VIEW_TOKEN_IDS = 17
+VIEW_TOKEN_IDS_SIZE = 18  # size
+VIEW_SIZE = 19
+
+# --- cell: int64, where tables that may grow keep their arrays
+TABLES_STATIC = 0
+TABLES_STATIC_SIZE = 1  # size
+TABLES_CLASSES = 2
+TABLES_CLASSES_SIZE = 3  # size
+TABLES_SIZE = 4
 
 # --- what became of a row of a batch
 ROW_WRITTEN = 1

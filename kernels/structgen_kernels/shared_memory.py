@@ -33,6 +33,11 @@ def int32_at(address: Int, size: Int) -> Int32Array:
     return np.ctypeslib.as_array(ctypes.cast(int(address), ctypes.POINTER(ctypes.c_int32)), (int(size),))
 
 
+def int32_rows_at(address: Int, rows: Int, columns: Int) -> Int32Array:
+    """int32 (rows, columns) at an address; nothing keeps that memory alive."""
+    return int32_at(address, rows * columns).reshape(int(rows), int(columns))
+
+
 def int64_at(address: Int, size: Int) -> Int64Array:
     """int64 (size,) at an address; nothing keeps that memory alive."""
     return np.ctypeslib.as_array(ctypes.cast(int(address), ctypes.POINTER(ctypes.c_int64)), (int(size),))
@@ -80,6 +85,14 @@ _byte_pointer = _pointer_to(_types.uint8)
 def _int32_at(address: Any, size: Any) -> Any:
     def code(address: Any, size: Any) -> Any:
         return _carray(_int32_pointer(address), (size,))
+
+    return code
+
+
+@overload(int32_rows_at)
+def _int32_rows_at(address: Any, rows: Any, columns: Any) -> Any:
+    def code(address: Any, rows: Any, columns: Any) -> Any:
+        return _carray(_int32_pointer(address), (rows, columns))
 
     return code
 

@@ -131,7 +131,9 @@ class Document:
         self._made_resource = Resource("", "", True, DIALECTS[Draft.UNION])
         self._is_dynamic = False
         self._scoped: dict[tuple[Node, Scope], Node] = {}
-        self._resolved: dict[tuple[str, str], Node] = {}  # by the pointer of a resource, and a reference in it
+        self._resolved: dict[
+            tuple[str, str], Node
+        ] = {}  # by the pointer of a resource, and a reference in it
         self._negations: dict[Node, Node] = {}
         self._made: dict[tuple[Hashable, str, bool], Node] = {}
         dialect = self._dialect(parsed, "", DIALECTS[Draft.UNION])

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from structgen.automata import json_text
 from structgen.parser_states import (
     BEGIN_KEY,
     BEGIN_TEXT,
@@ -32,19 +31,16 @@ from structgen.sources.json_schema.emptiness import Emptiness
 from structgen.sources.json_schema.facts import (
     ArrayFacts,
     Conjunction,
-    LiteralFacts,
-    NumberFacts,
     ObjectFacts,
-    StringFacts,
 )
 from structgen.sources.json_schema.normal_form import NormalForms
-from structgen.sources.json_schema.numbers import number_language
 from structgen.sources.json_schema.objects import KeyClass, ObjectLanguage, Place, Step
 from structgen.sources.json_schema.options import SchemaOptions
 from structgen.sources.json_schema.punctuation import Punctuation, punctuation
+from structgen.sources.json_schema.scalars import ANNOTATIONS, Scalars
 from structgen.sources.json_schema.spelling import key_automaton, keys_automaton, string_automata
 from structgen.sources.json_schema.strings import Automaton
-from structgen.sources.json_schema.values import ARRAY, BOOLEAN, NULL, NUMBER, OBJECT, STRING
+from structgen.sources.json_schema.values import ARRAY, OBJECT
 
 _DONE: Key = ("done",)
 
@@ -72,15 +68,12 @@ def _content(node: Node) -> Node | tuple[object, ...]:
         sorted(
             (keyword, type(value).__name__, value)
             for keyword, value in schema.items()
-            if keyword not in _ANNOTATIONS
+            if keyword not in ANNOTATIONS
         )
     )
     return items, node.resource.dialect, node.negated
 
 
-_ANNOTATIONS = frozenset(
-    ("title", "description", "$comment", "default", "deprecated", "readOnly", "writeOnly")
-)
 # Values inside distinct items whose numbers have longer exponents are refused: to exclude them later, they
 # would be written out. Items that are numbers themselves never have such (`ArrayLanguage`).
 _LONGEST_EXPONENT = 4
@@ -121,7 +114,7 @@ class SchemaStates:
         self._numbers: dict[int, int] = {}
         self._free: dict[int, _FreeKeys] = {}
         self._is_compiled = False
-        self._scalars: dict[Conjunction, tuple[tuple[Automaton, ...], ...]] = {}
+        self._scalars = Scalars(forms, options)
 
     @property
     def start(self) -> Key:
@@ -207,49 +200,26 @@ class SchemaStates:
 
     def _written(self, conjunction: Conjunction, level: int, target: Key) -> Iterator[Edge]:
         """Edges that read a value and go on in ``target``."""
-        for number, parts in enumerate(self._scalar_parts(conjunction)):
+        scalars, has_children = self._scalars.of(conjunction)
+        for number, parts in enumerate(scalars):
             if len(parts) == 1:
                 yield Read(parts[0], target)
             else:
                 yield Read(parts[0], ("part", conjunction, number, 1, target))
+        if not has_children:
+            return
         form = self._forms.of(conjunction)
-        if form.has_children and any(
+        if any(
             self._emptiness.facts_are_alive(facts) for facts in (*form.by_type[ARRAY], *form.by_type[OBJECT])
         ):
             yield Call(("container", conjunction, level), target)
 
     def _part(self, conjunction: Conjunction, number: int, place: int, target: Key) -> State:
         """Further terminals of a string that takes several."""
-        parts = self._scalar_parts(conjunction)[number]
+        parts = self._scalars.of(conjunction)[0][number]
         last = place == len(parts) - 1
         after = target if last else ("part", conjunction, number, place + 1, target)
         return State((Read(parts[place], after),))
-
-    def _scalar_parts(self, conjunction: Conjunction) -> tuple[tuple[Automaton, ...], ...]:
-        known = self._scalars.get(conjunction)
-        if known is None:
-            known = self._scalars[conjunction] = tuple(self._found_scalars(conjunction, whole=False))
-        return known
-
-    def _found_scalars(self, conjunction: Conjunction, *, whole: bool) -> Iterator[tuple[Automaton, ...]]:
-        form = self._forms.of(conjunction)
-        words = {
-            json.dumps(value)
-            for place in (NULL, BOOLEAN)
-            for facts in form.by_type[place]
-            if isinstance(facts, LiteralFacts)
-            for value in facts.values
-        }
-        if words:
-            yield (json_text.words(tuple(sorted(words))),)
-        for facts in form.by_type[NUMBER]:
-            if isinstance(facts, NumberFacts):
-                language = number_language(facts, max_digits=self._options.max_digits)
-                if not language.is_empty:
-                    yield (language,)
-        for facts in form.by_type[STRING]:
-            if isinstance(facts, StringFacts):
-                yield from string_automata(facts, self._options, whole=whole)
 
     def _container(self, conjunction: Conjunction, level: int) -> State:
         """An array or an object."""
@@ -463,7 +433,7 @@ class SchemaStates:
 
     def _string_item(self, number: int, inner: Conjunction, after: Spot, level: int) -> State:
         target = ("string_read", number, after, level)
-        return State([Read(parts[0], target) for parts in self._found_scalars(inner, whole=True)])
+        return State([Read(parts[0], target) for parts in self._scalars.found(inner, whole=True)])
 
     def _string_read(self, number: int, after: Spot, level: int) -> State:
         return State((Jump(("after_item", number, after, level)),), END_KEY)

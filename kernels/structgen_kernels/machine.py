@@ -1,0 +1,125 @@
+"""What a machine does, by the address of its cell: an array as an argument would cost 0.15 us a call.
+
+A cell, int64 (VIEW_SIZE,), says where the machine's arrays are, and leads to that of its tables (see
+`layout`). The machine keeps what its cell points to, and is locked during these calls.
+"""
+
+from __future__ import annotations
+
+from structgen_kernels import masks, parser
+from structgen_kernels.jit import ByteArray, Int, Int32Array, Int64Array, kernel
+from structgen_kernels.known_masks import write_mask
+from structgen_kernels.layout import (
+    NOT_KNOWN,
+    TABLES_CLASSES,
+    TABLES_CLASSES_SIZE,
+    TABLES_SIZE,
+    TABLES_STATIC,
+    TABLES_STATIC_SIZE,
+    VIEW_BLOB,
+    VIEW_BLOB_SIZE,
+    VIEW_IDS,
+    VIEW_INTERNED,
+    VIEW_INTERNED_SIZE,
+    VIEW_OFFSETS,
+    VIEW_POOL,
+    VIEW_POOL_WORDS,
+    VIEW_SCRATCH,
+    VIEW_SCRATCH_SIZE,
+    VIEW_SIZE,
+    VIEW_STEPS,
+    VIEW_STEPS_SIZE,
+    VIEW_TABLES,
+    VIEW_TOKEN_IDS,
+    VIEW_TOKEN_IDS_SIZE,
+    VIEW_TRIE,
+    VIEW_TRIE_NODES,
+)
+from structgen_kernels.shared_memory import bytes_at, int32_at, int32_rows_at, int64_at, publish
+
+
+@kernel
+def point(cell: Int64Array, where: Int, address: Int) -> None:
+    """Let a cell's word ``where`` point to an array whose content is complete."""
+    publish(cell, where, address)
+
+
+@kernel
+def start_at(place: Int, accepts_empty: Int) -> Int:
+    """`parser.start_configuration` of the machine whose cell is at the address ``place``."""
+    cell = int64_at(place, VIEW_SIZE)
+    static, _ = _tables(cell)
+    pool, interned, _, scratch = _records(cell)
+    return parser.start_configuration(static, pool, interned, scratch, accepts_empty)
+
+
+@kernel
+def accept_at(place: Int, config: Int, token: Int) -> Int:
+    """The configuration after the bytes of a token, which must have some; 0 when refused; or a status."""
+    cell = int64_at(place, VIEW_SIZE)
+    pool, interned, steps, scratch = _records(cell)
+    blob = bytes_at(cell[VIEW_BLOB], cell[VIEW_BLOB_SIZE])
+    offsets = int64_at(cell[VIEW_OFFSETS], cell[VIEW_IDS] + 1)
+    after = parser.advance_known(pool, steps, blob, offsets, config, token)
+    if after != NOT_KNOWN:
+        return after
+    static, classes = _tables(cell)
+    data = blob[offsets[token] : offsets[token + 1]]
+    return parser.advance(static, classes, pool, interned, steps, scratch, config, data)
+
+
+@kernel
+def advance_at(place: Int, config: Int, data: ByteArray) -> Int:
+    """`parser.advance`: the configuration after ``data`` uint8 (n,); 0 when refused; or a status."""
+    cell = int64_at(place, VIEW_SIZE)
+    static, classes = _tables(cell)
+    pool, interned, steps, scratch = _records(cell)
+    return parser.advance(static, classes, pool, interned, steps, scratch, config, data)
+
+
+@kernel
+def forced_at(place: Int, config: Int, out: ByteArray) -> Int:
+    """`parser.forced`: write the bytes that must follow; how many, or a status."""
+    cell = int64_at(place, VIEW_SIZE)
+    static, classes = _tables(cell)
+    pool, interned, steps, scratch = _records(cell)
+    return parser.forced(static, classes, pool, interned, steps, scratch, config, out)
+
+
+@kernel
+def fill_at(
+    place: Int, entries: Int32Array, rows: Int32Array, config: Int, bitmask: Int32Array, row: Int
+) -> Int:
+    """Compute the mask of a configuration, keep it, and write it into ``bitmask[row]``; or a status.
+
+    ``entries``, ``rows``: those of the store, in the epoch of the machine's records.
+    """
+    cell = int64_at(place, VIEW_SIZE)
+    static, classes = _tables(cell)
+    pool, interned, steps, scratch = _records(cell)
+    trie = int32_rows_at(cell[VIEW_TRIE], cell[VIEW_TRIE_NODES], 4)
+    token_ids = int32_at(cell[VIEW_TOKEN_IDS], cell[VIEW_TOKEN_IDS_SIZE])
+    record = masks.compute_mask(
+        static, classes, pool, interned, steps, scratch, trie, token_ids, entries, rows, config, rows.shape[1]
+    )
+    if record > 0:
+        write_mask(pool, rows, record, bitmask[row])
+    return record
+
+
+@kernel
+def _tables(cell: Int64Array) -> tuple[Int32Array, ByteArray]:
+    tables = int64_at(cell[VIEW_TABLES], TABLES_SIZE)
+    static = int32_at(tables[TABLES_STATIC], tables[TABLES_STATIC_SIZE])
+    return static, bytes_at(tables[TABLES_CLASSES], tables[TABLES_CLASSES_SIZE])
+
+
+@kernel
+def _records(cell: Int64Array) -> tuple[Int32Array, Int32Array, Int64Array, Int64Array]:
+    """(pool, interned, steps, scratch)."""
+    return (
+        int32_at(cell[VIEW_POOL], cell[VIEW_POOL_WORDS]),
+        int32_at(cell[VIEW_INTERNED], cell[VIEW_INTERNED_SIZE]),
+        int64_at(cell[VIEW_STEPS], cell[VIEW_STEPS_SIZE]),
+        int64_at(cell[VIEW_SCRATCH], cell[VIEW_SCRATCH_SIZE]),
+    )

@@ -1,0 +1,114 @@
+"""What may be written of null, booleans, numbers and strings where a conjunction has to hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable, Iterator
+
+from structgen.automata import json_text
+from structgen.sources.json_schema.dialects import DIALECTS
+from structgen.sources.json_schema.document import Node
+from structgen.sources.json_schema.facts import Conjunction, LiteralFacts, NumberFacts, StringFacts
+from structgen.sources.json_schema.normal_form import NormalForms
+from structgen.sources.json_schema.numbers import number_language
+from structgen.sources.json_schema.options import SchemaOptions
+from structgen.sources.json_schema.spelling import string_automata
+from structgen.sources.json_schema.strings import Automaton, Parts
+from structgen.sources.json_schema.values import BOOLEAN, NULL, NUMBER, STRING
+
+# Schemas of these keywords only, with plain values, come to the same in all documents. ``pattern`` is not
+# among them: what is wrong with one is said with its place.
+_PLAIN = frozenset(
+    (
+        "type",
+        "enum",
+        "const",
+        "format",
+        "minLength",
+        "maxLength",
+        "multipleOf",
+        "minimum",
+        "maximum",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+    )
+)
+ANNOTATIONS = frozenset(
+    ("title", "description", "$comment", "default", "examples", "deprecated", "readOnly", "writeOnly")
+)
+_FEW_VALUES = 64  # of an ``enum``
+_MOST_KNOWN = 4096
+_known: dict[tuple[Hashable, Hashable], tuple[Parts, bool]] = {}
+
+
+class Scalars:
+    """The scalars of a document's conjunctions, each worked out once; plain ones once for all documents."""
+
+    def __init__(self, forms: NormalForms, options: SchemaOptions) -> None:
+        self._forms = forms
+        self._options = options
+        self._of: dict[Conjunction, tuple[Parts, bool]] = {}
+        self._meaning = (
+            options.format,
+            options.integers,
+            options.escapes,
+            options.max_digits,
+            options.max_states,
+            options.lenient,
+        )
+
+    def of(self, conjunction: Conjunction) -> tuple[Parts, bool]:
+        """The alternatives, each of one or more automata; and: may there be an array or an object?"""
+        known = self._of.get(conjunction)
+        if known is None:
+            plain = _plain_key(conjunction[0]) if len(conjunction) == 1 else None
+            known = None if plain is None else _known.get((plain, self._meaning))
+            if known is None:
+                known = tuple(self.found(conjunction, whole=False)), self._forms.of(conjunction).has_children
+                if plain is not None:
+                    if len(_known) >= _MOST_KNOWN:
+                        _known.clear()
+                    _known[plain, self._meaning] = known
+            self._of[conjunction] = known
+        return known
+
+    def found(self, conjunction: Conjunction, *, whole: bool) -> Iterator[tuple[Automaton, ...]]:
+        """The alternatives. ``whole``: strings are one automaton each."""
+        form = self._forms.of(conjunction)
+        words = {
+            json.dumps(value)
+            for place in (NULL, BOOLEAN)
+            for facts in form.by_type[place]
+            if isinstance(facts, LiteralFacts)
+            for value in facts.values
+        }
+        if words:
+            yield (json_text.words(tuple(sorted(words))),)
+        for facts in form.by_type[NUMBER]:
+            if isinstance(facts, NumberFacts):
+                language = number_language(facts, max_digits=self._options.max_digits)
+                if not language.is_empty:
+                    yield (language,)
+        for facts in form.by_type[STRING]:
+            if isinstance(facts, StringFacts):
+                yield from string_automata(facts, self._options, whole=whole)
+
+
+def _plain_key(node: Node) -> Hashable | None:
+    """Equal for nodes that plainly mean the same; None where that is not plain."""
+    schema, dialect = node.schema, node.resource.dialect
+    if type(schema) is not dict or node.negated or dialect is not DIALECTS.get(dialect.draft):
+        return None
+    key: list[Hashable] = [dialect.draft]
+    for keyword, value in schema.items():
+        if keyword in _PLAIN:
+            kind: type = type(value)
+            if kind is list and len(value) <= _FEW_VALUES and all(type(item) is str for item in value):
+                key.append((keyword, *value))
+            elif kind is str or kind is int or kind is float or kind is bool:
+                key.append((keyword, kind, value))
+            else:
+                return None
+        elif keyword not in ANNOTATIONS:
+            return None
+    return tuple(key)
