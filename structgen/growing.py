@@ -16,9 +16,11 @@ import numpy.typing as npt
 from structgen_kernels import layout
 from structgen_kernels.automata import write_table
 from structgen_kernels.shared_memory import address_of
+from structgen_kernels.spelled import OPENING
 
+from structgen.automata import json_text
 from structgen.automata.build import literal
-from structgen.automata.dfa import START, BoundedDfa, CountedDfa, Dfa
+from structgen.automata.dfa import START, BoundedDfa, CountedDfa, Dfa, SpelledText
 from structgen.errors import CompileLimitError
 from structgen.parser_states import ENDS, PLAIN, Call, Key, Read, StateSource
 from structgen.tables import (
@@ -27,9 +29,10 @@ from structgen.tables import (
     Terminal,
     bounded_block,
     counted_block,
+    spelled_block,
 )
 
-# Offsets in a block; the first two are those of a counted one, a bounded one has all.
+# Offsets in a block, of which each kind has the first ones.
 _HEAP_COLUMNS = (
     layout.BLOCK_TABLE,
     layout.BLOCK_ALIVE,
@@ -37,6 +40,7 @@ _HEAP_COLUMNS = (
     layout.BLOCK_DISTANCE,
     layout.BLOCK_DIGEST,
 )
+_N_HEAP_COLUMNS = {layout.SPELLED: 1, layout.COUNTED: 2, layout.BOUNDED: 5}
 _MOST_WORDS = 1 << 28  # 1 GiB: what one grammar's tables may grow to
 _FIRST_COUNTED = 1 << 26  # numbers below are table states
 
@@ -67,6 +71,8 @@ class GrowingTables:
         self._order: list[int] = []  # states in the order of their expansion
         self._is_expanded: set[int] = set()
         self._starts: dict[bytes, int | None] = {}
+        self._texts: dict[str, int] = {}  # starts of spelled terminals
+        self._quoted = 0  # the state after their closing quote
         self._class_offsets: dict[bytes, int] = {}
         self._bases: list[int] = []
         self._origins: list[tuple[bytes, bool]] = []
@@ -251,13 +257,19 @@ class GrowingTables:
 
     # -- terminals -------------------------------------------------------------------------------------
 
-    def _terminal(self, terminal: Terminal) -> int | None:
+    def _terminal(self, terminal: Terminal | SpelledText) -> int | None:
         """The first state of a terminal; None where the vocabulary cannot spell any text of it."""
+        if isinstance(terminal, SpelledText):
+            if self._spelled is None:
+                start = self._texts.get(terminal.text)
+                if start is None:
+                    start = self._texts[terminal.text] = self._add_spelled(terminal)
+                return start
+            terminal = json_text.key(terminal.text)
         digest = terminal.digest
         if digest in self._starts:
             return self._starts[digest]
         spelled = terminal if self._spelled is None else self._spelled(terminal)
-        start: int | None
         if spelled is None:
             start = None
         elif isinstance(spelled, Dfa):
@@ -281,8 +293,8 @@ class GrowingTables:
             place = self._class_offsets[content] = 256 * len(self._class_offsets)
             if place == self._classes.shape[0]:
                 self._classes = np.concatenate([self._classes, np.zeros_like(self._classes)])
+                self._freeze_views()
             self._classes[place : place + 256] = automaton.byte_class
-            self._freeze_views()
         write_table(
             self._static,
             automaton.transitions,
@@ -299,6 +311,15 @@ class GrowingTables:
         self._origins.append((digest, is_head))
         return base
 
+    def _add_spelled(self, terminal: SpelledText) -> int:
+        if not self._quoted:
+            quote = literal(b'"')
+            self._quoted = self._add_table(quote, quote.digest, is_head=False) + 2
+        block = spelled_block(self._add_to_heap, terminal, self._next_counted)
+        block[layout.BLOCK_TAIL_STATE] = self._quoted
+        self._add_block(block)
+        return int(block[layout.BLOCK_BASE]) + OPENING
+
     def _add_counted(self, terminal: CountedDfa | BoundedDfa) -> int:
         tail = self._add_table(literal(terminal.tail), literal(terminal.tail).digest, is_head=False)
         first = self._next_counted
@@ -309,16 +330,7 @@ class GrowingTables:
             block = bounded_block(self._add_to_heap, terminal, first)
         block[layout.BLOCK_TAIL_BYTE] = terminal.tail[0]
         block[layout.BLOCK_TAIL_STATE] = tail + 2  # one byte of the tail read
-        self._next_counted += terminal.counts * int(block[layout.BLOCK_UNITS])
-        if self._n_blocks == self._room["blocks"]:
-            self._make_room("blocks", self._n_blocks + 1)
-        for column in _HEAP_COLUMNS[: 5 if isinstance(terminal, BoundedDfa) else 2]:
-            block[column] += self._heap_base
-        static = self._static
-        at = int(static[layout.BLOCKS]) + self._n_blocks * layout.BLOCK_SIZE
-        static[at : at + layout.BLOCK_SIZE] = block
-        self._n_blocks += 1
-        static[layout.N_BLOCKS] = self._n_blocks
+        self._add_block(block)
         if not terminal.head:
             return first
         head = literal(terminal.head)
@@ -329,6 +341,18 @@ class GrowingTables:
         table = self._static[offset : offset + (head.n_states - 1) * head.transitions.shape[1]]
         table[table == end] = first
         return base + START
+
+    def _add_block(self, block: Int32Array) -> None:
+        self._next_counted += int(block[layout.BLOCK_COUNTS]) * int(block[layout.BLOCK_UNITS])
+        if self._n_blocks == self._room["blocks"]:
+            self._make_room("blocks", self._n_blocks + 1)
+        for column in _HEAP_COLUMNS[: _N_HEAP_COLUMNS[block[layout.BLOCK_KIND]]]:
+            block[column] += self._heap_base
+        static = self._static
+        at = int(static[layout.BLOCKS]) + self._n_blocks * layout.BLOCK_SIZE
+        static[at : at + layout.BLOCK_SIZE] = block
+        self._n_blocks += 1
+        static[layout.N_BLOCKS] = self._n_blocks
 
     # -- the static array ------------------------------------------------------------------------------
 
@@ -405,9 +429,10 @@ class GrowingTables:
             static[static[layout.ROW] : static[layout.ROW] + self._n_table] += moved
             at = int(static[layout.BLOCKS])
             blocks = static[at : at + layout.BLOCK_SIZE * self._n_blocks].reshape(-1, layout.BLOCK_SIZE)
-            bounded = blocks[:, layout.BLOCK_KIND] == layout.BOUNDED
-            for i, column in enumerate(_HEAP_COLUMNS):
-                blocks[bounded if i >= 2 else slice(None), column] += moved
+            for kind, n_columns in _N_HEAP_COLUMNS.items():
+                of_kind = blocks[:, layout.BLOCK_KIND] == kind
+                for column in _HEAP_COLUMNS[:n_columns]:
+                    blocks[of_kind, column] += moved
         self._heap_base = offset
         self._static = static
         self._words = static.data  # single words are written in half the time

@@ -83,6 +83,7 @@ class MaskStore:
         self.n_walked = 0  # walks of all the trie that this took
         self.walks = Trie(self.trie, self.token_ids, vocabulary.size, trie.max_depth)
         self._lock = threading.Lock()
+        self._fits: StoreView | None = None  # the last that was found not too large
         self._begin_epoch(0)
 
     @property
@@ -136,10 +137,15 @@ class MaskStore:
 
     def trim(self) -> None:
         """Begin a new epoch when there is more than `max_bytes`. Offsets of before mean nothing after it."""
+        view = self._view
+        if view is self._fits:  # nothing was added since
+            return
         if self._is_full():
             with self._lock:
                 if self._is_full():
                     self._begin_epoch(self._view.epoch + 1)
+        else:
+            self._fits = view
 
     def _is_full(self) -> bool:
         return self.max_bytes is not None and self.nbytes > max(self.max_bytes, _LEAST_BYTES)
@@ -160,6 +166,7 @@ class MaskStore:
         self._profiles: dict[bytes, Profile] = {}
         self._profile_bytes = 0
         self._view = StoreView(epoch, np.zeros(_FIRST_ENTRIES, np.int32), rows)
+        self._fits = None
 
     def _offset(self, tables: StateTables, state: int, saved: SavedContents | None) -> int:
         name = store_entries.name_by_origin(tables, state)

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 from structgen_kernels import layout
 
-from structgen.automata.dfa import BoundedDfa, CountedDfa, Dfa
+from structgen.automata.dfa import BoundedDfa, CountedDfa, Dfa, SpelledText
 
 Terminal = Dfa | CountedDfa | BoundedDfa
 Key = Hashable
@@ -31,7 +31,7 @@ END_TEXT = layout.END_TEXT
 class Read(NamedTuple):
     """Read a terminal, go on in ``target``."""
 
-    terminal: Terminal
+    terminal: Terminal | SpelledText
     target: Key
 
 

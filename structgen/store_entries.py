@@ -300,6 +300,8 @@ def stored_states(trie: Trie, tables: StateTables) -> list[int]:
     for block in blocks.reshape(-1, layout.BLOCK_SIZE):
         units = int(block[layout.BLOCK_UNITS])
         counts = int(block[layout.BLOCK_COUNTS])
+        if block[layout.BLOCK_KIND] == layout.SPELLED:
+            continue
         minimum = int(block[layout.BLOCK_MINIMUM])
         reach = int(static[layout.LONGEST_TOKEN]) + 2
         units_taken = units

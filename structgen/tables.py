@@ -14,10 +14,11 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 from structgen_kernels import layout
+from structgen_kernels.spelled import UNITS
 
 from structgen.automata.build import literal
 from structgen.automata.counting import counting_table
-from structgen.automata.dfa import START, BoundedDfa, CountedDfa, Dfa
+from structgen.automata.dfa import START, BoundedDfa, CountedDfa, Dfa, SpelledText
 from structgen.errors import CompileLimitError
 from structgen.rtn import Rtn
 
@@ -285,6 +286,14 @@ def bounded_block(add: AddSection, bounded: BoundedDfa, first: int) -> Int32Arra
     block[layout.BLOCK_DISTANCE] = add(counting.distance)
     block[layout.BLOCK_GREATEST] = counting.distance.max()
     block[layout.BLOCK_DIGEST] = add(np.frombuffer(bounded.content.digest, np.int32))
+    return block
+
+
+def spelled_block(add: AddSection, spelled: SpelledText, first: int) -> Int32Array:
+    """The block of a spelled terminal, but for its end."""
+    points = np.array([*map(ord, spelled.text), -1], np.int32)
+    block = _new_block(layout.SPELLED, first, points.shape[0], UNITS)
+    block[layout.BLOCK_TABLE] = add(points)
     return block
 
 

@@ -46,7 +46,7 @@ END_TEXT = 5  # ask the grammar's source where to go on after this very text
 ACCEPTS = 1  # the terminal may end here
 LEADS_ON = 2  # the terminal may go on from here
 
-# --- static: a counted or bounded terminal
+# --- static: a terminal with implicit states: counted, bounded or spelled
 BLOCK_BASE = 0  # first state number; state = base + count * units + unit state
 BLOCK_COUNTS = 1  # number of counts told apart
 BLOCK_UNITS = 2  # unit states; of a counted terminal, 0 is the boundary between two units
@@ -58,7 +58,7 @@ BLOCK_TABLE = 5
 BLOCK_TAIL_BYTE = 6
 BLOCK_TAIL_STATE = 7  # state after the tail's first byte
 BLOCK_ALIVE = 8  # (units, 8) bitset; counted: of bytes within a unit; bounded: of bytes far from the maximum
-BLOCK_KIND = 9  # COUNTED or BOUNDED; what follows is only for bounded terminals
+BLOCK_KIND = 9  # COUNTED, BOUNDED or SPELLED; what follows is only for bounded terminals
 BLOCK_COLUMNS = 10
 BLOCK_CLASSES = 11  # (256,) in `static`: the column of each byte
 BLOCK_DISTANCE = 12  # (units,) least number of counts before the tail may come; 0: it may come now
@@ -67,6 +67,9 @@ BLOCK_DIGEST = 14  # (4,) in `static`: digest of the content
 BLOCK_SIZE = 15
 COUNTED = 0
 BOUNDED = 1
+# spelled: a JSON string of one text; BLOCK_TABLE: its code points and a -1; the counts: those behind; the
+# units: how far the next one is written (see `spelled`); no tail but the closing quote
+SPELLED = 2
 UNIT_DONE = -1
 
 # --- pool: header

@@ -45,7 +45,7 @@ from structgen_kernels.parser import configuration, entry_configuration, stays, 
 from structgen_kernels.records import add_entry, continuation, entry_of
 from structgen_kernels.shared_memory import publish
 from structgen_kernels.store import reaches_more
-from structgen_kernels.terminals import representative, terminal_flags, terminal_step
+from structgen_kernels.terminals import is_spelled, representative, terminal_flags, terminal_step
 from structgen_kernels.texts import (
     append_open,
     compares,
@@ -446,6 +446,8 @@ def _stored(
     state: Int,
 ) -> Int:
     """Where the store keeps the entry of a terminal state, NARROW, or a status below that."""
+    if is_spelled(static, state):
+        return np.int64(NARROW)
     state = representative(static, state)
     entry = entry_of(pool, interned, state)
     if entry != UNKNOWN:

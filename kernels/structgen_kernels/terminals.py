@@ -1,4 +1,4 @@
-"""Steps of terminal automata: tables, and counted and bounded terminals whose copies are implicit."""
+"""Steps of terminal automata: tables, and terminals whose states are implicit."""
 
 from __future__ import annotations
 
@@ -31,8 +31,10 @@ from structgen_kernels.layout import (
     N_BLOCKS,
     N_STATES,
     ROW,
+    SPELLED,
     UNIT_DONE,
 )
+from structgen_kernels.spelled import add_spelled_alive, spelled_step
 
 
 @kernel
@@ -75,6 +77,8 @@ def _counted_step(static: Int32Array, state: Int, byte: Int) -> Int:
     block = block_of(static, state)
     if static[block + BLOCK_KIND] == BOUNDED:
         return _bounded_step(static, block, state, byte)
+    if static[block + BLOCK_KIND] == SPELLED:
+        return spelled_step(static, block, state, byte)
     units = static[block + BLOCK_UNITS]
     relative = state - static[block + BLOCK_BASE]
     count = relative // units
@@ -123,6 +127,9 @@ def add_alive(static: Int32Array, state: Int, out: Int32Array, at: Int) -> None:
             out[at + i] |= static[source + i]
         return
     block = block_of(static, state)
+    if static[block + BLOCK_KIND] == SPELLED:
+        add_spelled_alive(static, block, state, out, at)
+        return
     units = static[block + BLOCK_UNITS]
     relative = state - static[block + BLOCK_BASE]
     count = relative // units
@@ -140,6 +147,14 @@ def add_alive(static: Int32Array, state: Int, out: Int32Array, at: Int) -> None:
     if static[block + BLOCK_KIND] != BOUNDED and unit == 0 and count >= static[block + BLOCK_MINIMUM]:
         byte = static[block + BLOCK_TAIL_BYTE]
         out[at + (byte >> 5)] |= np.int32(np.uint32(1) << np.uint32(byte & 31))
+
+
+@kernel
+def is_spelled(static: Int32Array, state: Int) -> bool:
+    """True for a state of a spelled terminal: hardly any token is inside it, so the store has no entry."""
+    return bool(
+        state >= static[N_STATES] and static[block_of(static, state) + np.int64(BLOCK_KIND)] == SPELLED
+    )
 
 
 @kernel
@@ -171,11 +186,13 @@ def counts_up(static: Int32Array, state: Int, after: Int) -> bool:
 def representative(static: Int32Array, state: Int) -> Int:
     """The state whose tokens are those of ``state``: counts that no token is long enough to reach are alike.
 
-    Table states stand for themselves; so does a counted or bounded state near one of its bounds.
+    Table and spelled states stand for themselves; so does a counted or bounded one near one of its bounds.
     """
     if state < static[N_STATES]:
         return np.int64(state)
     block = block_of(static, state)
+    if static[block + BLOCK_KIND] == SPELLED:
+        return np.int64(state)
     units = static[block + BLOCK_UNITS]
     relative = state - static[block + BLOCK_BASE]
     count = relative // units

@@ -147,3 +147,13 @@ class BoundedDfa:
 
     def __hash__(self) -> int:
         return hash(self.digest)
+
+
+@dataclass(frozen=True, slots=True)
+class SpelledText:
+    """The JSON strings that mean ``text``, in every spelling, with their quotes. It has no lone surrogate.
+
+    The language of `structgen.automata.json_text.key`, without an automaton: its states are implicit.
+    """
+
+    text: str

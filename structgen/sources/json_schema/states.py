@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from structgen.automata.dfa import Dfa, SpelledText
 from structgen.parser_states import (
     BEGIN_KEY,
     BEGIN_TEXT,
@@ -305,7 +306,7 @@ class SchemaStates:
         for step in self._steps_here(language, place):
             if step.key_class is None:
                 target = ("colon", number, step.inner, step.after, level)
-                edges.append(Read(key_automaton(step.name, self._options), target))
+                edges.append(Read(self._key_terminal(step.name), target))
             else:
                 place_of_class = language.classes.index(step.key_class)
                 remembered.append(Jump(("key", number, place_of_class, step.inner, step.after, level)))
@@ -315,6 +316,9 @@ class SchemaStates:
             if name not in language.facts.required and language.can_finish(after, alive):
                 edges.append(Jump(("members", number, after, level)))
         return State((*edges, *remembered))
+
+    def _key_terminal(self, name: str) -> Dfa | SpelledText:
+        return SpelledText(name) if self._options.escapes == "any" else key_automaton(name, self._options)
 
     def _free_members(self, number: int, place: Place, level: int) -> State:
         """A key, where any order is allowed and nothing else matters than that the required ones come.
@@ -326,7 +330,7 @@ class SchemaStates:
         count = place.size + 1
         edges: list[Edge] = [
             Read(
-                key_automaton(name, self._options),
+                self._key_terminal(name),
                 ("colon", number, inner, place._replace(seen=place.seen | {name}, size=count), level),
             )
             for name, inner in free.required
