@@ -83,7 +83,7 @@ class GrowingTables:
         self._next_counted = _FIRST_COUNTED
         self._heap_used = 0
         self._heap_base = 0
-        self._room = {"rtn": 256, "edges": 512, "table": 1024, "blocks": 2, "heap": 16384}
+        self._room = {"rtn": 256, "edges": 512, "table": 1024, "blocks": 32, "heap": 16384}
         self._header = np.zeros(layout.HEADER_SIZE, np.int32)
         self._eos = np.array(eos_token_ids, np.int32)
         self._header[layout.N_STATES] = _FIRST_COUNTED
@@ -158,7 +158,10 @@ class GrowingTables:
         return self._add_state(key) if known is None else known
 
     def expand(self, number: int) -> None:
-        """Find the edges of a state; and of those that it jumps to, as a closure would come to them next."""
+        """Find the edges of a state; and of those that it jumps to or calls, as a closure would come to them
+        next; and of the one that follows ``number`` where there is no choice, as behind a key's colon.
+        """
+        first = number
         pending = [number]
         while pending:
             number = pending.pop()
@@ -170,9 +173,14 @@ class GrowingTables:
                 if isinstance(edge, Read):
                     start = self._terminal(edge.terminal)
                     if start is not None:
-                        flat += (start, self.number(edge.target))
+                        target = self.number(edge.target)
+                        flat += (start, target)
+                        if number == first and len(state.edges) == 1:
+                            pending.append(target)
                 elif isinstance(edge, Call):
-                    flat += (-self.number(edge.callee), self.number(edge.target))
+                    callee = self.number(edge.callee)
+                    flat += (-callee, self.number(edge.target))
+                    pending.append(callee)
                 else:
                     target = self.number(edge.target)
                     pending.append(target)
@@ -190,7 +198,9 @@ class GrowingTables:
         seen = set(queue)
         while queue:
             number = queue.popleft()
-            if len(self._order) >= max_states or self._n_table >= max_table:
+            if number not in self._is_expanded and (
+                len(self._order) >= max_states or self._n_table >= max_table
+            ):
                 return False
             self.expand(number)
             for symbol, target in self._edges_of(number):

@@ -83,7 +83,7 @@ class MaskStore:
         self.n_walked = 0  # walks of all the trie that this took
         self.walks = Trie(self.trie, self.token_ids, vocabulary.size, trie.max_depth)
         self._lock = threading.Lock()
-        self._fits: StoreView | None = None  # the last that was found not too large
+        self._fits: tuple[StoreView, int] | None = None  # what was found not too large: view, names
         self._begin_epoch(0)
 
     @property
@@ -137,15 +137,15 @@ class MaskStore:
 
     def trim(self) -> None:
         """Begin a new epoch when there is more than `max_bytes`. Offsets of before mean nothing after it."""
-        view = self._view
-        if view is self._fits:  # nothing was added since
-            return
+        view, n_names = self._view, len(self._offsets)
+        if self._fits is not None and self._fits[0] is view and self._fits[1] == n_names:
+            return  # nothing was added since
         if self._is_full():
             with self._lock:
                 if self._is_full():
                     self._begin_epoch(self._view.epoch + 1)
         else:
-            self._fits = view
+            self._fits = view, n_names
 
     def _is_full(self) -> bool:
         return self.max_bytes is not None and self.nbytes > max(self.max_bytes, _LEAST_BYTES)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 def minimal_automaton(
     table: npt.NDArray[np.int32], accepting: npt.NDArray[np.bool_]
 ) -> tuple[list[list[int]], list[bool]]:
-    """Rows and accepting flags of the minimal trimmed automaton of a complete table, state 0 dead, 1 start."""
+    """Rows and accepting flags of the minimal automaton of a complete table: state 0 dead, 1 start."""
     n_classes = table.shape[1]
     rows = table.tolist()
     block = [int(accepts) for accepts in accepting.tolist()]

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from structgen_kernels.minimise import minimise
-
 from naive_automata import minimal_automaton
+from structgen_kernels.minimise import minimise
 
 
 @st.composite
@@ -48,7 +47,7 @@ def test_as_the_naive_one(given_: tuple[np.ndarray, np.ndarray]) -> None:
 
 @pytest.mark.parametrize("length", [30, 300])
 def test_a_long_chain_beside_a_loop(length: int) -> None:
-    """More rounds than are made at once, so that the worklist is needed: two chains of which one is merged."""
+    """A round for each state of the chain; and of two chains that are alike, one is left."""
     table = np.zeros((2 * length + 2, 2), np.int32)
     for i in range(1, length):
         table[i] = i + 1, length + i + 1

@@ -14,7 +14,20 @@ from structgen.automata.dfa import SpelledText
 from structgen.growing import GrowingTables
 from structgen.parser_states import ENDS, Key, Read, State
 
-NAMES = ["", "a", "name", 'q"uo\\te', "a/b", "\b\f\n\r\t", "\x00\x1f\x7f", "é߿ࠀ￿", "𐀀😀􏿿", "ꯍEf", "u", "\\u0041"]
+NAMES = [
+    "",
+    "a",
+    "name",
+    'q"uo\\te',
+    "a/b",
+    "\b\f\n\r\t",
+    "\x00\x1f\x7f",
+    "é߿ࠀ￿",
+    "𐀀😀􏿿",
+    "ꯍEf",
+    "u",
+    "\\u0041",
+]
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 
 
