@@ -130,10 +130,10 @@ class _Inquiry:
                 # plain objects may read members of like values together
                 members = self._states.object(key[1])
                 inner = members.inner(container.names[-1]) if members.is_simple else None
-                found[key[2] if inner is None else inner] = None
+                found[self._states.conjunctions[key[2]] if inner is None else inner] = None
             elif not container.is_object and key[0] == "items":
                 language = self._states.array(key[1])
-                steps = [inner for inner, _ in self._steps(language, key[2])]
+                steps = [inner for inner, _ in self._steps(language, self._states.spots[key[2]])]
                 found.update(dict.fromkeys(steps or [language.facts.item(container.index)]))
         if not found and not container.is_object:  # none may come
             for language, _ in self._arrays(container):
@@ -150,7 +150,7 @@ class _Inquiry:
             if not isinstance(key, tuple):
                 continue
             if container.names and key[0] == "member":
-                found[key[1], key[3]] = None
+                found[key[1], self._states.places[key[3]]] = None
         if container.names:
             return [(self._states.object(number), place) for number, place in found]
         languages = self._opened(self._place.containers[:-1], self._states.objects_of)
@@ -378,7 +378,7 @@ class _Inquiry:
     def _arrays(self, container: Container) -> list[tuple[ArrayLanguage, Spot]]:
         """The ways to understand an open array, and where in each the current item stands."""
         found = {
-            (key[1], key[2]): None
+            (key[1], self._states.spots[key[2]]): None
             for key in self._keys_at(container.before)
             if isinstance(key, tuple) and key[0] == "items"
         }

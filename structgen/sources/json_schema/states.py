@@ -1,7 +1,8 @@
 """The parser of a JSON Schema, state by state: made when text first comes there.
 
-A state is a tuple whose first member is the method that expands it. Objects and arrays are numbered in the
-order in which they are met.
+A state is a tuple whose first member is the method that expands it, and whose others are numbers: of objects
+and arrays, of places in these, of conjunctions, in the order in which they are met. Tuples of numbers are
+quickly compared, and Python's garbage collector need not look at them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from structgen.automata.dfa import Dfa, SpelledText
 from structgen.parser_states import (
@@ -44,6 +45,7 @@ from structgen.sources.json_schema.strings import Automaton
 from structgen.sources.json_schema.values import ARRAY, OBJECT
 
 _DONE: Key = ("done",)
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,24 @@ def _comparable(text: str) -> Decimal:
     return Decimal(text)
 
 
+class _Numbered(Generic[_Value]):
+    """Values and their numbers."""
+
+    def __init__(self) -> None:
+        self._values: list[_Value] = []
+        self._numbers: dict[_Value, int] = {}
+
+    def __call__(self, value: _Value) -> int:
+        number = self._numbers.get(value)
+        if number is None:
+            number = self._numbers[value] = len(self._values)
+            self._values.append(value)
+        return number
+
+    def __getitem__(self, number: int) -> _Value:
+        return self._values[number]
+
+
 class SchemaStates:
     """A `structgen.parser_states.StateSource`. ``root`` is a conjunction that has a value.
 
@@ -113,13 +133,16 @@ class SchemaStates:
         self._objects: list[ObjectLanguage] = []
         self._arrays: list[ArrayLanguage] = []
         self._numbers: dict[int, int] = {}
+        self.conjunctions: _Numbered[Conjunction] = _Numbered()
+        self.places: _Numbered[Place] = _Numbered()
+        self.spots: _Numbered[Spot] = _Numbered()
         self._free: dict[int, _FreeKeys] = {}
         self._is_compiled = False
         self._scalars = Scalars(forms, options)
 
     @property
     def start(self) -> Key:
-        return ("value", self._root, 0)
+        return ("value", self.conjunctions(self._root), 0)
 
     def expand(self, key: Key) -> State:
         if not isinstance(key, tuple):
@@ -147,8 +170,8 @@ class SchemaStates:
             value = json.loads(text, parse_float=_comparable)
         except _NotComparableError:
             return None
-        after = self._arrays[number].after_value(spot, value, self._emptiness.is_alive)
-        return None if after is None else ("after_item", number, after, level)
+        after = self._arrays[number].after_value(self.spots[spot], value, self._emptiness.is_alive)
+        return None if after is None else ("after_item", number, self.spots(after), level)
 
     # -- for messages --------------------------------------------------------------------------------
 
@@ -195,13 +218,13 @@ class SchemaStates:
     def _done(self) -> State:
         return State((), ENDS)
 
-    def _value(self, conjunction: Conjunction, level: int) -> State:
+    def _value(self, conjunction: int, level: int) -> State:
         """A value, as a rule of its own."""
         return State(list(self._written(conjunction, level, _DONE)))
 
-    def _written(self, conjunction: Conjunction, level: int, target: Key) -> Iterator[Edge]:
+    def _written(self, conjunction: int, level: int, target: Key) -> Iterator[Edge]:
         """Edges that read a value and go on in ``target``."""
-        scalars, has_children = self._scalars.of(conjunction)
+        scalars, has_children = self._scalars.of(self.conjunctions[conjunction])
         for number, parts in enumerate(scalars):
             if len(parts) == 1:
                 yield Read(parts[0], target)
@@ -209,23 +232,23 @@ class SchemaStates:
                 yield Read(parts[0], ("part", conjunction, number, 1, target))
         if not has_children:
             return
-        form = self._forms.of(conjunction)
+        form = self._forms.of(self.conjunctions[conjunction])
         if any(
             self._emptiness.facts_are_alive(facts) for facts in (*form.by_type[ARRAY], *form.by_type[OBJECT])
         ):
             yield Call(("container", conjunction, level), target)
 
-    def _part(self, conjunction: Conjunction, number: int, place: int, target: Key) -> State:
+    def _part(self, conjunction: int, number: int, place: int, target: Key) -> State:
         """Further terminals of a string that takes several."""
-        parts = self._scalars.of(conjunction)[0][number]
+        parts = self._scalars.of(self.conjunctions[conjunction])[0][number]
         last = place == len(parts) - 1
         after = target if last else ("part", conjunction, number, place + 1, target)
         return State((Read(parts[place], after),))
 
-    def _container(self, conjunction: Conjunction, level: int) -> State:
+    def _container(self, conjunction: int, level: int) -> State:
         """An array or an object."""
         edges: list[Edge] = []
-        form = self._forms.of(conjunction)
+        form = self._forms.of(self.conjunctions[conjunction])
         marks = self._marks(level)
         for facts in form.by_type[ARRAY]:
             if isinstance(facts, ArrayFacts) and self._emptiness.facts_are_alive(facts):
@@ -294,27 +317,28 @@ class SchemaStates:
             yield from language.class_steps(key_class, place, alive)
 
     def _first_member(self, number: int, level: int) -> State:
-        return self._members(number, self._objects[number].start, level)
+        return self._members(number, self.places(self._objects[number].start), level)
 
-    def _members(self, number: int, place: Place, level: int) -> State:
+    def _members(self, number: int, at: int, level: int) -> State:
         """A key."""
-        language, alive = self._objects[number], self._emptiness.is_alive
+        language, alive, place = self._objects[number], self._emptiness.is_alive, self.places[at]
         edges: list[Edge] = []
         remembered: list[Edge] = []
         if language.is_simple and self._options.any_order:
             return self._free_members(number, place, level)
         for step in self._steps_here(language, place):
             if step.key_class is None:
-                target = ("colon", number, step.inner, step.after, level)
+                target = ("colon", number, self.conjunctions(step.inner), self.places(step.after), level)
                 edges.append(Read(self._key_terminal(step.name), target))
             else:
-                place_of_class = language.classes.index(step.key_class)
-                remembered.append(Jump(("key", number, place_of_class, step.inner, step.after, level)))
+                which = language.classes.index(step.key_class)
+                inner, after = self.conjunctions(step.inner), self.places(step.after)
+                remembered.append(Jump(("key", number, which, inner, after, level)))
         if not self._options.any_order and place.at < len(language.ordered):
             name = language.ordered[place.at]
-            after = language.skipped(place)
-            if name not in language.facts.required and language.can_finish(after, alive):
-                edges.append(Jump(("members", number, after, level)))
+            skipped = language.skipped(place)
+            if name not in language.facts.required and language.can_finish(skipped, alive):
+                edges.append(Jump(("members", number, self.places(skipped), level)))
         return State((*edges, *remembered))
 
     def _key_terminal(self, name: str) -> Dfa | SpelledText:
@@ -331,28 +355,44 @@ class SchemaStates:
         edges: list[Edge] = [
             Read(
                 self._key_terminal(name),
-                ("colon", number, inner, place._replace(seen=place.seen | {name}, size=count), level),
+                (
+                    "colon",
+                    number,
+                    self.conjunctions(inner),
+                    self.places(place._replace(seen=place.seen | {name}, size=count)),
+                    level,
+                ),
             )
             for name, inner in free.required
             if name not in place.seen
         ]
-        after = place._replace(size=0 if self._has_other_members(language) else count)
+        after = self.places(place._replace(size=0 if self._has_other_members(language) else count))
         edges += [Jump(("group", number, i, after, level)) for i in range(len(free.groups))]
         edges += [
-            Jump(("key", number, language.classes.index(step.key_class), step.inner, after, level))
+            Jump(
+                (
+                    "key",
+                    number,
+                    language.classes.index(step.key_class),
+                    self.conjunctions(step.inner),
+                    after,
+                    level,
+                )
+            )
             for key_class in language.classes
             for step in language.class_steps(key_class, place, self._emptiness.is_alive)
             if step.key_class is not None
         ]
         return State(edges)
 
-    def _group(self, number: int, group: int, after: Place, level: int) -> State:
+    def _group(self, number: int, group: int, after: int, level: int) -> State:
         """A key of those with like values begins."""
         return State((Jump(("key_of_group", number, group, after, level)),), BEGIN_KEY)
 
-    def _key_of_group(self, number: int, group: int, after: Place, level: int) -> State:
+    def _key_of_group(self, number: int, group: int, after: int, level: int) -> State:
         names, inner = self._free_keys(number).groups[group]
-        return State((Read(keys_automaton(names, self._options), ("key_read", number, inner, after, level)),))
+        target = ("key_read", number, self.conjunctions(inner), after, level)
+        return State((Read(keys_automaton(names, self._options), target),))
 
     def _has_other_members(self, language: ObjectLanguage) -> bool:
         return any(self._emptiness.is_alive(key_class.inner) for key_class in language.classes)
@@ -377,11 +417,11 @@ class SchemaStates:
             )
         return known
 
-    def _key(self, number: int, key_class: int, inner: Conjunction, after: Place, level: int) -> State:
+    def _key(self, number: int, key_class: int, inner: int, after: int, level: int) -> State:
         """Another key begins: its text is remembered."""
         return State((Jump(("other_key", number, key_class, inner, after, level)),), BEGIN_KEY)
 
-    def _other_key(self, number: int, key_class: int, inner: Conjunction, after: Place, level: int) -> State:
+    def _other_key(self, number: int, key_class: int, inner: int, after: int, level: int) -> State:
         target = ("key_read", number, inner, after, level)
         return State([Read(part, target) for part in self._key_automata(number, key_class)])
 
@@ -389,21 +429,21 @@ class SchemaStates:
         key_class: KeyClass = self._objects[number].classes[place]
         return [parts[0] for parts in string_automata(key_class.names, self._options, whole=True)]
 
-    def _key_read(self, number: int, inner: Conjunction, after: Place, level: int) -> State:
+    def _key_read(self, number: int, inner: int, after: int, level: int) -> State:
         return State((Jump(("colon", number, inner, after, level)),), END_KEY)
 
-    def _colon(self, number: int, inner: Conjunction, after: Place, level: int) -> State:
+    def _colon(self, number: int, inner: int, after: int, level: int) -> State:
         return State((Read(self._marks(level).colon, ("member", number, inner, after, level)),))
 
-    def _member(self, number: int, inner: Conjunction, after: Place, level: int) -> State:
+    def _member(self, number: int, inner: int, after: int, level: int) -> State:
         """The value of a member."""
         return State(list(self._written(inner, self._inside(level), ("after_member", number, after, level))))
 
-    def _after_member(self, number: int, place: Place, level: int) -> State:
-        language, marks = self._objects[number], self._marks(level)
+    def _after_member(self, number: int, at: int, level: int) -> State:
+        language, marks, place = self._objects[number], self._marks(level), self.places[at]
         edges: list[Edge] = []
         if self._has_member(language, place):
-            edges.append(Read(marks.object_comma, ("members", number, place, level)))
+            edges.append(Read(marks.object_comma, ("members", number, at, level)))
         if language.can_close(place):
             edges.append(Read(marks.end_object, _DONE))
         return State(edges)
@@ -414,15 +454,16 @@ class SchemaStates:
         self, language: ArrayLanguage, number: int, level: int, marks: Punctuation
     ) -> Iterator[Edge]:
         if any(True for _ in language.steps(language.start, self._emptiness.is_alive)):
-            yield Read(marks.open_array, ("items", number, language.start, level))
+            yield Read(marks.open_array, ("items", number, self.spots(language.start), level))
         if language.can_close(language.start):
             yield Read(marks.empty_array, _DONE)
 
-    def _items(self, number: int, spot: Spot, level: int) -> State:
+    def _items(self, number: int, at: int, level: int) -> State:
         """An item."""
         language = self._arrays[number]
         edges: list[Edge] = []
-        for inner, after in language.steps(spot, self._emptiness.is_alive):
+        for conjunction, spot in language.steps(self.spots[at], self._emptiness.is_alive):
+            inner, after = self.conjunctions(conjunction), self.spots(spot)
             if language.remembers:
                 edges.append(Jump(("text", number, inner, after, level)))
             elif language.kept_apart == BY_TEXT:
@@ -431,32 +472,34 @@ class SchemaStates:
                 edges += self._written(inner, self._inside(level), ("after_item", number, after, level))
         return State(edges)
 
-    def _string(self, number: int, inner: Conjunction, after: Spot, level: int) -> State:
+    def _string(self, number: int, inner: int, after: int, level: int) -> State:
         """A string item begins that must be a new one: its text is remembered, like a key's."""
         return State((Jump(("string_item", number, inner, after, level)),), BEGIN_KEY)
 
-    def _string_item(self, number: int, inner: Conjunction, after: Spot, level: int) -> State:
+    def _string_item(self, number: int, inner: int, after: int, level: int) -> State:
         target = ("string_read", number, after, level)
-        return State([Read(parts[0], target) for parts in self._scalars.found(inner, whole=True)])
+        return State(
+            [Read(parts[0], target) for parts in self._scalars.found(self.conjunctions[inner], whole=True)]
+        )
 
-    def _string_read(self, number: int, after: Spot, level: int) -> State:
+    def _string_read(self, number: int, after: int, level: int) -> State:
         return State((Jump(("after_item", number, after, level)),), END_KEY)
 
-    def _text(self, number: int, inner: Conjunction, after: Spot, level: int) -> State:
+    def _text(self, number: int, inner: int, after: int, level: int) -> State:
         """An item begins whose value must be known."""
         return State((Jump(("text_item", number, inner, after, level)),), BEGIN_TEXT)
 
-    def _text_item(self, number: int, inner: Conjunction, after: Spot, level: int) -> State:
+    def _text_item(self, number: int, inner: int, after: int, level: int) -> State:
         return State(list(self._written(inner, self._inside(level), ("text_read", number, after, level))))
 
-    def _text_read(self, number: int, after: Spot, level: int) -> State:
+    def _text_read(self, number: int, after: int, level: int) -> State:
         return State((), END_TEXT)
 
-    def _after_item(self, number: int, spot: Spot, level: int) -> State:
-        language, marks = self._arrays[number], self._marks(level)
+    def _after_item(self, number: int, at: int, level: int) -> State:
+        language, marks, spot = self._arrays[number], self._marks(level), self.spots[at]
         edges: list[Edge] = []
         if any(True for _ in language.steps(spot, self._emptiness.is_alive)):
-            edges.append(Read(marks.array_comma, ("items", number, spot, level)))
+            edges.append(Read(marks.array_comma, ("items", number, at, level)))
         if language.can_close(spot):
             edges.append(Read(marks.end_array, _DONE))
         return State(edges)
