@@ -21,9 +21,11 @@ chance in proportion to U, and weighs that much more.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
+import numpy.typing as npt
+from structgen_kernels.rows import BLOCK
 
 from structgen.sampling.prefix_trie import Float64
 from structgen.sampling.randomness import Randomness, index_at
@@ -33,13 +35,13 @@ Variant = Literal["auto", "two-round", "recursive", "geometric"]
 # From this probability of the likeliest token on, geometric needs fewer checks for the same variance.
 GEOMETRIC_FROM: Final = 2 / 3
 _NEGLIGIBLE: Final = 2.0**-52  # mass left over at which a row counts as having no valid token
-FIRST_FROM: Final = 1 / 16  # share of a token that is checked before anything is drawn
-FIRST_MOST: Final = 4
+FIRST_FROM: Final = 1 / 64  # share of a token that is checked before anything is drawn
+FIRST_MOST: Final = 8
 _EAGER: Final = 8  # times U / (V + U): the chance that something unknown is drawn
 _REJECTS: Final = 2  # before the last draw, where a valid token is known
-BLOCK: Final = 256  # tokens whose masses are added up together
 
 Checker = Callable[[int], bool]
+FloatRow = npt.NDArray[np.floating[Any]]
 
 
 class Geometric(Protocol):
@@ -63,7 +65,7 @@ class Pool(Protocol):
 
 
 class _Blocks:
-    """Masses p float64 (V,), not negative, that single tokens are taken out of. ``p`` itself is not written.
+    """Masses p float (V,), not negative, that single tokens are taken out of. ``p`` itself is not written.
 
     sums float64 (V / `BLOCK`,): the mass left in each block. A block is copied when a token of it goes, so
     that to take one out costs O(`BLOCK`), and to draw one O(V / `BLOCK`).
@@ -71,7 +73,7 @@ class _Blocks:
 
     __slots__ = ("_changed", "p", "sums")
 
-    def __init__(self, p: Float64, sums: Float64, changed: dict[int, Float64]) -> None:
+    def __init__(self, p: FloatRow, sums: Float64, changed: dict[int, FloatRow]) -> None:
         self.p = p
         self.sums = sums
         self._changed = changed
@@ -79,7 +81,7 @@ class _Blocks:
     def fork(self) -> _Blocks:
         return _Blocks(self.p, self.sums.copy(), dict(self._changed))
 
-    def block(self, number: int) -> Float64:
+    def block(self, number: int) -> FloatRow:
         changed = self._changed.get(number)
         return self.p[number * BLOCK : (number + 1) * BLOCK] if changed is None else changed
 
@@ -89,28 +91,29 @@ class _Blocks:
         block = self.block(number).copy()  # the one there may be a fork's too
         mass, block[place] = float(block[place]), 0.0
         self._changed[number] = block
-        self.sums[number] = block.sum()
+        self.sums[number] = block.sum(dtype=np.float64)
         return mass
 
 
-def _by_block(p: Float64, reduce: np.ufunc) -> Float64:
+def _by_block(p: FloatRow, reduce: np.ufunc) -> Float64:
     """float64 (blocks,): ``reduce`` over each block of p; the last one may be short."""
     whole = len(p) // BLOCK * BLOCK
-    reduced: Float64 = reduce.reduce(p[:whole].reshape(-1, BLOCK), axis=1)
+    reduced: Float64 = reduce.reduce(p[:whole].reshape(-1, BLOCK), axis=1).astype(np.float64)
     return np.append(reduced, reduce.reduce(p[whole:])) if whole < len(p) else reduced
 
 
 class Row:
-    """One distribution, and which of its tokens are known. ``p`` float64 (V,), not negative, not all 0.
+    """One distribution, and which of its tokens are known. ``p`` float (V,), not negative, not all 0.
 
+    sums: those of its blocks float64 (V / `BLOCK`,), where they are known.
     whole: the sum of p, which need not be 1. valid: the known valid tokens and their p. unknown: mass of the
     tokens not known. top: the largest p among these.
     """
 
     __slots__ = ("_tops", "left", "looked", "unknown", "valid", "whole")
 
-    def __init__(self, p: Float64) -> None:
-        self.left = _Blocks(p, _by_block(p, np.add), {})  # the unknown ones
+    def __init__(self, p: FloatRow, sums: Float64 | None = None) -> None:
+        self.left = _Blocks(p, _by_block(p, np.add) if sums is None else sums.copy(), {})  # the unknown ones
         self._tops = _by_block(p, np.maximum)
         self.whole = self.unknown = float(self.left.sums.sum())
         self.valid: dict[int, float] = {}
@@ -129,13 +132,17 @@ class Row:
                 self.valid[token] = mass
         self.unknown = float(self.left.sums.sum())
 
-    def look(self, is_valid: Checker) -> None:
-        """Check the likeliest tokens, once: `FIRST_MOST` at most, each with `FIRST_FROM` of the mass."""
+    def look(self, is_valid: Checker, draws: int = 1) -> None:
+        """Check the likeliest tokens, once: those of `FIRST_FROM` of the mass, `FIRST_MOST` at most.
+
+        For a row from which several draws will be made, so many times as many, and as much smaller ones: what
+        an answer saves, it saves each of them.
+        """
         if self.looked:
             return
         self.looked = True
-        for _ in range(FIRST_MOST):
-            if self.top < FIRST_FROM * self.whole:
+        for _ in range(FIRST_MOST * draws):
+            if self.top * draws < FIRST_FROM * self.whole:
                 break
             number = int(self._tops.argmax())
             token = number * BLOCK + int(self.left.block(number).argmax())
@@ -165,7 +172,7 @@ class RowPool:
         u = self._randomness.uniforms(2)
         number = index_at(cdf, float(u[0]))
         block = self._left.block(number)
-        place = index_at(np.cumsum(block), float(u[1]))
+        place = index_at(np.cumsum(block, dtype=np.float64), float(u[1]))
         return number * BLOCK + place, min(1.0, float(block[place]) / left)
 
     def remove(self, token: int) -> None:
