@@ -20,6 +20,7 @@ chance in proportion to U, and weighs that much more.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any, Final, Literal, Protocol
 
@@ -30,13 +31,12 @@ from structgen_kernels.rows import BLOCK
 from structgen.sampling.prefix_trie import Float64
 from structgen.sampling.randomness import Randomness, index_at
 
-Variant = Literal["auto", "two-round", "recursive", "geometric"]
+Variant = Literal["auto", "two-round", "recursive", "geometric", "averaged"]
 
-# From this probability of the likeliest token on, geometric needs fewer checks for the same variance.
-GEOMETRIC_FROM: Final = 2 / 3
+DRAWS: Final = 4  # for each particle, of averaged
 _NEGLIGIBLE: Final = 2.0**-52  # mass left over at which a row counts as having no valid token
-FIRST_FROM: Final = 1 / 64  # share of a token that is checked before anything is drawn
-FIRST_MOST: Final = 8
+FIRST_FROM: Final = 1 / 8  # share of a token that is checked before anything is drawn
+FIRST_MOST: Final = 4
 _EAGER: Final = 8  # times U / (V + U): the chance that something unknown is drawn
 _REJECTS: Final = 2  # before the last draw, where a valid token is known
 
@@ -257,6 +257,40 @@ def geometric(
     return accepted, (accepts - 1) / (n_accepted + n_rejected - 1)
 
 
+def averaged(pool: Pool, is_valid: Checker, draws: int, *, found: bool = False) -> dict[int, float]:
+    """Valid tokens with shares of the pool's mass: E[share of a] = P(a) 1{a in A} for every token a.
+
+    Tokens are drawn without replacement. With q_j the probability of the j-th among those left, and
+    U_j = (1 - q_1) ... (1 - q_j), the mass left after it,
+
+        t_j  =  sum over i < j of P(a_i) 1{a_i in A}  +  U_(j-1) 1{a_j in A}
+
+    is proper for each j: given a_1 ... a_(j-1), what is known counts with its mass, and of the others one is
+    drawn with probability P / U_(j-1) and counts U_(j-1). The t_j are uncorrelated (Raj 1956, "Some
+    estimators in sampling with varying probabilities without replacement"), so that the mean of ``draws`` of
+    them varies by 1 / ``draws`` of what one does, and no answer goes to waste. A mixture sum w_j t_j is
+    proper for any weights of sum 1 of which w_j may depend on the draws before the j-th only. So it goes on
+    while nothing valid is found (nor was before: ``found``), with half of the weight left for each draw.
+    """
+    shares: dict[int, float] = {}
+    left = weight = 1.0  # U_(j-1), and the sum of the w_i from j on
+    for number in itertools.count(1):
+        drawn = pool.draw()
+        if drawn is None:
+            break
+        token, q = drawn
+        mine = 1 / max(1 if found else 2, draws - number + 1)  # of the weight left, is this draw's
+        if is_valid(token):
+            found = True
+            shares[token] = weight * left * (mine + (1 - mine) * q)
+        if mine == 1:
+            break
+        pool.remove(token)
+        left *= 1 - q
+        weight *= 1 - mine
+    return shares
+
+
 class Chance(Protocol):
     """What `combined` needs of `Randomness`."""
 
@@ -287,10 +321,61 @@ def combined(
     return chance.one_of(valid), known + weight
 
 
+class Spread(Protocol):
+    """What `weighted_tokens` needs of `Randomness` besides what `RowPool` does."""
+
+    def coin(self, p: float) -> bool: ...
+
+    def spread(self, count: int) -> Float64: ...
+
+
+def shared(
+    valid: dict[int, float], unknown: float, draw: Callable[[], dict[int, float]], chance: Spread, count: int
+) -> tuple[list[int], float]:
+    """``count`` tokens of those known to be valid and the unknown ones, and the weight that all of them have.
+
+    As `combined`, but ``draw`` gives shares of the unknown mass. Each token by itself follows the shares,
+    which makes each properly weighted; together they are stratified. No tokens, and 0, where none is valid.
+    """
+    masses = dict(valid)
+    if unknown > 0:
+        share = min(1.0, _EAGER * unknown / (sum(valid.values()) + unknown))
+        if share >= 1 or chance.coin(share):
+            masses |= {token: mass * unknown / share for token, mass in draw().items()}
+    weight = sum(masses.values())
+    if weight <= 0:
+        return [], 0.0
+    tokens, cdf = list(masses), np.cumsum(list(masses.values()))
+    return [tokens[index_at(cdf, u)] for u in chance.spread(count).tolist()], weight
+
+
+def weighted_tokens(
+    row: Row, is_valid: Checker, randomness: Randomness, count: int
+) -> tuple[list[int], float]:
+    """``count`` tokens of one row by `averaged`, and the weight of each. What is found out stays in it."""
+    row.look(is_valid, count)
+    answers: dict[int, bool] = {}
+
+    def answer(token: int) -> bool:
+        answers[token] = is_valid(token)
+        return answers[token]
+
+    def draw() -> dict[int, float]:
+        return averaged(RowPool(row, randomness), answer, DRAWS * count, found=bool(row.valid))
+
+    unknown = row.unknown if row.unknown > _NEGLIGIBLE * row.whole else 0.0
+    tokens, weight = shared(row.valid, unknown, draw, randomness, count)
+    row.learn(answers)
+    return tokens, weight / row.whole
+
+
 def weighted_token(
     row: Row, is_valid: Checker, randomness: Randomness, variant: Variant
 ) -> tuple[int | None, float]:
     """One token and its weight, None and 0 where no token is valid. What is found out stays in ``row``."""
+    if variant in ("auto", "averaged"):
+        tokens, weight = weighted_tokens(row, is_valid, randomness, 1)
+        return (tokens[0] if tokens else None), weight
     row.look(is_valid)
     answers: dict[int, bool] = {}
 
@@ -305,7 +390,7 @@ def weighted_token(
             return recursive(pool, answer, _REJECTS)
         if variant == "two-round":
             return two_round(pool, answer)
-        if variant == "geometric" or (variant == "auto" and row.top >= GEOMETRIC_FROM * row.unknown):
+        if variant == "geometric":
             return geometric(pool, answer, randomness)
         return recursive(pool, answer)
 

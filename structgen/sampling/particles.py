@@ -8,7 +8,6 @@ are one row of the model's pass.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
@@ -23,7 +22,7 @@ from structgen.sampling.mask import TokenMask
 from structgen.sampling.prefix_trie import Float64
 from structgen.sampling.randomness import Randomness
 from structgen.sampling.result import decode
-from structgen.sampling.scored_rows import ScoredRows
+from structgen.sampling.scored_rows import ScoredRows, together
 from structgen.sampling.target import Target
 
 Critic = Callable[[str, bool], float]
@@ -87,20 +86,25 @@ class AwrsProposal:
     ) -> tuple[list[int], Float64]:
         masses = rows.masses(sorted(set(row_of)))
         known = {row: awrs.Row(p, sums) for row, (p, sums, _) in masses.items()}
-        draws = Counter(row_of)
-        for row, one in known.items():
-            one.look(self._checker(states[row]), draws[row])
-        tokens, log_weights = [], np.full(len(row_of), -math.inf)
-        for place, row in enumerate(row_of):
-            token, weight = (
-                awrs.weighted_token(known[row], self._checker(states[row]), self._randomness, self._variant)
-                if row in known
-                else (None, 0.0)
-            )
-            tokens.append(-1 if token is None or weight <= 0 else token)
+        tokens, log_weights = [-1] * len(row_of), np.full(len(row_of), -math.inf)
+        # only auto and averaged give the tokens of several particles at once
+        strata = groups if self._variant in ("auto", "averaged") else range(len(row_of))
+        for row, places in together(row_of, strata):
+            if row not in known:
+                continue
+            drawn, weight = self._draw(known[row], states[row], len(places))
             if weight > 0:
-                log_weights[place] = math.log(weight) + math.log(known[row].whole) + masses[row][2]
+                log_weights[places] = math.log(weight) + math.log(known[row].whole) + masses[row][2]
+                for place, token in zip(places, drawn, strict=True):
+                    tokens[place] = token
         return tokens, log_weights
+
+    def _draw(self, row: awrs.Row, state: State, count: int) -> tuple[list[int], float]:
+        is_valid = self._checker(state)
+        if self._variant in ("auto", "averaged"):
+            return awrs.weighted_tokens(row, is_valid, self._randomness, count)
+        token, weight = awrs.weighted_token(row, is_valid, self._randomness, self._variant)
+        return ([] if token is None else [token]), weight
 
     def _checker(self, state: State) -> Callable[[int], bool]:
         def is_valid(token: int) -> bool:

@@ -63,14 +63,15 @@ class Randomness:
     def tokens(self, masses: npt.NDArray[np.floating[Any]], sums: Float64, count: int) -> list[int]:
         """``count`` indices of ``masses`` float (width,), not negative, not all 0, by mass, spread as above.
 
-        sums: of blocks of `BLOCK` masses, float64. The second uniform of each falls within a block.
+        sums: of blocks of `BLOCK` masses, float64. What is left of the uniform falls within the block.
         """
         cdf = np.cumsum(sums)
         tokens = []
-        for u, within in zip(self.spread(count).tolist(), self.uniforms(count).tolist(), strict=True):
-            begin = index_at(cdf, u) * BLOCK
-            block = np.cumsum(masses[begin : begin + BLOCK], dtype=np.float64)
-            tokens.append(begin + index_at(block, within))
+        for u in self.spread(count).tolist():
+            number = index_at(cdf, u)
+            left = u * float(cdf[-1]) - (float(cdf[number - 1]) if number else 0.0)
+            block = np.cumsum(masses[number * BLOCK : (number + 1) * BLOCK], dtype=np.float64)
+            tokens.append(number * BLOCK + index_at(block, min(1.0, max(0.0, left / float(sums[number])))))
         return tokens
 
     def geometric(self, p_continue: float) -> int:

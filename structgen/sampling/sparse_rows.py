@@ -18,6 +18,7 @@ import torch
 from structgen.sampling.prefix_trie import ROW_LENGTH, ROW_REST, Float64
 
 _SHORT: Final = 64  # likeliest tokens, which are mostly enough: to find 1024 takes four times as long
+_LIKELY: Final = 1e-5  # share of the mass: tokens above it are mostly enough, and some hundreds at most
 _NO_LOG: Final = -1e6  # finite, and its exp is 0
 
 
@@ -37,9 +38,12 @@ def sparse_row(masses: npt.NDArray[np.floating[Any]], unit: float, mass: float, 
     if mass <= 0:
         return SparseRow(np.zeros(0, np.int64), np.zeros(0), -math.inf, -math.inf, 0.0)
     count = int(np.count_nonzero(masses))
-    # those below the bar hold ROW_REST of the mass at most, all of them together
-    likely = np.flatnonzero(masses > ROW_REST * mass / count)
+    likely = np.flatnonzero(masses > _LIKELY * mass)
     p = masses[likely].astype(np.float64)
+    if p.sum() < (1 - ROW_REST) * mass:
+        # those below the bar hold ROW_REST of the mass at most, all of them together
+        likely = np.flatnonzero(masses > ROW_REST * mass / count)
+        p = masses[likely].astype(np.float64)
     if len(likely) > ROW_LENGTH:
         chosen = np.argpartition(-p, ROW_LENGTH)[:ROW_LENGTH]
         likely, p = likely[chosen], p[chosen]
