@@ -9,6 +9,7 @@ import pytest
 import torch
 import transformers
 from conftest import TinyModel
+from structgen_kernels.rows import BLOCK, block_sums, exp_and_sum
 from toy_models import GRAMMARS, make_toy
 
 from structgen import sample
@@ -219,8 +220,28 @@ def test_scored_rows_are_the_log_probabilities(
             target.scored(logits)
 
 
+@pytest.mark.parametrize("width", [1, 255, 256, 5_000])
+def test_masses_of_a_row(width: int) -> None:
+    """Right to a few bits of float32 of each, from the largest to the least, and in sum; -inf is nothing."""
+    generator = np.random.default_rng(width)
+    scores = np.concatenate([generator.uniform(-95, 0, (2, width)), generator.normal(0, 4, (1, width))])
+    scores = scores.astype(np.float32)
+    scores[0, 0] = -np.inf
+    shifts = np.array([0.0, scores[1].max(), scores[2].max()], np.float32)
+    masses, sums = np.empty_like(scores), np.empty((3, -(-width // BLOCK)))
+    exp_and_sum(scores, shifts, masses, sums)
+    wanted = np.exp((scores - shifts[:, None]).astype(np.float64))
+    clear = wanted > math.exp(-85.9)
+    assert (np.abs(masses[clear] / wanted[clear] - 1) <= 4e-7).all()
+    assert (masses[wanted < math.exp(-86.1)] == 0).all()
+    assert sums.sum(axis=1) == pytest.approx(masses.astype(np.float64).sum(axis=1), rel=1e-12)
+    again = np.empty_like(sums)
+    block_sums(masses, again)
+    np.testing.assert_allclose(again, sums, rtol=1e-12)
+
+
 def test_stratified_draws_follow_the_row() -> None:
-    """Each draw by itself, whichever of a set it is; together they are spread: one more or less than their share."""
+    """Each draw by itself, whichever of a set it is; together one more or less than their share."""
     logits = torch.randn(1, 700, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 2
     rows = ArrayRows(logits)
     p = torch.softmax(logits[0], 0).numpy()

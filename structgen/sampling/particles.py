@@ -182,6 +182,7 @@ class Particles:
                 pairs[key] = len(pairs)
                 states.append(particle.state)
             particle.row = pairs[key]
+        del self._scored  # its memory is what the next rows, as large, are written to
         self._scored, self._rows = self._rows.advance(
             [row for row, _ in pairs], [token for _, token in pairs]
         )

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from structgen_kernels.apply_cpu import mask_rows
-from structgen_kernels.rows import BLOCK, block_sums, masses_of_few, mean_log
+from structgen_kernels.rows import BLOCK, block_sums, exp_and_sum, masses_of_few, mean_log
 
 from structgen.apply import apply_bitmask_
 from structgen.errors import GenerationError
@@ -86,19 +86,22 @@ class ArrayRows:
     __slots__ = ("_log_norm", "_p", "_scores", "_sums", "_unit")
 
     def __init__(self, scores: torch.Tensor) -> None:
-        shift = scores.amax(dim=1, keepdim=True)
-        p = scores - shift
-        self._p: FloatRow = torch.exp(p, out=p).numpy()
-        self._scores: FloatRow = scores.numpy()
-        self._sums = np.empty((len(self._p), -(-self._p.shape[1] // BLOCK)))
-        block_sums(self._p, self._sums)
-        total = self._sums.sum(axis=1)
-        if not np.isfinite(total).all():  # one NaN or +inf in a row makes all of the row NaN
+        largest = scores.amax(dim=1)  # NaN where one is
+        shift = largest.numpy()
+        if not np.isfinite(shift).all():
             raise GenerationError(
                 "the model's logits are NaN or infinite; its weights, its precision or its input are broken"
             )
-        self._unit = -np.log(total)  # log P of a mass of 1
-        self._log_norm = shift[:, 0].numpy().astype(np.float64) - self._unit
+        self._scores: FloatRow = scores.numpy()
+        self._p: FloatRow = np.empty_like(self._scores)
+        self._sums = np.empty((len(self._p), -(-self._p.shape[1] // BLOCK)))
+        if scores.dtype == torch.float32:
+            exp_and_sum(self._scores, shift, self._p, self._sums)
+        else:
+            np.exp(self._scores - shift[:, None], out=self._p)
+            block_sums(self._p, self._sums)
+        self._unit = -np.log(self._sums.sum(axis=1))  # log P of a mass of 1
+        self._log_norm = shift.astype(np.float64) - self._unit
 
     def __len__(self) -> int:
         return len(self._p)

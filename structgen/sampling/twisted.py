@@ -178,5 +178,6 @@ class TrieParticles:
         if not nodes:
             self._live, self._rows = {}, None
             return
+        self._masked = None  # its memory is what the next rows, as large, are written to
         now = self._walker.run_at(nodes, self._live, self._rows)
         self._live, self._rows, self._masked = now.place_of, now.rows, now.masked
