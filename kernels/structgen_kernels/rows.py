@@ -7,7 +7,7 @@ block's sum tells where a draw falls, so that of a row only one block is read ag
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,7 @@ def block_sums(masses: NDArray[np.floating], sums: NDArray[np.float64]) -> None:
         row = masses[r]
         for b in range(sums.shape[1]):
             begin = np.uint64(b * BLOCK)  # a signed index is checked for being negative at each access
-            total = 0.0
+            total = np.float64(0)
             for i in range(np.uint64(min(width, (b + 1) * BLOCK)) - begin):
                 total += row[begin + np.uint64(i)]
             sums[r, b] = total
@@ -62,7 +62,7 @@ def exp_and_sum(
         row, out, shift = scores[r], masses[r], shifts[r]
         for b in range(sums.shape[1]):
             begin = np.uint64(b * BLOCK)
-            total: Any = 0.0
+            total = np.float64(0)  # numpy would add up float32 to a float in float32
             for j in range(np.uint64(min(width, (b + 1) * BLOCK)) - begin):
                 i = begin + np.uint64(j)
                 x = row[i] - shift
@@ -88,7 +88,7 @@ def mean_log(masses: NDArray[np.floating], scores: NDArray[np.floating], shift: 
 
     masses, scores: float32 or float64 (width,), read; where there is no mass the score does not matter.
     """
-    total = weighted = 0.0
+    total = weighted = np.float64(0)
     for i in range(len(masses)):
         mass = masses[i]
         if mass > 0:

@@ -1,21 +1,23 @@
 """Adaptive weighted rejection: one token from P restricted to the valid ones, checking few, with a weight.
 
 Source: Lipkin et al. 2025, "Fast Controlled Generation from Language Models with Adaptive Weighted
-Rejection Sampling" (two-round); the recursive and geometric estimators spend fewer checks. Tokens are drawn
-without replacement until one is valid. For P over the tokens and A the valid ones, each estimator returns
-x and w with
+Rejection Sampling" (two-round). The recursive and geometric estimators spend fewer checks; `averaged`, which
+is used unless another is asked for, makes more of each. Tokens are drawn without replacement until one is
+valid. For P over the tokens and A the valid ones, each estimator returns x and w with
 
     E[w 1{x = a}] = P(a) 1{a in A}    for every token a,
 
 so that E[w] is the mass of A (*properly weighted*). `tests/test_sampling_awrs.py` enumerates all random
 paths and holds them to this.
 
-What is known of a row is used exactly. The likeliest tokens are checked first, and several draws from one
-row (particles with the same text) share all answers. The valid ones among those weigh their mass V, the
-others nothing; an estimator as above (where V > 0, a recursive one that is cut short) gives a token y of
-the unknown mass U and its weight w, and one of the two is chosen in proportion to V and w U. The weight is
-V + w U: given what is known it is proper, and varies by w U only. Where U is small, y is drawn with a
-chance in proportion to U, and weighs that much more.
+What is known of a row is used exactly. The likeliest tokens are checked first, and all draws from one row
+share their answers. The valid ones among those weigh their mass V, the others nothing; an estimator as above
+(where V > 0, one that is cut short) gives a token y of the unknown mass U and its weight w, and one of the
+two is chosen in proportion to V and w U. The weight is V + w U: given what is known it is proper, and varies
+by w U only. Where U is small, y is drawn with a chance in proportion to U, and weighs that much more.
+
+Particles of one population with the same text make their draws together (`weighted_tokens`): one estimate
+of the mass, which all of them have as their weight, and tokens that are stratified.
 """
 
 from __future__ import annotations
