@@ -88,6 +88,10 @@ def test_only_plain_layers_are_stood_in_for(monkeypatch: pytest.MonkeyPatch) -> 
         pass
     assert "forward" in vars(model.lm_head)
     assert plain_output_layer(object()) is None
+    assert plain_output_layer(torch.compile(small_model())) is None
+    model = small_model()
+    model.compile()
+    assert plain_output_layer(model) is None
     with pytest.raises(KeyError), faster(small_model()) as _:
         raise KeyError
 

@@ -29,6 +29,8 @@ Floats = npt.NDArray[np.float32]
 
 def plain_output_layer(model: Any) -> torch.nn.Linear | None:
     """The model's output layer, if the kernel can stand in for it."""
+    if hasattr(model, "_orig_mod") or getattr(model, "_compiled_call_impl", None) is not None:
+        return None  # torch.compile would compile it anew for another forward
     find = getattr(model, "get_output_embeddings", None)
     layer = None if find is None else find()
     # no subclass: a quantised or adapted layer computes something else
