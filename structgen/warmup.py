@@ -17,13 +17,14 @@ from structgen import cache
 _MARKER_KIND = "kernels"
 _lock = threading.RLock()
 _done: set[str] = set()
-Part = Literal["engine", "lexer"]
+Part = Literal["engine", "lexer", "sampling"]
 
 
 def ensure_kernels(part: Part = "engine") -> None:
     """Compile all kernels of a part unless that was done before, with a message on stderr.
 
-    'engine': those that every grammar needs; 'lexer': those of grammars with a lexer.
+    'engine': those that every grammar needs; 'lexer': those of grammars with a lexer; 'sampling': those of
+    `structgen.sample`.
     """
     with _lock:
         if part in _done:
@@ -38,8 +39,10 @@ def ensure_kernels(part: Part = "engine") -> None:
                 )
             if part == "engine":
                 _exercise()
-            else:
+            elif part == "lexer":
                 _exercise_lexer()
+            else:
+                _exercise_sampling()
             import numpy as np
 
             cache.store_arrays(_MARKER_KIND, key, {"done": np.ones(1, np.uint8)})
@@ -132,6 +135,25 @@ def _exercise() -> None:
         matcher.fill_bitmask(bitmask, 0)
         matcher.accept(token)
         matcher.forced_bytes()
+
+
+def _exercise_sampling() -> None:
+    """Rows of masses of both precisions, and the output layer."""
+    import numpy as np
+    from structgen_kernels.apply_cpu import mask_rows
+    from structgen_kernels.projection import project
+    from structgen_kernels.rows import block_sums, exp_and_sum, masses_of_few, mean_log
+
+    bitmask, sums, places = np.ones((1, 1), np.int32), np.zeros((1, 1)), np.arange(1)
+    for dtype, bits in ((np.float32, np.int32), (np.float64, np.int64)):
+        scores, masses = np.zeros((1, 8), dtype), np.ones((1, 8), dtype)
+        mask_rows(masses.reshape(-1).view(bits), 8, 8, bitmask, places, bits(0))
+        block_sums(masses, sums)
+        mean_log(masses[0], scores[0], 0.0)
+        masses_of_few(masses[0], scores[0], bitmask[0])
+        if dtype is np.float32:
+            exp_and_sum(scores, np.zeros(1, dtype), masses, sums)
+            project(scores, scores, np.zeros((1, 1), dtype), 0, 1)
 
 
 def _exercise_lexer() -> None:

@@ -85,6 +85,98 @@ def test_properly_weighted(variant: str, name: str) -> None:
         assert np.abs(expectation(variant, p, valid) - wanted).max() <= 1e-9, valid
 
 
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+@pytest.mark.parametrize("draws", [1, 2, 3, 7])
+@pytest.mark.parametrize("found", [False, True])
+def test_shares_are_proper(draws: int, name: str, found: bool) -> None:
+    """E[share of a] = P(a) 1{a valid}, for any number of draws, whether or not it has to find one."""
+    p = DISTRIBUTIONS[name]
+    for valid in powerset(range(len(p))):
+        expected = np.zeros(len(p))
+        for branches in Branches.all():
+            asked: list[int] = []
+
+            def is_valid(token: int, asked=asked, valid=valid) -> bool:
+                asked.append(token)
+                return token in valid
+
+            shares = awrs.averaged(EnumeratedPool(p, branches), is_valid, draws, found=found)
+            assert len(set(asked)) == len(asked)
+            assert shares.keys() == set(asked) & set(valid)
+            # one more at most than up to the first valid one, should that come late
+            late = 0 if found or not shares else asked.index(next(iter(shares))) + 2
+            assert not found or len(asked) <= draws
+            assert not shares or len(asked) <= max(draws, late)
+            if not found and any(p[token] > 0 for token in valid):
+                assert shares
+            for token, share in shares.items():
+                expected[token] += branches.probability * share
+        wanted = np.where(np.isin(np.arange(len(p)), valid), p, 0.0)
+        assert np.abs(expected - wanted).max() <= 1e-9, valid
+
+
+def test_shares_vary_by_the_number_of_draws() -> None:
+    """Raj's terms are uncorrelated: four of many small tokens vary by a quarter of what one does."""
+    p = [1 / 12] * 12
+    valid = set(range(9))
+    variances = {}
+    for draws in (1, 4):
+        randomness = Randomness(torch.Generator().manual_seed(2))
+        row = np.array(p)
+        pools = [awrs.RowPool(awrs.Row(row), randomness) for _ in range(4_000)]
+        sums = [
+            math.fsum(awrs.averaged(pool, valid.__contains__, draws, found=True).values()) for pool in pools
+        ]
+        assert np.mean(sums) == pytest.approx(0.75, abs=5 * np.std(sums) / 4_000**0.5)
+        variances[draws] = np.var(sums)
+    assert variances[1] == pytest.approx(0.75 * 0.25, rel=0.1)
+    assert variances[4] < 1.1 * variances[1] / 4
+
+
+@pytest.mark.parametrize("valid", [(0, 2), (1,), (0, 1, 2, 3), (3,), ()])
+@pytest.mark.parametrize("p", [DISTRIBUTIONS["uneven"], [0.93, 0.03, 0.03, 0.01]])
+def test_tokens_of_several_particles_are_each_properly_weighted(
+    p: list[float], valid: tuple[int, ...]
+) -> None:
+    """Whatever is known, the i-th of the tokens that share a weight is as good as one drawn by itself."""
+    wanted = np.where(np.isin(np.arange(len(p)), valid), p, 0.0)
+    for known in powerset(range(len(p))):
+        unknown = math.fsum(mass for token, mass in enumerate(p) if token not in known)
+        left = [0.0 if token in known else mass / unknown for token, mass in enumerate(p)] if unknown else p
+        expected = np.zeros((2, len(p)))
+        for branches in Branches.all():
+            pool = EnumeratedPool(left, branches)
+            tokens, weight = awrs.shared(
+                {token: p[token] for token in known if token in valid},
+                unknown,
+                lambda pool=pool: awrs.averaged(pool, valid.__contains__, 3),
+                EnumeratedSpread(branches),
+                2,
+            )
+            assert len(tokens) == (2 if weight else 0)
+            for place, token in enumerate(tokens):
+                expected[place, token] += branches.probability * weight
+        # the uniforms are two hundred points a stratum, the shares any numbers
+        assert np.abs(expected - wanted).max() <= 0.004, known
+        assert np.abs(expected.sum(axis=1) - wanted.sum()).max() <= 1e-9, known
+
+
+class EnumeratedSpread:
+    """The uniforms of two draws in the middle of cells, so that a sum over branches is an integral."""
+
+    def __init__(self, branches: Branches) -> None:
+        self._branches = branches
+
+    def coin(self, p: float) -> bool:
+        return self._branches.choose([p, 1 - p]) == 0
+
+    def spread(self, count: int) -> np.ndarray:
+        # the draws' other halves mirror each other: each by itself runs through all cells of both strata
+        cell = self._branches.choose([1 / 400] * 400)
+        u = (cell + 0.5) / 400
+        return np.array([u, (u + 0.5) % 1])[:count]
+
+
 @pytest.mark.parametrize(
     ("p", "valid"),
     [
@@ -134,7 +226,7 @@ def test_the_test_finds_wrong_token_marginals() -> None:
     assert max(abs(expected[a] - p[a]) for a in valid) > 0.01
 
 
-@pytest.mark.parametrize("variant", ["auto", "two-round", "recursive", "geometric"])
+@pytest.mark.parametrize("variant", ["auto", "two-round", "recursive", "geometric", "averaged"])
 def test_the_pool_that_is_used_gives_the_same(variant: awrs.Variant) -> None:
     p = np.array([0.02, 0.4, 0.1, 0.3, 0.15, 0.03])
     valid = {0, 2, 4}
@@ -254,7 +346,7 @@ def test_nothing_valid() -> None:
         assert awrs.weighted_token(row, lambda _: False, Randomness(), variant) == (None, 0.0)
 
 
-@pytest.mark.parametrize("variant", ["recursive", "geometric", "two-round"])
+@pytest.mark.parametrize("variant", ["recursive", "geometric", "two-round", "averaged"])
 def test_checks_do_not_grow_with_the_vocabulary(variant: awrs.Variant) -> None:
     """At a fixed rejected mass, of a third; one token in three is invalid, all over the range of P."""
     medians = {}

@@ -113,10 +113,13 @@ class EnumeratedRandomness(Randomness):
         super().__init__()
         self.branches = branches
 
-    def tokens(self, logp, row_of):
-        p = logp.exp().numpy()
-        mass = p.sum(axis=1)
-        return [self.branches.choose((p[row] / mass[row]).tolist()) for row in row_of], np.log(mass)
+    def tokens(self, masses, sums, count):
+        assert masses.sum() == pytest.approx(sums.sum())
+        if count == 1:
+            return [self.branches.choose((masses / masses.sum()).tolist())]
+        spread = self.stratified(masses.astype(np.float64), count)
+        orders = list(itertools.permutations(spread))
+        return list(orders[self.branches.choose([1 / len(orders)] * len(orders))])
 
     def stratified(self, weights, count):
         edges = count * np.cumsum(weights) / weights.sum()

@@ -9,13 +9,15 @@ import pytest
 import torch
 import transformers
 from conftest import TinyModel
+from structgen_kernels.rows import BLOCK, block_sums, exp_and_sum
 from toy_models import GRAMMARS, make_toy
 
 from structgen import sample
+from structgen.errors import GenerationError
 from structgen.sampling.language_model import LanguageModel
 from structgen.sampling.prefix_trie import ROW_LENGTH, ROW_REST
 from structgen.sampling.randomness import Randomness, index_at
-from structgen.sampling.sparse_rows import _of_tensor, sparse_rows
+from structgen.sampling.scored_rows import ArrayRows, TensorRows
 from structgen.sampling.target import Target
 
 PROMPT = [3, 50, 70]
@@ -31,16 +33,16 @@ def test_reordered_rows_give_what_a_recompute_gives(tiny: TinyModel) -> None:
     target = Target(tiny.vocabulary, 50)
     model = LanguageModel(tiny.model, PROMPT, target)
     rows = model.begin()
-    torch.testing.assert_close(model.first_row(), recomputed(tiny, [()], target), atol=1e-5, rtol=0)
+    torch.testing.assert_close(model.first_row().log_p(), recomputed(tiny, [()], target), atol=1e-5, rtol=0)
     generator = np.random.default_rng(0)
     for _ in range(10):
         count = len(rows.prefixes)
         parents = sorted(generator.integers(0, count, size=6).tolist(), key=lambda _: generator.random())
         tokens = generator.integers(0, 200, size=6).tolist()
         before = rows.prefixes
-        logp, rows = rows.advance(parents, tokens)
+        scored, rows = rows.advance(parents, tokens)
         assert rows.prefixes == [(*before[a], t) for a, t in zip(parents, tokens, strict=True)]
-        torch.testing.assert_close(logp, recomputed(tiny, rows.prefixes, target), atol=1e-4, rtol=0)
+        torch.testing.assert_close(scored.log_p(), recomputed(tiny, rows.prefixes, target), atol=1e-4, rtol=0)
     assert model.forwards.physical == 1 + 60 and model.forwards.calls == 11
 
 
@@ -59,8 +61,8 @@ def test_rows_join_with_what_was_kept(tiny: TinyModel, dropped: int) -> None:
     for token in (5, 6, 7, 8, 9):
         _, other = other.advance([0], [token])
     before = model.forwards.physical
-    logp, after = other.advance([0, 0], [1, 2], [([*path, 77], [*kept, None])])
-    torch.testing.assert_close(logp, recomputed(tiny, after.prefixes, target), atol=1e-4, rtol=0)
+    scored, after = other.advance([0, 0], [1, 2], [([*path, 77], [*kept, None])])
+    torch.testing.assert_close(scored.log_p(), recomputed(tiny, after.prefixes, target), atol=1e-4, rtol=0)
     # what is kept after the first gap is of no use: all of it is run again, and counted
     assert model.forwards.physical - before == 3 + (5 if dropped else 0)
 
@@ -127,22 +129,129 @@ def test_nothing_is_run_twice() -> None:
     assert result.diagnostics.forwards_logical > 5 * result.diagnostics.forwards_physical
 
 
-def test_no_token_without_mass_is_drawn() -> None:
+@pytest.mark.parametrize("kind", [ArrayRows, TensorRows])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("strata", [None, [0] * 3001])
+def test_no_token_without_mass_is_drawn(kind, dtype, strata) -> None:
     width = 131_072
-    logp = torch.full((2, width), -math.inf, dtype=torch.float64)
+    logp = torch.full((2, width), -math.inf, dtype=dtype)
     allowed = torch.arange(5, width, 997)
-    logp[0, allowed] = -60 * torch.rand(len(allowed), dtype=torch.float64)
-    randomness = Randomness(torch.Generator().manual_seed(0))
-    tokens, mass = randomness.tokens(logp, [0] * 3000 + [1])
+    logp[0, allowed] = -60 * torch.rand(len(allowed), dtype=dtype)
+    logp[:, 6] = 3.0  # most of the mass, and all of the second row's; the mask takes it out
+    bitmask = np.full((2, width // 32), -1, np.int32)
+    bitmask[:, 0] ^= 1 << 6
+    rows = kind(torch.log_softmax(logp, dim=1))
+    rows.mask(bitmask)
+    tokens, mass = rows.tokens([0] * 3000 + [1], Randomness(torch.Generator().manual_seed(0)), strata)
     assert set(tokens[:-1]) <= set(allowed.tolist())
     assert tokens[-1] == -1 and mass[1] == -math.inf
-    assert float(mass[0]) == pytest.approx(float(torch.logsumexp(logp[0], 0)))
-    on_device = randomness._tokens_on_device(
-        logp, torch.exp(logp - logp[:1].amax()).cumsum(1), [0] * 500, randomness.uniforms(500), mass
-    )
-    assert set(on_device) <= set(allowed.tolist())
+    wanted = float(torch.logsumexp(logp[0, allowed].double(), 0) - torch.logsumexp(logp[0].double(), 0))
+    assert float(mass[0]) == pytest.approx(wanted, abs=1e-6 if dtype == torch.float32 else 1e-9)
+
+
+def test_index_at_falls_on_mass() -> None:
     cdf = np.cumsum([0.0, 0.1, 0.0, 0.2, 0.0])
     assert {index_at(cdf, u) for u in (0.0, 0.2, 0.34, 0.99, 1 - 2**-53, 1.0)} == {1, 3}
+
+
+def masked_rows(dtype: torch.dtype) -> tuple[ArrayRows, TensorRows, np.ndarray]:
+    """On the CPU and as on a device, and log P under the mask float64: flat, peaked, a mask that leaves
+    nearly nothing, one token, none."""
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(6, 3_000, generator=generator, dtype=dtype)
+    logits[1] *= 20
+    logits[2, 1] += 900.0
+    bits = np.zeros((6, 3_008), np.bool_)
+    bits[:3, :3_000:2] = True
+    bits[3, 17] = True
+    bits[5] = True
+    bitmask = np.packbits(bits, axis=1, bitorder="little").view(np.int32)
+    whole = torch.log_softmax(logits.double(), dim=1)
+    values = np.where(bits[:, :3_000], whole.numpy(), -math.inf)
+    array, tensor = ArrayRows(logits), TensorRows(whole)
+    for rows in (array, tensor):
+        rows.mask(bitmask)
+    return array, tensor, values
+
+
+@pytest.mark.parametrize(("dtype", "error"), [(torch.float64, 1e-9), (torch.float32, 5e-6)])
+def test_masked_rows_are_the_same_on_the_cpu_and_on_a_device(dtype: torch.dtype, error: float) -> None:
+    """Masses, draws of the whole row and of what is not named, and log P; against float64."""
+    array, tensor, values = masked_rows(dtype)
+    places = [0, 0, 1, 2, 3, 4, 5, 5]
+    for rows in (array, tensor):
+        for strata in (None, [0] * len(places)):
+            tokens, log_mass = rows.tokens(places, Randomness(torch.Generator().manual_seed(1)), strata)
+            assert log_mass == pytest.approx(np.logaddexp.reduce(values, axis=1), abs=error)
+            assert [token >= 0 for token in tokens] == [row != 4 for row in places]
+            drawn = [(row, token) for row, token in zip(places, tokens, strict=True) if token >= 0]
+            got = rows.log_p_of(places, tokens)
+            assert [log for log in got if log > -math.inf] == pytest.approx(
+                [values[each] for each in drawn], abs=error
+            )
+            assert all(rows.allows(row, token) for row, token in drawn)
+        assert not rows.allows(0, 1) and not rows.allows(4, 0)
+        masses = rows.masses(range(6))
+        assert sorted(masses) == [0, 1, 2, 3, 5]
+        for row, (p, sums, unit) in masses.items():
+            assert sums.sum() == pytest.approx(p.astype(np.float64).sum())
+            total = unit + math.log(sums.sum())
+            assert total == pytest.approx(np.logaddexp.reduce(values[row]), abs=error)
+        most = np.argsort(-values[5])[:2_990].astype(np.int32)
+        others = {rows.other_than(5, most, Randomness(torch.Generator().manual_seed(k))) for k in range(50)}
+        assert not others & set(most.tolist()) and len(others) > 1
+        assert rows.other_than(3, np.array([17], np.int32), Randomness()) == -1
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("temperature", [1.0, 0.6])
+def test_scored_rows_are_the_log_probabilities(
+    tiny: TinyModel, dtype: torch.dtype, temperature: float
+) -> None:
+    logits = (5 * torch.randn(4, tiny.width, generator=torch.Generator().manual_seed(0))).to(dtype)
+    target = Target(tiny.vocabulary, 5, temperature=temperature)
+    before = logits.clone()
+    got = target.scored(logits).log_p()
+    torch.testing.assert_close(got, target.log_probabilities(logits), atol=1e-5, rtol=0)
+    assert torch.equal(logits, before)
+    for broken in (math.nan, math.inf):
+        logits[1, 7] = broken
+        with pytest.raises(GenerationError, match="NaN or infinite"):
+            target.scored(logits)
+
+
+@pytest.mark.parametrize("width", [1, 255, 256, 5_000])
+def test_masses_of_a_row(width: int) -> None:
+    """Right to a few bits of float32 of each, from the largest to the least, and in sum; -inf is nothing."""
+    generator = np.random.default_rng(width)
+    scores = np.concatenate([generator.uniform(-95, 0, (2, width)), generator.normal(0, 4, (1, width))])
+    scores = scores.astype(np.float32)
+    scores[0, 0] = -np.inf
+    shifts = np.array([0.0, scores[1].max(), scores[2].max()], np.float32)
+    masses, sums = np.empty_like(scores), np.empty((3, -(-width // BLOCK)))
+    exp_and_sum(scores, shifts, masses, sums)
+    wanted = np.exp((scores - shifts[:, None]).astype(np.float64))
+    clear = wanted > math.exp(-85.9)
+    assert (np.abs(masses[clear] / wanted[clear] - 1) <= 4e-7).all()
+    assert (masses[wanted < math.exp(-86.1)] == 0).all()
+    assert sums.sum(axis=1) == pytest.approx(masses.astype(np.float64).sum(axis=1), rel=1e-12)
+    again = np.empty_like(sums)
+    block_sums(masses, again)
+    np.testing.assert_allclose(again, sums, rtol=1e-12)
+
+
+def test_stratified_draws_follow_the_row() -> None:
+    """Each draw by itself, whichever of a set it is; together one more or less than their share."""
+    logits = torch.randn(1, 700, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 2
+    rows = ArrayRows(logits)
+    p = torch.softmax(logits[0], 0).numpy()
+    randomness = Randomness(torch.Generator().manual_seed(1))
+    drawn = np.array([rows.tokens([0] * 10, randomness, [0] * 10)[0] for _ in range(4_000)])
+    for column in drawn.T:
+        counts = np.bincount(column, minlength=700)
+        assert (np.abs(counts - 4_000 * p) <= 5 * np.sqrt(4_000 * p * (1 - p)) + 1).all()
+    for end in (100, 256, 350):
+        assert np.ptp((drawn < end).sum(axis=1)) == 1
 
 
 @pytest.mark.parametrize(("top_k", "top_p"), [(3, None), (None, 0.8), (4, 0.7)])
@@ -167,15 +276,9 @@ def test_top_k_and_top_p_are_part_of_the_target(tiny: TinyModel, top_k, top_p) -
 
 
 def test_rows_of_the_trie_are_the_same_on_the_cpu_and_on_a_device() -> None:
-    """Flat, peaked, shifted below what a float holds, with one token, with none."""
-    generator = torch.Generator().manual_seed(0)
-    masked = torch.log_softmax(torch.randn(6, 3_000, generator=generator, dtype=torch.float64), dim=1)
-    masked[1] = torch.log_softmax(20 * masked[1], dim=0)
-    masked[2] -= 900.0
-    masked[:3, ::2] = -math.inf
-    masked[3, 1:] = -math.inf
-    masked[4] = -math.inf
-    for row, other, values in zip(sparse_rows(masked), _of_tensor(masked), masked.numpy(), strict=True):
+    array, tensor, logs = masked_rows(torch.float64)
+    every = list(range(6))
+    for row, other, values in zip(array.sparse(every), tensor.sparse(every), logs, strict=True):
         assert np.array_equal(row.ids, other.ids) and len(set(row.ids.tolist())) == len(row.ids)
         for name in ("log_p", "log_allowed", "entropy"):
             assert getattr(row, name) == pytest.approx(getattr(other, name), abs=1e-9)

@@ -305,11 +305,11 @@ _BATCH = 64  # tries side by side
 
 def _plain_tries(model: Any, rules: Any, rule: Any, last: int, randomness: Any) -> int:
     """One batch of tries, each from the prompt on; how many were valid."""
-    logp, rows = model.begin().advance([0] * _BATCH, [last] * _BATCH)
+    scored, rows = model.begin().advance([0] * _BATCH, [last] * _BATCH)
     states = [rules.start()] * _BATCH
     accepted = depth = 0
     while states:
-        tokens, _ = randomness.tokens(logp, list(range(len(states))))
+        tokens, _ = scored.tokens(list(range(len(states))), randomness)
         going = []
         for row, (state, token) in enumerate(zip(states, tokens, strict=True)):
             if token == rule.stop:
@@ -321,7 +321,7 @@ def _plain_tries(model: Any, rules: Any, rule: Any, last: int, randomness: Any) 
         states = [after for _, _, after in going]
         depth += 1
         if states:
-            logp, rows = rows.advance([row for row, _, _ in going], [token for _, token, _ in going])
+            scored, rows = rows.advance([row for row, _, _ in going], [token for _, token, _ in going])
     return accepted
 
 

@@ -5,7 +5,11 @@ is the error of the estimate of Z over runs, against a reference of many populat
 engines take turns, a few runs each, so that a busy machine is busy for all.
 
 genlm-control drops tokens with characters outside the regex's alphabet before it samples: its automaton has
-no name for them. The same is given to structgen as the predicate's mask in one of its rows.
+no name for them. The same is given to structgen as the predicate's mask in one of its rows; and in another
+genlm-control is given the bare predicate, as a potential of its own.
+
+The *floor* is the model alone: the same number of calls with the same rows each, keys and values kept, and
+nothing done with the logits.
 """
 
 from __future__ import annotations
@@ -35,9 +39,10 @@ class _Quoted:
     regex = '"[a-z ]{1,8}"'
     max_tokens = 14
     alphabet = '["a-z ]*'
+    prefixes = r'("([a-z ]{0,8}|[a-z ]{1,8}"))?'
 
     def check(self, prefix: str) -> bool:
-        return re.fullmatch(r'("([a-z ]{0,8}|[a-z ]{1,8}"))?', prefix) is not None
+        return re.fullmatch(self.prefixes, prefix) is not None
 
     def accepts(self, text: str) -> bool:
         return re.fullmatch(self.regex, text) is not None
@@ -49,9 +54,10 @@ class _Sentence:
     regex = r" [a-z ]{1,40}\."
     max_tokens = 50
     alphabet = r"[a-z .]*"
+    prefixes = r"( ([a-z ]{0,40}|[a-z ]{1,40}\.))?"
 
     def check(self, prefix: str) -> bool:
-        return re.fullmatch(r"( ([a-z ]{0,40}|[a-z ]{1,40}\.))?", prefix) is not None
+        return re.fullmatch(self.prefixes, prefix) is not None
 
     def accepts(self, text: str) -> bool:
         return re.fullmatch(self.regex, text) is not None
@@ -113,7 +119,8 @@ def _case(
         "structgen smc, awrs, mask of the alphabet": lambda: {"constraint": asked(lambda _: writable)},
     }
     answers: dict[str, list[dict[str, Any]]] = {label: [] for label in engines}
-    genlm: list[dict[str, Any]] = []
+    genlm: dict[str, list[dict[str, Any]]] = {"awrs": [], "predicate": []}
+    floors: list[dict[str, float]] = []
     for turn in range(ROUNDS):
         seeds = range(turn * runs // ROUNDS, (turn + 1) * runs // ROUNDS)
         for label, options in engines.items():
@@ -131,8 +138,11 @@ def _case(
                         "checks": result.diagnostics.checks / max(1, tokens),
                     }
                 )  # fmt: skip
-        genlm += _probe(python, folder, prompt, rules, seeds, "awrs")
-    answers["genlm-control smc, awrs"] = genlm
+        floors.append(_floor(network, common, grammar))
+        for method, done in genlm.items():
+            done += _probe(python, folder, prompt, rules, seeds, method)
+    answers["genlm-control smc, awrs"] = genlm["awrs"]
+    answers["genlm-control smc, awrs on a predicate"] = genlm["predicate"]
     return {
         "case": name,
         "ids": vocabulary.size,
@@ -141,8 +151,43 @@ def _case(
         "runs": runs,
         "reference_log_z": reference.log_z,
         "reference_stderr": reference.log_z_stderr,
+        "floor": {name: float(np.mean([each[name] for each in floors])) for name in floors[0]},
         "engines": {label: _summary(each, reference.log_z) for label, each in answers.items()},
     }
+
+
+def _floor(network: Any, common: dict[str, Any], grammar: Any) -> dict[str, float]:
+    """The passes of one population without twist, as the library calls for them, run bare once more."""
+    import torch
+    import transformers
+
+    from structgen import sample
+
+    shapes: list[tuple[int, int]] = []
+    hook = network.register_forward_pre_hook(
+        lambda _, args, given: shapes.append(tuple(given["input_ids"].shape)), with_kwargs=True
+    )
+    try:
+        sample(**common, constraint=grammar, twist="none", generator=torch.Generator().manual_seed(1_000))
+    finally:
+        hook.remove()
+    rows = [height for height, width in shapes if width == 1]
+    prompt = torch.tensor([common["prompt"]])
+    times = []
+    with torch.no_grad():
+        for _ in range(6):
+            begin, cpu = time.perf_counter(), time.process_time()
+            cache: Any = transformers.DynamicCache()
+            network(prompt, past_key_values=cache, use_cache=True, logits_to_keep=1)
+            for height in rows:
+                index = torch.arange(height) % cache.layers[0].keys.shape[0]
+                cache = transformers.DynamicCache(
+                    [(layer.keys[index], layer.values[index]) for layer in cache.layers]
+                )
+                network(index[:, None], past_key_values=cache, use_cache=True, logits_to_keep=1)
+            times.append((time.perf_counter() - begin, time.process_time() - cpu))
+    wall, cpu = (float(each) for each in np.median(times[1:], axis=0) / (len(rows) + 1))
+    return {"rows_a_step": float(np.mean(rows)), "ms_a_step": 1e3 * wall, "cpu_ms_a_step": 1e3 * cpu}
 
 
 def _summary(runs: list[dict[str, Any]], log_z: float) -> dict[str, float]:
@@ -171,7 +216,7 @@ def _probe(
     # -P: this folder holds modules with the names of others' packages
     command = [
         str(python), "-P", str(probe), str(folder), json.dumps(prompt), rules.regex, str(PARTICLES),
-        f"{seeds.start}:{seeds.stop}", str(rules.max_tokens - 1), method,
+        f"{seeds.start}:{seeds.stop}", str(rules.max_tokens - 1), method, rules.prefixes,
     ]  # fmt: skip
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_SECONDS, check=False)

@@ -36,7 +36,7 @@ def awrs_checks(seed: int, tokens: int = 300) -> list[dict[str, Any]]:
             p[valid] *= (1 - rejected) / p[valid].sum()
             p[~valid] *= rejected / p[~valid].sum()
             logp = torch.from_numpy(np.log(p))
-            for variant in ("recursive", "geometric", "two-round"):
+            for variant in ("averaged", "recursive", "geometric", "two-round"):
                 randomness = Randomness(torch.Generator().manual_seed(seed))
                 counts, times = [], []
                 for _ in range(tokens):

@@ -54,10 +54,22 @@ def code_folder() -> Path:
 
 def kernel(function: Kernel) -> Kernel:
     """``numba.njit(cache=True, nogil=True)``, with the compiled code in `code_folder`."""
+    return _jitted(function, False)
+
+
+def reordering_kernel(function: Kernel) -> Kernel:
+    """A `kernel` whose float sums may be taken in any order, and products fused into them.
+
+    Else no sum becomes vector code. NaN and infinity still are what they are.
+    """
+    return _jitted(function, {"reassoc", "contract"})
+
+
+def _jitted(function: Kernel, fastmath: Any) -> Kernel:
     usual = config.CACHE_DIR
     config.CACHE_DIR = str(code_folder())  # read when the function is decorated, so only ours see it
     try:
-        jitted = cast(Kernel, numba.njit(cache=True, nogil=True)(function))
+        jitted = cast(Kernel, numba.njit(cache=True, nogil=True, fastmath=fastmath)(function))
     finally:
         config.CACHE_DIR = usual
     return jitted

@@ -31,6 +31,7 @@ def warm(
     begin = time.perf_counter()
     with console.status("the kernels of this machine"):
         ensure_kernels()
+        ensure_kernels("sampling")
         if lexer:
             ensure_kernels("lexer")
     typer.echo(f"kernels     {time.perf_counter() - begin:.1f} s")

@@ -1,45 +1,49 @@
 """Adaptive weighted rejection: one token from P restricted to the valid ones, checking few, with a weight.
 
 Source: Lipkin et al. 2025, "Fast Controlled Generation from Language Models with Adaptive Weighted
-Rejection Sampling" (two-round); the recursive and geometric estimators spend fewer checks. Tokens are drawn
-without replacement until one is valid. For P over the tokens and A the valid ones, each estimator returns
-x and w with
+Rejection Sampling" (two-round). The recursive and geometric estimators spend fewer checks; `averaged`, which
+is used unless another is asked for, makes more of each. Tokens are drawn without replacement until one is
+valid. For P over the tokens and A the valid ones, each estimator returns x and w with
 
     E[w 1{x = a}] = P(a) 1{a in A}    for every token a,
 
 so that E[w] is the mass of A (*properly weighted*). `tests/test_sampling_awrs.py` enumerates all random
 paths and holds them to this.
 
-What is known of a row is used exactly. The likeliest tokens are checked first, and several draws from one
-row (particles with the same text) share all answers. The valid ones among those weigh their mass V, the
-others nothing; an estimator as above (where V > 0, a recursive one that is cut short) gives a token y of
-the unknown mass U and its weight w, and one of the two is chosen in proportion to V and w U. The weight is
-V + w U: given what is known it is proper, and varies by w U only. Where U is small, y is drawn with a
-chance in proportion to U, and weighs that much more.
+What is known of a row is used exactly. The likeliest tokens are checked first, and all draws from one row
+share their answers. The valid ones among those weigh their mass V, the others nothing; an estimator as above
+(where V > 0, one that is cut short) gives a token y of the unknown mass U and its weight w, and one of the
+two is chosen in proportion to V and w U. The weight is V + w U: given what is known it is proper, and varies
+by w U only. Where U is small, y is drawn with a chance in proportion to U, and weighs that much more.
+
+Particles of one population with the same text make their draws together (`weighted_tokens`): one estimate
+of the mass, which all of them have as their weight, and tokens that are stratified.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
-from typing import Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
+import numpy.typing as npt
+from structgen_kernels.rows import BLOCK
 
 from structgen.sampling.prefix_trie import Float64
 from structgen.sampling.randomness import Randomness, index_at
 
-Variant = Literal["auto", "two-round", "recursive", "geometric"]
+Variant = Literal["auto", "two-round", "recursive", "geometric", "averaged"]
 
-# From this probability of the likeliest token on, geometric needs fewer checks for the same variance.
-GEOMETRIC_FROM: Final = 2 / 3
+DRAWS: Final = 4  # for each particle, of averaged
 _NEGLIGIBLE: Final = 2.0**-52  # mass left over at which a row counts as having no valid token
-FIRST_FROM: Final = 1 / 16  # share of a token that is checked before anything is drawn
+FIRST_FROM: Final = 1 / 8  # share of a token that is checked before anything is drawn
 FIRST_MOST: Final = 4
 _EAGER: Final = 8  # times U / (V + U): the chance that something unknown is drawn
 _REJECTS: Final = 2  # before the last draw, where a valid token is known
-BLOCK: Final = 256  # tokens whose masses are added up together
 
 Checker = Callable[[int], bool]
+FloatRow = npt.NDArray[np.floating[Any]]
 
 
 class Geometric(Protocol):
@@ -63,7 +67,7 @@ class Pool(Protocol):
 
 
 class _Blocks:
-    """Masses p float64 (V,), not negative, that single tokens are taken out of. ``p`` itself is not written.
+    """Masses p float (V,), not negative, that single tokens are taken out of. ``p`` itself is not written.
 
     sums float64 (V / `BLOCK`,): the mass left in each block. A block is copied when a token of it goes, so
     that to take one out costs O(`BLOCK`), and to draw one O(V / `BLOCK`).
@@ -71,7 +75,7 @@ class _Blocks:
 
     __slots__ = ("_changed", "p", "sums")
 
-    def __init__(self, p: Float64, sums: Float64, changed: dict[int, Float64]) -> None:
+    def __init__(self, p: FloatRow, sums: Float64, changed: dict[int, FloatRow]) -> None:
         self.p = p
         self.sums = sums
         self._changed = changed
@@ -79,7 +83,7 @@ class _Blocks:
     def fork(self) -> _Blocks:
         return _Blocks(self.p, self.sums.copy(), dict(self._changed))
 
-    def block(self, number: int) -> Float64:
+    def block(self, number: int) -> FloatRow:
         changed = self._changed.get(number)
         return self.p[number * BLOCK : (number + 1) * BLOCK] if changed is None else changed
 
@@ -89,28 +93,29 @@ class _Blocks:
         block = self.block(number).copy()  # the one there may be a fork's too
         mass, block[place] = float(block[place]), 0.0
         self._changed[number] = block
-        self.sums[number] = block.sum()
+        self.sums[number] = block.sum(dtype=np.float64)
         return mass
 
 
-def _by_block(p: Float64, reduce: np.ufunc) -> Float64:
+def _by_block(p: FloatRow, reduce: np.ufunc) -> Float64:
     """float64 (blocks,): ``reduce`` over each block of p; the last one may be short."""
     whole = len(p) // BLOCK * BLOCK
-    reduced: Float64 = reduce.reduce(p[:whole].reshape(-1, BLOCK), axis=1)
+    reduced: Float64 = reduce.reduce(p[:whole].reshape(-1, BLOCK), axis=1).astype(np.float64)
     return np.append(reduced, reduce.reduce(p[whole:])) if whole < len(p) else reduced
 
 
 class Row:
-    """One distribution, and which of its tokens are known. ``p`` float64 (V,), not negative, not all 0.
+    """One distribution, and which of its tokens are known. ``p`` float (V,), not negative, not all 0.
 
+    sums: those of its blocks float64 (V / `BLOCK`,), where they are known.
     whole: the sum of p, which need not be 1. valid: the known valid tokens and their p. unknown: mass of the
     tokens not known. top: the largest p among these.
     """
 
     __slots__ = ("_tops", "left", "looked", "unknown", "valid", "whole")
 
-    def __init__(self, p: Float64) -> None:
-        self.left = _Blocks(p, _by_block(p, np.add), {})  # the unknown ones
+    def __init__(self, p: FloatRow, sums: Float64 | None = None) -> None:
+        self.left = _Blocks(p, _by_block(p, np.add) if sums is None else sums.copy(), {})  # the unknown ones
         self._tops = _by_block(p, np.maximum)
         self.whole = self.unknown = float(self.left.sums.sum())
         self.valid: dict[int, float] = {}
@@ -129,13 +134,17 @@ class Row:
                 self.valid[token] = mass
         self.unknown = float(self.left.sums.sum())
 
-    def look(self, is_valid: Checker) -> None:
-        """Check the likeliest tokens, once: `FIRST_MOST` at most, each with `FIRST_FROM` of the mass."""
+    def look(self, is_valid: Checker, draws: int = 1) -> None:
+        """Check the likeliest tokens, once: those of `FIRST_FROM` of the mass, `FIRST_MOST` at most.
+
+        For a row from which several draws will be made, so many times as many, and as much smaller ones: what
+        an answer saves, it saves each of them.
+        """
         if self.looked:
             return
         self.looked = True
-        for _ in range(FIRST_MOST):
-            if self.top < FIRST_FROM * self.whole:
+        for _ in range(FIRST_MOST * draws):
+            if self.top * draws < FIRST_FROM * self.whole:
                 break
             number = int(self._tops.argmax())
             token = number * BLOCK + int(self.left.block(number).argmax())
@@ -165,7 +174,7 @@ class RowPool:
         u = self._randomness.uniforms(2)
         number = index_at(cdf, float(u[0]))
         block = self._left.block(number)
-        place = index_at(np.cumsum(block), float(u[1]))
+        place = index_at(np.cumsum(block, dtype=np.float64), float(u[1]))
         return number * BLOCK + place, min(1.0, float(block[place]) / left)
 
     def remove(self, token: int) -> None:
@@ -250,6 +259,40 @@ def geometric(
     return accepted, (accepts - 1) / (n_accepted + n_rejected - 1)
 
 
+def averaged(pool: Pool, is_valid: Checker, draws: int, *, found: bool = False) -> dict[int, float]:
+    """Valid tokens with shares of the pool's mass: E[share of a] = P(a) 1{a in A} for every token a.
+
+    Tokens are drawn without replacement. With q_j the probability of the j-th among those left, and
+    U_j = (1 - q_1) ... (1 - q_j), the mass left after it,
+
+        t_j  =  sum over i < j of P(a_i) 1{a_i in A}  +  U_(j-1) 1{a_j in A}
+
+    is proper for each j: given a_1 ... a_(j-1), what is known counts with its mass, and of the others one is
+    drawn with probability P / U_(j-1) and counts U_(j-1). The t_j are uncorrelated (Raj 1956, "Some
+    estimators in sampling with varying probabilities without replacement"), so that the mean of ``draws`` of
+    them varies by 1 / ``draws`` of what one does, and no answer goes to waste. A mixture sum w_j t_j is
+    proper for any weights of sum 1 of which w_j may depend on the draws before the j-th only. So it goes on
+    while nothing valid is found (nor was before: ``found``), with half of the weight left for each draw.
+    """
+    shares: dict[int, float] = {}
+    left = weight = 1.0  # U_(j-1), and the sum of the w_i from j on
+    for number in itertools.count(1):
+        drawn = pool.draw()
+        if drawn is None:
+            break
+        token, q = drawn
+        mine = 1 / max(1 if found else 2, draws - number + 1)  # of the weight left, is this draw's
+        if is_valid(token):
+            found = True
+            shares[token] = weight * left * (mine + (1 - mine) * q)
+        if mine == 1:
+            break
+        pool.remove(token)
+        left *= 1 - q
+        weight *= 1 - mine
+    return shares
+
+
 class Chance(Protocol):
     """What `combined` needs of `Randomness`."""
 
@@ -280,10 +323,61 @@ def combined(
     return chance.one_of(valid), known + weight
 
 
+class Spread(Protocol):
+    """What `weighted_tokens` needs of `Randomness` besides what `RowPool` does."""
+
+    def coin(self, p: float) -> bool: ...
+
+    def spread(self, count: int) -> Float64: ...
+
+
+def shared(
+    valid: dict[int, float], unknown: float, draw: Callable[[], dict[int, float]], chance: Spread, count: int
+) -> tuple[list[int], float]:
+    """``count`` tokens of those known to be valid and the unknown ones, and the weight that all of them have.
+
+    As `combined`, but ``draw`` gives shares of the unknown mass. Each token by itself follows the shares,
+    which makes each properly weighted; together they are stratified. No tokens, and 0, where none is valid.
+    """
+    masses = dict(valid)
+    if unknown > 0:
+        share = min(1.0, _EAGER * unknown / (sum(valid.values()) + unknown))
+        if share >= 1 or chance.coin(share):
+            masses |= {token: mass * unknown / share for token, mass in draw().items()}
+    weight = sum(masses.values())
+    if weight <= 0:
+        return [], 0.0
+    tokens, cdf = list(masses), np.cumsum(list(masses.values()))
+    return [tokens[index_at(cdf, u)] for u in chance.spread(count).tolist()], weight
+
+
+def weighted_tokens(
+    row: Row, is_valid: Checker, randomness: Randomness, count: int
+) -> tuple[list[int], float]:
+    """``count`` tokens of one row by `averaged`, and the weight of each. What is found out stays in it."""
+    row.look(is_valid, count)
+    answers: dict[int, bool] = {}
+
+    def answer(token: int) -> bool:
+        answers[token] = is_valid(token)
+        return answers[token]
+
+    def draw() -> dict[int, float]:
+        return averaged(RowPool(row, randomness), answer, DRAWS * count, found=bool(row.valid))
+
+    unknown = row.unknown if row.unknown > _NEGLIGIBLE * row.whole else 0.0
+    tokens, weight = shared(row.valid, unknown, draw, randomness, count)
+    row.learn(answers)
+    return tokens, weight / row.whole
+
+
 def weighted_token(
     row: Row, is_valid: Checker, randomness: Randomness, variant: Variant
 ) -> tuple[int | None, float]:
     """One token and its weight, None and 0 where no token is valid. What is found out stays in ``row``."""
+    if variant in ("auto", "averaged"):
+        tokens, weight = weighted_tokens(row, is_valid, randomness, 1)
+        return (tokens[0] if tokens else None), weight
     row.look(is_valid)
     answers: dict[int, bool] = {}
 
@@ -298,7 +392,7 @@ def weighted_token(
             return recursive(pool, answer, _REJECTS)
         if variant == "two-round":
             return two_round(pool, answer)
-        if variant == "geometric" or (variant == "auto" and row.top >= GEOMETRIC_FROM * row.unknown):
+        if variant == "geometric":
             return geometric(pool, answer, randomness)
         return recursive(pool, answer)
 

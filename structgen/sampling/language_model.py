@@ -23,6 +23,8 @@ import torch
 import transformers
 
 from structgen.errors import GenerationError, OptionError
+from structgen.sampling.output_layer import faster
+from structgen.sampling.scored_rows import ScoredRows
 from structgen.sampling.target import Target
 
 KEPT_BYTES: Final = 512 << 20  # of keys and values set aside for later tries; the oldest go first
@@ -128,9 +130,9 @@ class LanguageModel:
         """One row: the prompt."""
         return Rows(self, [()], self._cache.layers)
 
-    def first_row(self) -> torch.Tensor:
-        """log P(. | prompt) float64 (1, width)."""
-        return self.target.log_probabilities(self._cache.logits)
+    def first_row(self) -> ScoredRows:
+        """P(. | prompt), one row."""
+        return self.target.scored(self._cache.logits)
 
     def _run_prompt(self) -> PromptCache:
         ids = torch.tensor([self.prompt], device=self._device)
@@ -146,7 +148,7 @@ class LanguageModel:
         the whole rows.
         """
         options: dict[str, Any] = {"logits_to_keep": 1} if self._last_only else {}
-        with torch.no_grad():
+        with torch.no_grad(), faster(self.model):
             if self.keeps_cache:
                 cache: Any = transformers.DynamicCache(layers or None)
                 output = self.model(input_ids=ids, past_key_values=cache, use_cache=True, **options)
@@ -183,8 +185,8 @@ class Rows:
         parents: Sequence[int],
         tokens: Sequence[int],
         joining: Sequence[tuple[Sequence[int], Sequence[KeptRow | None]]] = (),
-    ) -> tuple[torch.Tensor, Rows]:
-        """Run one token for each new row; returns log P float64 (rows, width) and the rows.
+    ) -> tuple[ScoredRows, Rows]:
+        """Run one token for each new row; returns P after each and the rows.
 
         parents, tokens: the row that each new row continues, and its token.
         joining: further new rows, all of whose tokens are given, the last one to be run, and what is kept
@@ -199,7 +201,7 @@ class Rows:
         if not model.keeps_cache:
             whole = torch.tensor([[*model.prompt, *prefix] for prefix in prefixes], device=model.model.device)
             logits, _ = model.run(whole, [])
-            return model.target.log_probabilities(logits), Rows(model, prefixes, [])
+            return model.target.scored(logits), Rows(model, prefixes, [])
         layers = self._selected(parents)
         for path, kept in joining:
             joined = self._rebuilt(path[:-1], kept)
@@ -213,7 +215,7 @@ class Rows:
             )
         last = torch.tensor([[prefix[-1]] for prefix in prefixes], device=model.model.device)
         logits, after = model.run(last, layers)
-        return model.target.log_probabilities(logits), Rows(model, prefixes, after)
+        return model.target.scored(logits), Rows(model, prefixes, after)
 
     def keep(self) -> list[KeptRow | None]:
         """Set aside the keys and values of each row's last token, for later rows to join with."""

@@ -1,8 +1,7 @@
-"""The tokens that may come next as masked log-probabilities, the rule for the length included."""
+"""The tokens that may come next, the rule for the length included."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,12 +9,12 @@ import torch
 
 from structgen.apply import apply_bitmask_
 from structgen.bitmask import allocate_bitmask
-from structgen.sampling.constraint import State
+from structgen.sampling.constraint import Bitmask, State
 from structgen.sampling.target import Target
 
 
 class TokenMask:
-    """Writes masks of many states at once and puts them onto log-probabilities."""
+    """Writes masks of many states at once."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
@@ -24,6 +23,10 @@ class TokenMask:
 
     def apply_(self, logp: torch.Tensor, states: Sequence[State], depths: Sequence[int]) -> None:
         """Set what may not follow to -inf in ``logp`` float64 (rows, width), in place."""
+        apply_bitmask_(logp, self.of(states, depths)[:, : -(-logp.shape[1] // 32)])
+
+    def of(self, states: Sequence[State], depths: Sequence[int]) -> Bitmask:
+        """What may follow, int32 (rows, words); good until the next call."""
         if len(self._bitmask) < len(states):
             self._bitmask = allocate_bitmask(len(states), self._target.vocabulary.size)
         bitmask = self._bitmask[: len(states)]
@@ -35,13 +38,8 @@ class TokenMask:
                     word[self._stop // 32] |= np.uint32(1 << (self._stop % 32))
             else:
                 state.fill(bitmask, row)
-        apply_bitmask_(logp, bitmask[:, : -(-logp.shape[1] // 32)])
+        return bitmask
 
     def extended(self, state: State, token: int) -> State | None:
         """The state after a token that is no stop, None where the token may not come."""
         return None if token >= self._target.vocabulary.size else state.extended(token)
-
-
-def logp_of(logp: torch.Tensor, row: int, token: int) -> float:
-    """One entry as a float, -inf for the token -1."""
-    return -math.inf if token < 0 else float(logp[row, token])

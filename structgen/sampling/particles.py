@@ -10,10 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
-import torch
 
 from structgen.errors import GenerationError
 from structgen.sampling import awrs
@@ -23,11 +22,10 @@ from structgen.sampling.mask import TokenMask
 from structgen.sampling.prefix_trie import Float64
 from structgen.sampling.randomness import Randomness
 from structgen.sampling.result import decode
+from structgen.sampling.scored_rows import ScoredRows, together
 from structgen.sampling.target import Target
 
 Critic = Callable[[str, bool], float]
-
-_SMALL_LOG: Final = -500.0  # exp of it has all bits still
 
 
 @dataclass(slots=True)
@@ -51,11 +49,11 @@ class Proposal(Protocol):
     """How a next token is drawn."""
 
     def propose(
-        self, masked: torch.Tensor, states: Sequence[State], row_of: Sequence[int]
+        self, rows: ScoredRows, states: Sequence[State], row_of: Sequence[int], groups: Sequence[int]
     ) -> tuple[list[int], Float64]:
         """A token for each entry of ``row_of``, -1 for none, and the log of its weight float64 (n,).
 
-        masked: log P under the mask, float64 (rows, width).
+        rows: P under the mask. groups: of the particles, which are independent of those of other groups.
         """
 
 
@@ -66,9 +64,9 @@ class LocalProposal:
         self._randomness = randomness
 
     def propose(
-        self, masked: torch.Tensor, states: Sequence[State], row_of: Sequence[int]
+        self, rows: ScoredRows, states: Sequence[State], row_of: Sequence[int], groups: Sequence[int]
     ) -> tuple[list[int], Float64]:
-        tokens, mass = self._randomness.tokens(masked, row_of)
+        tokens, mass = rows.tokens(row_of, self._randomness, groups)
         return tokens, mass[list(row_of)]
 
 
@@ -84,25 +82,29 @@ class AwrsProposal:
         self._variant = variant
 
     def propose(
-        self, masked: torch.Tensor, states: Sequence[State], row_of: Sequence[int]
+        self, rows: ScoredRows, states: Sequence[State], row_of: Sequence[int], groups: Sequence[int]
     ) -> tuple[list[int], Float64]:
-        # moved up where exp would come out as 0, or with few bits, for all of a row
-        best = masked.amax(dim=1)
-        shift = torch.where(torch.isfinite(best) & (best < _SMALL_LOG), best, 0.0)
-        p = torch.exp(masked - shift[:, None] if bool(shift.any()) else masked)
-        functions, shifts = p.cpu().numpy(), shift.tolist()
-        rows = {row: awrs.Row(functions[row]) for row in set(row_of) if math.isfinite(best[row])}
-        tokens, log_weights = [], np.full(len(row_of), -math.inf)
-        for place, row in enumerate(row_of):
-            token, weight = (
-                awrs.weighted_token(rows[row], self._checker(states[row]), self._randomness, self._variant)
-                if row in rows
-                else (None, 0.0)
-            )
-            tokens.append(-1 if token is None or weight <= 0 else token)
+        masses = rows.masses(sorted(set(row_of)))
+        known = {row: awrs.Row(p, sums) for row, (p, sums, _) in masses.items()}
+        tokens, log_weights = [-1] * len(row_of), np.full(len(row_of), -math.inf)
+        # only auto and averaged give the tokens of several particles at once
+        strata = groups if self._variant in ("auto", "averaged") else range(len(row_of))
+        for row, places in together(row_of, strata):
+            if row not in known:
+                continue
+            drawn, weight = self._draw(known[row], states[row], len(places))
             if weight > 0:
-                log_weights[place] = math.log(weight) + math.log(rows[row].whole) + shifts[row]
+                log_weights[places] = math.log(weight) + math.log(known[row].whole) + masses[row][2]
+                for place, token in zip(places, drawn, strict=True):
+                    tokens[place] = token
         return tokens, log_weights
+
+    def _draw(self, row: awrs.Row, state: State, count: int) -> tuple[list[int], float]:
+        is_valid = self._checker(state)
+        if self._variant in ("auto", "averaged"):
+            return awrs.weighted_tokens(row, is_valid, self._randomness, count)
+        token, weight = awrs.weighted_token(row, is_valid, self._randomness, self._variant)
+        return ([] if token is None else [token]), weight
 
     def _checker(self, state: State) -> Callable[[int], bool]:
         def is_valid(token: int) -> bool:
@@ -138,7 +140,7 @@ class Particles:
         self._mask = mask
         self._critic = critic
         self._rows = model.begin()
-        self._logp = model.first_row()
+        self._scored = model.first_row()
         self._states: list[State] = [start]
 
     @property
@@ -149,10 +151,12 @@ class Particles:
         """One more token for each particle that has not ended."""
         going = self.going
         self._model.forwards.logical += len(going)
-        self._mask.apply_(self._logp, self._states, [self.depth] * len(self._states))
+        self._scored.mask(self._mask.of(self._states, [self.depth] * len(self._states)))
         row_of = [particle.row for particle in going]
-        tokens, log_weights = self._proposal.propose(self._logp, self._states, row_of)
-        chosen = self._logp[row_of, [max(token, 0) for token in tokens]].tolist()
+        tokens, log_weights = self._proposal.propose(
+            self._scored, self._states, row_of, [particle.group for particle in going]
+        )
+        chosen = self._scored.log_p_of(row_of, tokens)
         after: dict[tuple[int, int], State] = {}
         for particle, token, logp, log_weight in zip(
             going, tokens, chosen, log_weights.tolist(), strict=True
@@ -178,7 +182,10 @@ class Particles:
                 pairs[key] = len(pairs)
                 states.append(particle.state)
             particle.row = pairs[key]
-        self._logp, self._rows = self._rows.advance([row for row, _ in pairs], [token for _, token in pairs])
+        del self._scored  # its memory is what the next rows, as large, are written to
+        self._scored, self._rows = self._rows.advance(
+            [row for row, _ in pairs], [token for _, token in pairs]
+        )
         self._states = states
 
     def replace_group(self, group: int, parents: Sequence[Particle], log_weight: float) -> None:

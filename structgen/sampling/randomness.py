@@ -8,12 +8,12 @@ never returned.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from structgen_kernels.rows import BLOCK
 
 Float64 = npt.NDArray[np.float64]
 Scheme = Literal["stratified", "systematic"]
@@ -48,6 +48,32 @@ class Randomness:
         u = (np.arange(count) + self.uniforms(count)) / count
         return [index_at(cdf, each) for each in u.tolist()]
 
+    def spread(self, count: int) -> Float64:
+        """float64 (count,): each by itself uniform in [0, 1), together one a stratum.
+
+        In random order, so that it does not matter what they are used for one after another: whatever
+        the weights of particles that draw by them are, each is as likely to get any stratum.
+        """
+        u = self.uniforms(count)
+        if count == 1:
+            return u
+        spread: Float64 = (np.argsort(self.uniforms(count)) + u) / count
+        return spread
+
+    def tokens(self, masses: npt.NDArray[np.floating[Any]], sums: Float64, count: int) -> list[int]:
+        """``count`` indices of ``masses`` float (width,), not negative, not all 0, by mass, spread as above.
+
+        sums: of blocks of `BLOCK` masses, float64. What is left of the uniform falls within the block.
+        """
+        cdf = np.cumsum(sums)
+        tokens = []
+        for u in self.spread(count).tolist():
+            number = index_at(cdf, u)
+            left = u * float(cdf[-1]) - (float(cdf[number - 1]) if number else 0.0)
+            block = np.cumsum(masses[number * BLOCK : (number + 1) * BLOCK], dtype=np.float64)
+            tokens.append(number * BLOCK + index_at(block, min(1.0, max(0.0, left / float(sums[number])))))
+        return tokens
+
     def geometric(self, p_continue: float) -> int:
         """How often an event of probability ``p_continue`` comes before its opposite: 0, 1, ..."""
         if p_continue <= 0:
@@ -60,66 +86,6 @@ class Randomness:
         u = self.uniforms(len(weights) if scheme == "stratified" else 1)
         parents: list[int] = ancestors(weights, u, scheme).tolist()
         return parents
-
-    def tokens(self, logp: torch.Tensor, row_of: Sequence[int]) -> tuple[list[int], Float64]:
-        """One token for each entry of ``row_of``, from its row of ``logp`` float64 (rows, width).
-
-        Rows need not be normalised; -inf is never drawn. Returns the tokens, -1 for a row without any mass,
-        and log of each row's mass float64 (rows,).
-        """
-        u = self.uniforms(len(row_of))
-        if logp.device.type == "cpu":
-            return _tokens_of_rows(logp.numpy(), row_of, u)
-        best = logp.amax(dim=1, keepdim=True)
-        alive = torch.isfinite(best[:, 0])
-        cdf = torch.exp(logp - torch.where(alive[:, None], best, 0.0)).cumsum_(dim=1)
-        log_mass = (best[:, 0] + cdf[:, -1].log()).cpu().numpy()
-        log_mass = np.where(alive.cpu().numpy(), log_mass, -math.inf)
-        return self._tokens_on_device(logp, cdf, row_of, u, log_mass), log_mass
-
-    def _tokens_on_device(
-        self, logp: torch.Tensor, cdf: torch.Tensor, row_of: Sequence[int], u: Float64, log_mass: Float64
-    ) -> list[int]:
-        """As above where the rows are not on the CPU: one search for all, only the tokens come back."""
-        rows = torch.tensor(row_of, device=cdf.device)
-        # a parallel sum need not be monotone to the last bit, which a search relies on
-        functions = torch.cummax(cdf, dim=1).values
-        total = functions[:, -1]
-        x = torch.from_numpy(u).to(cdf.device) * total[rows]
-        x = torch.minimum(x, torch.nextafter(total[rows], torch.zeros_like(x)))
-        if len(row_of) == cdf.shape[0] and list(row_of) == list(range(len(row_of))):
-            found = torch.searchsorted(functions, x[:, None], right=True)[:, 0]
-        else:
-            found = torch.searchsorted(functions[rows], x[:, None], right=True)[:, 0]
-        found = found.clamp(max=logp.shape[1] - 1)
-        massless = torch.isinf(logp[rows, found])
-        tokens: list[int] = found.tolist()
-        for place in torch.nonzero(massless).flatten().tolist():  # by rounding: the next one that has mass
-            allowed = torch.nonzero(torch.isfinite(logp[row_of[place]])).flatten()
-            if len(allowed):
-                after = allowed[allowed >= tokens[place]]
-                tokens[place] = int(after[0] if len(after) else allowed[-1])
-        return [token if log_mass[row] > -math.inf else -1 for token, row in zip(tokens, row_of, strict=True)]
-
-
-def _tokens_of_rows(logp: Float64, row_of: Sequence[int], u: Float64) -> tuple[list[int], Float64]:
-    """`Randomness.tokens` for numpy rows. Only what has mass is looked at: after a mask that is little."""
-    tokens = [-1] * len(row_of)
-    log_mass = np.full(len(logp), -math.inf)
-    places: dict[int, list[int]] = {}
-    for place, row in enumerate(row_of):
-        places.setdefault(row, []).append(place)
-    for row, values in enumerate(logp):
-        ids = np.flatnonzero(values > -math.inf)
-        if not len(ids):
-            continue
-        allowed = values[ids]
-        best = float(allowed.max())
-        cdf = np.cumsum(np.exp(allowed - best))
-        log_mass[row] = best + math.log(float(cdf[-1]))
-        for place in places.get(row, ()):
-            tokens[place] = int(ids[index_at(cdf, float(u[place]))])
-    return tokens, log_mass
 
 
 def index_at(cdf: npt.NDArray[Any], u: float) -> int:

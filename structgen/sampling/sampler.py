@@ -28,6 +28,7 @@ from structgen.sampling.target import LengthRule, Target, is_count
 from structgen.sampling.tries import by_trying
 from structgen.tokenizers import eos_ids_of
 from structgen.vocabulary import Vocabulary
+from structgen.warmup import ensure_kernels
 
 Method = Literal["auto", "local", "rejection", "cars", "asap", "awrs", "smc", "mcmc"]
 
@@ -80,8 +81,8 @@ def sample(
     max_new_tokens, length, temperature, top_k, top_p: part of the target, see `structgen.sampling.target`.
     critic: ``critic(text, complete) -> log potential``, for smc, awrs and local; the target becomes
         P(w) 1[valid] exp(critic(w, True)).
-    variant: of awrs, which also proposes for smc and mcmc where a predicate has to be asked: "two-round",
-        "recursive", "geometric", "auto" (geometric where one token has 2/3 of the mass, else recursive).
+    variant: of awrs, which also proposes for smc and mcmc where a predicate has to be asked: "averaged"
+        (which "auto" is), "recursive", "geometric", "two-round".
     mcmc_steps, cut: of mcmc; where a chain's text is cut: "uniform", "priority" (by entropy), "restart".
     budget: see `Budget`. batch_size: rows of a forward pass at most.
     generator: of the CPU; None for torch's global one. The same seed gives the same result.
@@ -94,6 +95,7 @@ def sample(
     target, `BitmaskError` where the model's logits do not fit the vocabulary.
     """
     _check_model(model, tokenizer)
+    ensure_kernels("sampling")
     budget = Budget() if budget is None else budget
     _check_options(
         method, n, particles, ess_threshold, resampling, twist, variant, mcmc_steps, cut, batch_size

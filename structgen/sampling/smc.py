@@ -34,7 +34,9 @@ from structgen.sampling.twisted import TrieParticle, TrieParticles
 Twist = Literal["learned", "none"]
 
 PILOT_SHARE: Final = 0.5  # of the passes of the populations at their full length, which the pilot may spend
-_SETTLED_ROUND: Final = 4  # tries of a round from which its share of accepted ones is believed
+# Tries of a round from which its share of accepted ones is believed; so many make the first one, since
+# rounds of 1 and 2 take as many passes one after another, and settle nothing.
+_SETTLED_ROUND: Final = 4
 _SETTLED: Final = 0.5  # of a round's tries accepted: the bounds are within a factor of two, and enough
 
 
@@ -122,7 +124,7 @@ class Pilot:
     """Tries (as of `cars`) that teach the trie before particles run. Their texts are dropped."""
 
     def __init__(self, run: Run, tries: Tries | None = None) -> None:
-        self.tries = Tries(run, "cars") if tries is None else tries
+        self.tries = Tries(run, "cars", _SETTLED_ROUND) if tries is None else tries
         self._run = run
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ import torch
 from structgen.sampling.prefix_trie import ROW_LENGTH, ROW_REST, Float64
 
 _SHORT: Final = 64  # likeliest tokens, which are mostly enough: to find 1024 takes four times as long
+_LIKELY: Final = 1e-5  # share of the mass: tokens above it are mostly enough, and some hundreds at most
 _NO_LOG: Final = -1e6  # finite, and its exp is 0
 
 
@@ -32,33 +33,26 @@ class SparseRow:
     entropy: float
 
 
-def sparse_rows(masked: torch.Tensor) -> list[SparseRow]:
-    """A row each of ``masked`` float64 (rows, width), log P where allowed and -inf elsewhere."""
-    if masked.device.type == "cpu":
-        return [_of_array(row) for row in masked.numpy()]
-    return _of_tensor(masked)
-
-
-def _of_array(values: Float64) -> SparseRow:
-    allowed = np.flatnonzero(values > -math.inf)
-    if not len(allowed):
-        return SparseRow(allowed, np.zeros(0), -math.inf, -math.inf, 0.0)
-    logs = values[allowed]
-    best = float(logs.max())
-    logs -= best
-    p = np.exp(logs)  # in units of the likeliest one's
-    mass = float(p.sum())
-    logs *= p  # summed by numpy itself: BLAS would wake its threads for it
-    entropy = math.log(mass) - float(logs.sum()) / mass
-    # those below the bar hold ROW_REST of the mass at most, all of them together
-    likely = np.flatnonzero(p > ROW_REST * mass / len(p))
+def sparse_row(masses: npt.NDArray[np.floating[Any]], unit: float, mass: float, entropy: float) -> SparseRow:
+    """Of ``masses`` (width,) of the allowed tokens, else 0, in units of e^unit; ``mass``: their sum."""
+    if mass <= 0:
+        return SparseRow(np.zeros(0, np.int64), np.zeros(0), -math.inf, -math.inf, 0.0)
+    count = int(np.count_nonzero(masses))
+    likely = np.flatnonzero(masses > _LIKELY * mass)
+    p = masses[likely].astype(np.float64)
+    if p.sum() < (1 - ROW_REST) * mass:
+        # those below the bar hold ROW_REST of the mass at most, all of them together
+        likely = np.flatnonzero(masses > ROW_REST * mass / count)
+        p = masses[likely].astype(np.float64)
     if len(likely) > ROW_LENGTH:
-        likely = likely[np.argpartition(-p[likely], ROW_LENGTH)[:ROW_LENGTH]]
-    order = likely[np.argsort(-p[likely], kind="stable")]
-    return _kept(allowed[order], p[order], best, mass, len(allowed), entropy)
+        chosen = np.argpartition(-p, ROW_LENGTH)[:ROW_LENGTH]
+        likely, p = likely[chosen], p[chosen]
+    order = np.argsort(-p, kind="stable")
+    return _kept(likely[order], p[order], unit, mass, count, entropy)
 
 
-def _of_tensor(masked: torch.Tensor) -> list[SparseRow]:
+def rows_of_tensor(masked: torch.Tensor) -> list[SparseRow]:
+    """A row each of ``masked`` float64 (rows, width), log P where allowed and -inf elsewhere."""
     best = masked.amax(dim=1)
     best = torch.where(torch.isfinite(best), best, 0.0)
     logs = masked - best[:, None]

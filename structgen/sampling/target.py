@@ -20,6 +20,7 @@ from typing import Literal, get_args
 import torch
 
 from structgen.errors import BitmaskError, GenerationError, OptionError
+from structgen.sampling.scored_rows import ArrayRows, ScoredRows, TensorRows
 from structgen.vocabulary import Vocabulary
 
 LengthRule = Literal["condition", "truncate"]
@@ -102,6 +103,16 @@ class Target:
             logp[:, stops[0]] = torch.logsumexp(logp[:, list(stops)], dim=1)
             logp[:, list(stops[1:])] = -math.inf
         return logp
+
+    def scored(self, logits: torch.Tensor) -> ScoredRows:
+        """P of ``logits`` (rows, width), to be masked and drawn from. Raises as `log_probabilities`."""
+        if logits.device.type != "cpu":
+            return TensorRows(self.log_probabilities(logits))
+        if self.top_k is not None or self.top_p is not None or len(self.vocabulary.eos_token_ids) > 1:
+            return ArrayRows(self.log_probabilities(logits))
+        # as exact as the logits are: the model rounded them to as many bits
+        scores = (logits if logits.dtype == torch.float64 else logits.to(torch.float32)).contiguous()
+        return ArrayRows(scores if self.temperature == 1.0 else scores / self.temperature)
 
     def check_width(self, width: int) -> None:
         """Raise `BitmaskError` if ids of the vocabulary that matter have no column in logits so wide."""

@@ -25,7 +25,9 @@ _FIRST_ROUND: Final = 1  # the first tries teach the most: one at a time
 class Tries:
     """Tries from the root, in rounds, and what they add up to."""
 
-    def __init__(self, run: Run, method: Literal["rejection", "cars"]) -> None:
+    def __init__(
+        self, run: Run, method: Literal["rejection", "cars"], first_round: int = _FIRST_ROUND
+    ) -> None:
         self.run = run
         self.method = method
         self.tries = 0
@@ -34,7 +36,7 @@ class Tries:
         # log of the sum over the tries of 1 / (bound on Z at the try): accepted / weight estimates Z
         self.log_weight = -math.inf
         self._walker = run.walker()
-        self._round = _FIRST_ROUND
+        self._round = first_round
 
     def round(self, wanted: int) -> list[Walk]:
         """Try some; the accepted ones, all of them. ``wanted``: how many more are needed."""

@@ -25,11 +25,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-import torch
 
 from structgen.sampling.language_model import Rows
 from structgen.sampling.particles import Critic, potential_of
 from structgen.sampling.prefix_trie import Float64, Node, log_sum
+from structgen.sampling.scored_rows import ScoredRows
 from structgen.sampling.walk import Walker
 
 
@@ -71,7 +71,7 @@ class TrieParticles:
         self._critic = critic
         self._live: dict[int, int] = {}
         self._rows: Rows | None = None
-        self._masked: torch.Tensor | None = None
+        self._masked: ScoredRows | None = None
 
     @property
     def going(self) -> list[TrieParticle]:
@@ -119,21 +119,19 @@ class TrieParticles:
     def _of_rest(self, particles: list[TrieParticle]) -> list[tuple[TrieParticle, int, float, float]]:
         """Tokens that have no entry of their own, from whole rows: each with log P, which it was drawn by."""
         known = {id(one.node): one.node for one in particles if id(one.node) not in self._live}
-        masked = {key: self._masked[place] for key, place in self._live.items() if self._masked is not None}
+        masked = {key: (self._masked, place) for key, place in self._live.items() if self._masked is not None}
         if known:
             now = self._walker.run_at(list(known.values()), {}, None)
-            masked |= {key: now.masked[place] for key, place in now.place_of.items()}
+            masked |= {key: (now.masked, place) for key, place in now.place_of.items()}
         moves = []
         for particle in particles:
             node = particle.node
-            others = masked[id(node)].clone()
-            if node.ids is not None:
-                others[node.ids.astype(np.int64)] = -math.inf
-            (token,), _ = self._walker.randomness.tokens(others[None], [0])
+            rows, row = masked[id(node)]
+            token = rows.other_than(row, node.ids, self._walker.randomness)
             if token < 0:  # what the difference had left was rounding
                 particle.ending, particle.log_weight = "dead", -math.inf
             else:
-                log_p = float(others[token])
+                (log_p,) = rows.log_p_of([row], [token])
                 moves.append((particle, token, log_p, log_p))
         return moves
 
@@ -180,5 +178,6 @@ class TrieParticles:
         if not nodes:
             self._live, self._rows = {}, None
             return
+        self._masked = None  # its memory is what the next rows, as large, are written to
         now = self._walker.run_at(nodes, self._live, self._rows)
         self._live, self._rows, self._masked = now.place_of, now.rows, now.masked

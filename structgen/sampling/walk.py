@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-import torch
 
 from structgen.sampling.constraint import Constraint, State
 from structgen.sampling.language_model import LanguageModel, Rows
-from structgen.sampling.mask import TokenMask, logp_of
+from structgen.sampling.mask import TokenMask
 from structgen.sampling.prefix_trie import (
     REST,
     Float64,
@@ -26,7 +25,7 @@ from structgen.sampling.prefix_trie import (
     log_sum,
 )
 from structgen.sampling.randomness import Randomness
-from structgen.sampling.sparse_rows import sparse_rows
+from structgen.sampling.scored_rows import ScoredRows
 
 # What is drawn from, at a visited node and at a new one:
 #   rejection   P, and P
@@ -66,13 +65,13 @@ class Walk:
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """What the model said at some nodes: log P and that under the mask float64 (rows, width).
+    """What the model said at some nodes: P under the mask, and without it where that was asked for.
 
     place_of: the row of each node, by id. rows: to go on from.
     """
 
-    logp: torch.Tensor
-    masked: torch.Tensor
+    masked: ScoredRows
+    whole: ScoredRows | None
     place_of: dict[int, int]
     rows: Rows | None
 
@@ -167,40 +166,44 @@ class Walker:
     ) -> tuple[dict[int, int], Rows | None]:
         nodes: list[Node] = list({id(walk.nodes[-1]): walk.nodes[-1] for walk in walks}.values())
         new = {id(node) for node in nodes if not node.is_visited}
-        now = self.run_at(nodes, live, rows)
-        logp, masked, place_of, after = now.logp, now.masked, now.place_of, now.rows
+        unmasked = policy in ("rejection", "cars")
+        now = self.run_at(nodes, live, rows, unmasked=unmasked)
+        masked, place_of, after = now.masked, now.place_of, now.rows
         fresh = [walk for walk in walks if id(walk.nodes[-1]) in new]
         of_rest = [walk for walk in walks if id(walk.nodes[-1]) not in new]
         if fresh:
-            source = logp if policy in ("rejection", "cars") else masked
+            source = masked if now.whole is None else now.whole
             row_of = [place_of[id(walk.nodes[-1])] for walk in fresh]
-            tokens, mass = self.randomness.tokens(source, row_of)
-            for walk, token, row in zip(fresh, tokens, row_of, strict=True):
+            tokens, mass = source.tokens(row_of, self.randomness)
+            logs = source.log_p_of(row_of, tokens)
+            for walk, token, row, log_p in zip(fresh, tokens, row_of, logs, strict=True):
                 if token < 0:
                     walk.ending = "rejected"
                     continue
-                log_p = logp_of(logp, row, token)
                 self._step(walk, token, log_p, log_p - float(mass[row]), masked=masked, row=row)
         for walk in of_rest:
-            self._draw_rest(walk, masked[place_of[id(walk.nodes[-1])]], policy)
+            self._draw_rest(walk, masked, place_of[id(walk.nodes[-1])], policy)
         return place_of, after
 
-    def run_at(self, nodes: list[Node], live: dict[int, int], rows: Rows | None) -> Pass:
+    def run_at(
+        self, nodes: list[Node], live: dict[int, int], rows: Rows | None, *, unmasked: bool = False
+    ) -> Pass:
         """Run the model at ``nodes``, all of one depth; those that were not visited get their rows.
 
-        live: by id, the nodes run in the pass before and their places in its ``rows``.
+        live: by id, the nodes run in the pass before and their places in its ``rows``. unmasked: whether P
+        without the mask is needed, too.
         """
-        logp, order, after = self._run(nodes, live, rows)
+        scored, order, after = self._run(nodes, live, rows)
         place_of = {id(node): place for place, node in enumerate(order)}
-        masked = logp.clone()
-        self.mask.apply_(masked, [self.state_of(node) for node in order], [node.depth for node in order])
-        self._visit([node for node in order if not node.is_visited], masked, place_of)
-        return Pass(logp, masked, place_of, after)
+        whole = scored.copy() if unmasked else None
+        scored.mask(self.mask.of([self.state_of(node) for node in order], [node.depth for node in order]))
+        self._visit([node for node in order if not node.is_visited], scored, place_of)
+        return Pass(scored, whole, place_of, after)
 
     def _run(
         self, nodes: list[Node], live: dict[int, int], rows: Rows | None
-    ) -> tuple[torch.Tensor, list[Node], Rows | None]:
-        """log P at ``nodes``, all of one depth, and the order of the rows."""
+    ) -> tuple[ScoredRows, list[Node], Rows | None]:
+        """P at ``nodes``, all of one depth, and the order of the rows."""
         if nodes[0].parent is None:
             return self.model.first_row(), nodes, self.model.begin()
         if nodes[0].depth == 1:
@@ -208,7 +211,7 @@ class Walker:
         going_on = [node for node in nodes if id(node.parent) in live]
         joining = [node for node in nodes if id(node.parent) not in live]
         before = rows if rows is not None else self.model.begin()
-        logp, after = before.advance(
+        scored, after = before.advance(
             [live[id(node.parent)] for node in going_on],
             [node.token for node in going_on],
             [(node.tokens(), [each.kept for each in node.path()]) for node in joining],
@@ -216,28 +219,23 @@ class Walker:
         order = going_on + joining
         for node, kept in zip(order, after.keep(), strict=True):
             node.kept = kept
-        return logp, order, after
+        return scored, order, after
 
-    def _visit(self, nodes: list[Node], masked: torch.Tensor, place_of: dict[int, int]) -> None:
-        if not nodes:
-            return
-        rows = sparse_rows(masked[[place_of[id(node)] for node in nodes]])
+    def _visit(self, nodes: list[Node], masked: ScoredRows, place_of: dict[int, int]) -> None:
+        rows = masked.sparse([place_of[id(node)] for node in nodes]) if nodes else []
         for node, row in zip(nodes, rows, strict=True):
             self.trie.visit(node, row.ids, row.log_p, row.log_rest, row.log_allowed, row.entropy)
 
-    def _draw_rest(self, walk: Walk, masked: torch.Tensor, policy: Policy) -> None:
+    def _draw_rest(self, walk: Walk, masked: ScoredRows, row: int, policy: Policy) -> None:
         """A token that has no entry of its own in a visited node's row, from the whole row."""
         node = walk.nodes[-1]
-        others = masked.clone()
-        if node.ids is not None:
-            others[node.ids.astype(np.int64)] = -math.inf
-        tokens, _ = self.randomness.tokens(others[None], [0])
-        if tokens[0] < 0:  # rounding had left a rest where there is none
+        token = masked.other_than(row, node.ids, self.randomness)
+        if token < 0:  # rounding had left a rest where there is none
             node.log_rest = -math.inf
             self._draw_visited(walk, policy)
             return
-        log_p = float(masked[tokens[0]])
-        self._step(walk, tokens[0], log_p, log_p - log_sum(_log_weights(node, policy)))
+        (log_p,) = masked.log_p_of([row], [token])
+        self._step(walk, token, log_p, log_p - log_sum(_log_weights(node, policy)))
 
     # -- a step ------------------------------------------------------------------------------------------
 
@@ -248,7 +246,7 @@ class Walker:
         log_p: float,
         log_proposal: float,
         *,
-        masked: torch.Tensor | None = None,
+        masked: ScoredRows | None = None,
         row: int = 0,
     ) -> None:
         """Move on by ``token``, or reject. ``masked``: the row's mask, where the token was drawn without."""
@@ -258,7 +256,7 @@ class Walker:
         walk.steps.append(log_p)
         walk.log_allowed.append(node.log_allowed)
         walk.entropies.append(node.entropy)
-        if masked is not None and not bool(torch.isfinite(masked[row, token])):
+        if masked is not None and not masked.allows(row, token):
             walk.ending = "rejected"
             return
         if token == self.target.stop:
