@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ from structgen.automata import json_text
 from structgen.automata.build import compile_regex, difference
 from structgen.automata.dfa import CountedDfa, Dfa
 from structgen.regex.syntax import Literal, Union
+from structgen.sources.json_schema.strings import Pattern, StringFacts, string_values
 
 TEXT = st.text('ab"\\/\n\x00\x1fé€😀\U0010fffft', max_size=6)
 
@@ -190,3 +192,18 @@ def test_the_same_content_is_the_same_object() -> None:
     assert json_text.string() is json_text.string()
     assert json_text.key("name") is json_text.key("name")
     assert json_text.padded(",", 64, 64) is json_text.padded(",", 64, 64)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "count"),
+    [("^[ab]{0,3}$", 15), ("^(?:x|yy|é)?$", 4), ('^["\\\\\\n]{2}$', 9), ("^[a-z]{1,40}$", None), ("^$", 1)],
+)
+def test_few_strings_are_listed_and_many_are_not(pattern: str, count: int | None) -> None:
+    facts = StringFacts(patterns=(Pattern(pattern, ""),))
+    if count is None:
+        assert string_values(facts, 1000, 100_000) is None
+        return
+    found = string_values(facts, count, 100_000)
+    assert found is not None and len(set(found)) == count
+    assert all(re.fullmatch(pattern.strip("^$"), text) for text in found)
+    assert string_values(facts, count - 1, 100_000) is None

@@ -330,7 +330,7 @@ def _finite_values(
             return None
         sized = compile_regex(Repeat(Chars(ANY), minimum, maximum), "json-string", max_states)
         content = intersect(content, sized, max_states)
-    if _has_loop(content) or _n_texts(content) > limit:
+    if _has_loop(content) or _has_more(content, limit):
         return None
     wide = content.transitions[:, content.byte_class]
     found: list[str] = []
@@ -348,25 +348,26 @@ def _finite_values(
     return tuple(found)
 
 
-def _n_texts(automaton: Dfa) -> int:
-    """How many texts there are in an automaton without loops, each in its plain spelling."""
-    wide = automaton.transitions[:, automaton.byte_class]
-    counts: dict[int, int] = {0: 0}
-    stack = [START]
-    while stack:
-        state = stack[-1]
-        if state in counts:
-            stack.pop()
-            continue
-        after = [target for byte, target in enumerate(wide[state].tolist()) if byte != _BACKSLASH]
-        after += [automaton.step(state, spelled) for spelled in _ESCAPED]
-        missing = {target for target in after if target not in counts}
-        if missing:
-            stack += missing
-        else:
-            counts[state] = int(automaton.accepting[state]) + sum(counts[target] for target in after)
-            stack.pop()
-    return counts[START]
+def _has_more(automaton: Dfa, limit: int) -> bool:
+    """Are there more than ``limit`` texts in an automaton without loops, each in its plain spelling?"""
+    weights = np.bincount(automaton.byte_class, minlength=automaton.transitions.shape[1])
+    weights[automaton.byte_class[_BACKSLASH]] -= 1
+    targets = [automaton.transitions]
+    for spelled in _ESCAPED:
+        after = np.arange(automaton.n_states)
+        for byte in spelled:
+            after = automaton.transitions[after, automaton.byte_class[byte]]
+        targets.append(after[:, None])
+    following = np.concatenate(targets, axis=1)
+    ways = np.concatenate([weights, np.ones(len(_ESCAPED), np.int64)])
+    # of each state: texts of at most so many steps, one more every time, until there are no more or too many
+    counts = automaton.accepting.astype(np.int64)
+    while counts[START] <= limit:
+        longer = np.minimum(automaton.accepting + counts[following] @ ways, limit + 1)
+        if np.array_equal(longer, counts):
+            return False
+        counts = longer
+    return True
 
 
 def _has_loop(automaton: Dfa) -> bool:
