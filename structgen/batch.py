@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from structgen.bitmask import Bitmask
 
 _FEW = 4  # rows that are done sooner one by one than together
-_ROWS_A_THREAD = 64  # waking another thread costs about as much as so many copies of 16 kB
+_ROWS_A_THREAD = 128  # waking another thread costs about as much as half as many copies of 16 kB
 
 
 def fill_bitmasks(
