@@ -142,7 +142,7 @@ def _exercise_sampling() -> None:
     import numpy as np
     from structgen_kernels.apply_cpu import mask_rows
     from structgen_kernels.projection import project
-    from structgen_kernels.rows import block_sums, exp_and_sum, masses_of_few, mean_log
+    from structgen_kernels.rows import block_sums, draw, exp_and_sum, masses_of_few, mean_log
 
     bitmask, sums, places = np.ones((1, 1), np.int32), np.zeros((1, 1)), np.arange(1)
     for dtype, bits in ((np.float32, np.int32), (np.float64, np.int64)):
@@ -150,6 +150,7 @@ def _exercise_sampling() -> None:
         mask_rows(masses.reshape(-1).view(bits), 8, 8, bitmask, places, bits(0))
         block_sums(masses, sums)
         mean_log(masses[0], scores[0], 0.0)
+        draw(masses[0], sums[0], np.zeros(1), np.zeros(1, np.int64))
         masses_of_few(masses[0], scores[0], bitmask[0])
         if dtype is np.float32:
             exp_and_sum(scores, np.zeros(1, dtype), masses, sums)

@@ -429,7 +429,7 @@ def test_run_interrupt_resume(
 def test_ctrl_c_in_a_real_process(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir()
-    for index in range(300):
+    for index in range(3000):
         document = {"schema": {"texts": ['"a"']}, "tests": [{"valid": True, "data": "a"}] * 200}
         (folder / f"{index}.json").write_text(json.dumps(document), encoding="utf-8")
     output = tmp_path / "o.json"
@@ -458,7 +458,7 @@ def test_ctrl_c_in_a_real_process(tmp_path: Path) -> None:
     assert (process.returncode, "Traceback" in err) == (130, False)
     document = json.loads(output.read_text(encoding="utf-8"))
     assert not document["finished"]
-    assert 2 <= document["engines"]["literal"]["outcomes"]["pass"] < 300
+    assert 2 <= document["engines"]["literal"]["outcomes"]["pass"] < 3000
     assert "--resume" in out
 
 

@@ -118,3 +118,42 @@ def masses_of_few(
             if (bitmask[i // WORD] >> np.int32(i % WORD)) & 1:
                 masses[i] = math.exp(scores[i] - best)
     return best
+
+
+@kernel
+def draw(
+    masses: NDArray[np.floating], sums: NDArray[np.float64], u: NDArray[np.float64], tokens: NDArray[np.int64]
+) -> None:
+    """For each of ``u`` float64 (n,) in [0, 1) the column that it falls on, by mass; one that has mass.
+
+    masses: float (width,), not negative, not all 0. sums: float64 (ceil(width / BLOCK),), of its blocks.
+    tokens: int64 (n,), written. What is left of a uniform within its block decides there. Cost: the blocks'
+    sums, and one block, for each.
+    """
+    for i in range(u.shape[0]):
+        block, left = _falls_on(sums, u[i])
+        begin = block * BLOCK
+        inner = masses[begin : min(begin + BLOCK, masses.shape[0])]
+        column, _ = _falls_on(inner, min(1.0, max(0.0, left / sums[block])))
+        tokens[i] = begin + column
+
+
+@kernel
+def _falls_on(weights: NDArray[np.floating], u: float) -> tuple[int, float]:
+    """The index, with weight, that ``u`` of the whole falls on; and how far into it."""
+    total = np.float64(0)
+    last = 0
+    for i in range(weights.shape[0]):
+        before = total
+        total += np.float64(weights[i])
+        if total > before:
+            last = i
+    x = u * total
+    below = np.float64(0)
+    for i in range(weights.shape[0]):
+        after = below + np.float64(weights[i])
+        # u may round up to the whole: then the last with weight
+        if after > x or (i == last and after > below):
+            return i, x - below
+        below = after
+    return last, 0.0

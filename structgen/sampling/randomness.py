@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import torch
-from structgen_kernels.rows import BLOCK
+from structgen_kernels.rows import draw
 
 Float64 = npt.NDArray[np.float64]
 Scheme = Literal["stratified", "systematic"]
@@ -63,16 +63,12 @@ class Randomness:
     def tokens(self, masses: npt.NDArray[np.floating[Any]], sums: Float64, count: int) -> list[int]:
         """``count`` indices of ``masses`` float (width,), not negative, not all 0, by mass, spread as above.
 
-        sums: of blocks of `BLOCK` masses, float64. What is left of the uniform falls within the block.
+        sums: of their blocks, float64, as `structgen_kernels.rows.draw` takes them.
         """
-        cdf = np.cumsum(sums)
-        tokens = []
-        for u in self.spread(count).tolist():
-            number = index_at(cdf, u)
-            left = u * float(cdf[-1]) - (float(cdf[number - 1]) if number else 0.0)
-            block = np.cumsum(masses[number * BLOCK : (number + 1) * BLOCK], dtype=np.float64)
-            tokens.append(number * BLOCK + index_at(block, min(1.0, max(0.0, left / float(sums[number])))))
-        return tokens
+        tokens = np.empty(count, np.int64)
+        draw(masses, sums, self.spread(count), tokens)
+        drawn: list[int] = tokens.tolist()
+        return drawn
 
     def geometric(self, p_continue: float) -> int:
         """How often an event of probability ``p_continue`` comes before its opposite: 0, 1, ..."""
