@@ -27,6 +27,7 @@ from structgen.threads import readers
 _FIRST_POOL = 1 << 12
 _FIRST_TABLE = 1 << 9
 _FIRST_SCRATCH = 1 << 13
+_MANY_STATES = 256  # parser states: so many more are reported
 
 
 class Machine:
@@ -63,7 +64,7 @@ class Machine:
         # where all this is, for kernels that are told only the place (see `layout.VIEW_STORE` and below it)
         self._cell = np.zeros(layout.VIEW_SIZE, np.int64)
         self.place = address_of(self._cell)
-        self._n_layouts = 0  # of the tables, when it was last said how large they are
+        self._grown = 0  # how far the tables had, when it was last said how large they are
         self._show_tables()
         for where, array in (
             (layout.VIEW_TRIE, store.trie),
@@ -260,10 +261,11 @@ class Machine:
                 self._run(self._add_entry, state, offset)
             return
         if status in (layout.NEED_STATE, layout.NEED_TEXT):
-            n_layouts = self._growing().n_layouts
-            if n_layouts == self._n_layouts:  # nothing has grown
+            tables = self._growing()
+            grown = tables.n_layouts + tables.n_parser_states // _MANY_STATES
+            if grown == self._grown:  # hardly
                 return
-            self._n_layouts = n_layouts
+            self._grown = grown
         self.growth.to(self.nbytes)
 
     def _expand_wanted(self) -> None:

@@ -8,7 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from structgen.errors import ArtifactError, CompileLimitError, UnsatisfiableSchemaError
+from structgen.errors import (
+    ArtifactError,
+    CompileLimitError,
+    UnsatisfiableSchemaError,
+    UnsupportedSchemaError,
+)
 from structgen.growing import GrowingTables
 from structgen.rtn import MAX_PARSER_STATES
 from structgen.sources.json_schema import SchemaStates, json_schema_states
@@ -43,8 +48,8 @@ def schema_tables(
     """The tables of a schema, whose states are known as far as ``extent`` says.
 
     ``timed``: does ``max_seconds`` count? Not for what was compiled before. Raises as `json_schema_states`;
-    and `CompileLimitError` when vocabularies without single bytes, for which all states must be known, meet
-    a schema that has too many.
+    and where not every byte is a token, so that all states must be known, `CompileLimitError` for a schema
+    that has too many, `UnsupportedSchemaError` for one whose states hang on the values of items.
     """
     alphabet = vocabulary.alphabet
 
@@ -65,6 +70,10 @@ def schema_tables(
     chosen = extent if whole else WHOLE
     if not tables.expand_some(chosen.max_states, chosen.max_table) and not whole:
         raise CompileLimitError("max_parser_states", MAX_PARSER_STATES, MAX_PARSER_STATES + 1, fixed=True)
+    if states.telling_apart and not whole:
+        # whether such an array can be ended hangs on texts that are yet to be written
+        reason = "items are told apart by their values, and not every byte is a token of the vocabulary"
+        raise UnsupportedSchemaError(states.telling_apart, "uniqueItems", reason)
     states.lift_deadline()
     return tables
 

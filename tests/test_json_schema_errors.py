@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from json_texts import compiled
 
+from structgen import Compiler, Vocabulary
 from structgen.errors import (
     CompileLimitError,
     InvalidSchemaError,
@@ -328,3 +329,21 @@ HUGE: list[Any] = [
 @pytest.mark.parametrize("schema", HUGE)
 def test_large_but_fine(schema: Any) -> None:
     assert compiled(schema)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "array", "items": {"type": "integer"}, "maxItems": 4, "uniqueItems": True},
+        {"type": "array", "items": {"type": "integer"}, "not": {"uniqueItems": True}},
+    ],
+)
+def test_distinct_values_need_a_vocabulary_with_every_byte(schema: Any) -> None:
+    tokens = [bytes([i]) for i in range(256) if i != ord("b")]
+    compiler = Compiler(Vocabulary([*tokens, b"ab", None], [256]))
+    with pytest.raises(UnsupportedSchemaError, match="not every byte is a token") as error:
+        compiler.json_schema(schema)
+    assert error.value.keyword == "uniqueItems"
+    assert error.value.pointer
+    few = compiler.json_schema({"type": "array", "items": {"type": "integer"}, "maxItems": 4})
+    assert few.matcher().accept_bytes(b"[1,1]")

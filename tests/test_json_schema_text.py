@@ -196,7 +196,15 @@ def test_the_same_content_is_the_same_object() -> None:
 
 @pytest.mark.parametrize(
     ("pattern", "count"),
-    [("^[ab]{0,3}$", 15), ("^(?:x|yy|é)?$", 4), ('^["\\\\\\n]{2}$', 9), ("^[a-z]{1,40}$", None), ("^$", 1)],
+    [
+        ("^[ab]{0,3}$", 15),
+        ("^(?:x|yy|é)?$", 4),
+        ('^["\\\\\\n]{2}$', 9),
+        ("^[a-z]{1,40}$", None),
+        ("^$", 1),
+        ("^a{8000}$", 1),
+        ("^😀{3}ꯍ?$", 2),
+    ],
 )
 def test_few_strings_are_listed_and_many_are_not(pattern: str, count: int | None) -> None:
     facts = StringFacts(patterns=(Pattern(pattern, ""),))

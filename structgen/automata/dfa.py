@@ -45,6 +45,12 @@ class Dfa:
         return int(self.transitions.shape[0])
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of memory, with what Python's objects take, roughly."""
+        arrays = (self.transitions, self.byte_class, self.accepting)
+        return sum(array.nbytes for array in arrays) + 1000
+
+    @property
     def is_empty(self) -> bool:
         """True when no text at all is accepted."""
         # all states lead to an accepting one, so only the start alone can be without
@@ -103,6 +109,11 @@ class CountedDfa:
         return content.digest()
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of memory, roughly."""
+        return self.unit.nbytes
+
+    @property
     def counts(self) -> int:
         """Number of counts to tell apart; without a maximum, counts past the minimum are alike."""
         return (self.minimum if self.maximum is None else self.maximum) + 1
@@ -139,6 +150,11 @@ class BoundedDfa:
         content = hashlib.blake2b(b"bounded" + self.content.digest, digest_size=16)
         content.update(repr((self.head, self.maximum, self.tail)).encode())
         return content.digest()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory, roughly."""
+        return self.content.nbytes
 
     @property
     def counts(self) -> int:

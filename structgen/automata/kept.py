@@ -33,7 +33,7 @@ def kept(max_bytes: int) -> Callable[[Callable[[Key], Dfa]], Callable[[Key], Dfa
                     known.move_to_end(argument)
                     return found[0]
             made = make(argument)
-            size = _nbytes(made)
+            size = made.nbytes
             with lock:
                 if argument not in known and size <= max_bytes // 4:
                     known[argument] = made, size
@@ -45,9 +45,3 @@ def kept(max_bytes: int) -> Callable[[Callable[[Key], Dfa]], Callable[[Key], Dfa
         return call
 
     return decorated
-
-
-def _nbytes(automaton: Dfa) -> int:
-    """With what Python's objects take, roughly."""
-    arrays = (automaton.transitions, automaton.byte_class, automaton.accepting)
-    return sum(array.nbytes for array in arrays) + 1000

@@ -438,6 +438,8 @@ class Assertions:
         clauses: list[tuple[MemberWitness, ...]] = []
         for name, needed in _name_dependencies(schema):
             clauses += [(Absent(name), NamedMember(other, ())) for other in needed if other not in required]
+            if not all(map(is_spellable, needed)):  # one of them can never be there
+                clauses.append((Absent(name),))
         table = self.member_table(node)
         tables = (table,) if table.properties or table.patterns or table.others else ()
         keys: Conjunction = ()
@@ -473,7 +475,9 @@ class Assertions:
         if "maxProperties" in schema:
             alternatives.append(ObjectFacts(min_members=int(schema["maxProperties"]) + 1))
         for name, needed in _name_dependencies(schema):
-            if needed:
+            if not all(map(is_spellable, needed)):
+                alternatives.append(ObjectFacts(required=(name,)))
+            elif needed:
                 absent = tuple(Absent(other) for other in needed)
                 alternatives.append(ObjectFacts(required=(name,), clauses=(absent,)))
         return alternatives
@@ -482,7 +486,7 @@ class Assertions:
 def _name_dependencies(schema: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     """``dependentRequired`` and the lists of ``dependencies``."""
     return [
-        (name, [other for other in needed if is_spellable(other)])
+        (name, list(needed))
         for keyword in ("dependentRequired", "dependencies")
         for name, needed in schema.get(keyword, {}).items()
         if isinstance(needed, (list, tuple)) and is_spellable(name)

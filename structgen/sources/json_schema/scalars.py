@@ -37,8 +37,9 @@ ANNOTATIONS = frozenset(
     ("title", "description", "$comment", "default", "examples", "deprecated", "readOnly", "writeOnly")
 )
 _FEW_VALUES = 64  # of an ``enum``
-_MOST_KNOWN = 4096
+_MOST_BYTES = 32 << 20
 _known: dict[tuple[Hashable, Hashable], tuple[Parts, bool]] = {}
+_known_bytes = [0]
 
 
 class Scalars:
@@ -66,9 +67,7 @@ class Scalars:
             if known is None:
                 known = tuple(self.found(conjunction, whole=False)), self._forms.of(conjunction).has_children
                 if plain is not None:
-                    if len(_known) >= _MOST_KNOWN:
-                        _known.clear()
-                    _known[plain, self._meaning] = known
+                    _keep((plain, self._meaning), known)
             self._of[conjunction] = known
         return known
 
@@ -92,6 +91,18 @@ class Scalars:
         for facts in form.by_type[STRING]:
             if isinstance(facts, StringFacts):
                 yield from string_automata(facts, self._options, whole=whole)
+
+
+def _keep(key: tuple[Hashable, Hashable], found: tuple[Parts, bool]) -> None:
+    """Keep what was found, as long as all that is kept is not too large; then begin anew."""
+    size = 2 * len(repr(key)) + sum(part.nbytes for parts in found[0] for part in parts)
+    if size > _MOST_BYTES // 16:
+        return
+    if _known_bytes[0] + size > _MOST_BYTES:
+        _known.clear()
+        _known_bytes[0] = 0
+    _known[key] = found
+    _known_bytes[0] += size
 
 
 def _plain_key(node: Node) -> Hashable | None:

@@ -114,7 +114,8 @@ class _Numbered(Generic[_Value]):
 class SchemaStates:
     """A `structgen.parser_states.StateSource`. ``root`` is a conjunction that has a value.
 
-    ``warnings``: what a lenient compile left out, as (pointer, what).
+    ``warnings``: what a lenient compile left out, as (pointer, what). ``telling_apart``: the pointer of a
+    ``uniqueItems`` that was met and tells items apart by their values; '' for none.
     """
 
     def __init__(
@@ -126,6 +127,7 @@ class SchemaStates:
         warnings: tuple[tuple[str, str], ...] = (),
     ) -> None:
         self.warnings = warnings
+        self.telling_apart = ""
         self._root = root
         self._forms = forms
         self._emptiness = emptiness
@@ -461,6 +463,8 @@ class SchemaStates:
     def _items(self, number: int, at: int, level: int) -> State:
         """An item."""
         language = self._arrays[number]
+        if language.remembers and not self.telling_apart:
+            self.telling_apart = next(iter((*language.facts.unique, *language.facts.repeats)))
         edges: list[Edge] = []
         for conjunction, spot in language.steps(self.spots[at], self._emptiness.is_alive):
             inner, after = self.conjunctions(conjunction), self.spots(spot)

@@ -360,14 +360,26 @@ def _has_more(automaton: Dfa, limit: int) -> bool:
         targets.append(after[:, None])
     following = np.concatenate(targets, axis=1)
     ways = np.concatenate([weights, np.ones(len(_ESCAPED), np.int64)])
-    # of each state: texts of at most so many steps, one more every time, until there are no more or too many
-    counts = automaton.accepting.astype(np.int64)
-    while counts[START] <= limit:
-        longer = np.minimum(automaton.accepting + counts[following] @ ways, limit + 1)
-        if np.array_equal(longer, counts):
-            return False
-        counts = longer
-    return True
+    n_each = ways.tolist()
+    following[:, ways == 0] = 0
+    counts = {0: 0}
+    stack = [START]
+    while stack:
+        state = stack[-1]
+        if state in counts:
+            stack.pop()
+            continue
+        after_each = following[state].tolist()
+        missing = [target for target in dict.fromkeys(after_each) if target not in counts]
+        if missing:
+            stack += missing
+            continue
+        counts[state] = int(automaton.accepting[state]) + sum(
+            counts[target] * n for target, n in zip(after_each, n_each, strict=True) if target
+        )
+        if counts[state] > limit:  # each of these texts has a beginning that leads here
+            return True
+    return False
 
 
 def _has_loop(automaton: Dfa) -> bool:
