@@ -429,7 +429,7 @@ def test_run_interrupt_resume(
 def test_ctrl_c_in_a_real_process(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir()
-    for index in range(3000):
+    for index in range(300):
         document = {"schema": {"texts": ['"a"']}, "tests": [{"valid": True, "data": "a"}] * 200}
         (folder / f"{index}.json").write_text(json.dumps(document), encoding="utf-8")
     output = tmp_path / "o.json"
@@ -444,6 +444,8 @@ def test_ctrl_c_in_a_real_process(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # a suite that a shell runs in the background inherits that Ctrl-C is ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         deadline = time.monotonic() + 60
@@ -458,7 +460,7 @@ def test_ctrl_c_in_a_real_process(tmp_path: Path) -> None:
     assert (process.returncode, "Traceback" in err) == (130, False)
     document = json.loads(output.read_text(encoding="utf-8"))
     assert not document["finished"]
-    assert 2 <= document["engines"]["literal"]["outcomes"]["pass"] < 3000
+    assert 2 <= document["engines"]["literal"]["outcomes"]["pass"] < 300
     assert "--resume" in out
 
 

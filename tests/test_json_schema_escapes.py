@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from json_texts import accepts, compiled
 
 from structgen import Compiler, Vocabulary
 
@@ -113,3 +114,22 @@ def test_a_vocabulary_without_the_bytes_is_told(compiler):
         small.json_schema({"const": "é"}, escapes="needed")
     with pytest.raises(UnsatisfiableSchemaError):
         small.json_schema({"required": ["é"], "type": "object"}, escapes="needed")
+
+
+@pytest.mark.parametrize("wrap", [lambda s: s, lambda s: {"not": {"not": s}}])
+def test_a_name_that_depends_on_one_that_cannot_be_written_is_never_there(wrap: Any) -> None:
+    schema = wrap({"type": "object", "dependentRequired": {"a": ["b", "\ud800"]}})
+    grammar = compiled(schema)
+    for text, expected in (
+        ('{"a": 1}', False),
+        ('{"a": 1, "b": 2}', False),
+        ('{"b": 1}', True),
+        ("{}", True),
+    ):
+        assert accepts(grammar, text) == expected, text
+
+
+def test_the_negation_of_such_a_dependency() -> None:
+    grammar = compiled({"type": "object", "not": {"dependentRequired": {"a": ["\ud800"]}}})
+    for text, expected in (('{"a": 1}', True), ('{"b": 1}', False), ("{}", False)):
+        assert accepts(grammar, text) == expected, text

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 from json_texts import accepts, compiled
@@ -680,22 +679,3 @@ def test_equal_subschemas_share_their_automata() -> None:
         assert accepts(grammar, json.dumps(dict.fromkeys(names, "x-y")))  # so that all of it is made
         states.append(grammar.n_terminal_states)
     assert states[0] == states[1] == states[2]  # neither has a key states of its own: they are implicit
-
-
-@pytest.mark.parametrize("wrap", [lambda s: s, lambda s: {"not": {"not": s}}])
-def test_a_name_that_depends_on_one_that_cannot_be_written_is_never_there(wrap: Any) -> None:
-    schema = wrap({"type": "object", "dependentRequired": {"a": ["b", "\ud800"]}})
-    grammar = compiled(schema)
-    for text, expected in (
-        ('{"a": 1}', False),
-        ('{"a": 1, "b": 2}', False),
-        ('{"b": 1}', True),
-        ("{}", True),
-    ):
-        assert accepts(grammar, text) == expected, text
-
-
-def test_the_negation_of_such_a_dependency() -> None:
-    grammar = compiled({"type": "object", "not": {"dependentRequired": {"a": ["\ud800"]}}})
-    for text, expected in (('{"a": 1}', True), ('{"b": 1}', False), ("{}", False)):
-        assert accepts(grammar, text) == expected, text
