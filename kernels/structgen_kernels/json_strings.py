@@ -1,17 +1,26 @@
 """Offline kernel: minimal automata of finite sets of JSON strings, and of all strings but these.
 
-The names of a schema's properties make one automaton each, and one more for "any other name"; they are
-most of what is built for a new schema. Going through regular expressions, determinising and minimising
-took ten times as long.
+"Any other name" than a schema's properties is one of these, and so are enumerations and names in sets. Going
+through regular expressions, determinising and minimising took ten times as long.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from structgen_kernels.code_points import (
+    BACKSLASH,
+    QUOTE,
+    SUPPLEMENTARY,
+    U,
+    hex_digit,
+    short_escape,
+    utf8_byte,
+    utf8_size,
+)
 from structgen_kernels.jit import BoolArray, ByteArray, Int, Int32Array, Int64Array, kernel
+from structgen_kernels.minimise import numbered
 
-_QUOTE, _BACKSLASH, _U = 0x22, 0x5C, 0x75
 _MOST_STEPS = 12  # \uD83D\uDE00
 _SPELLINGS = 3
 # what an escape is written with
@@ -37,48 +46,26 @@ def _spelling(point: Int, which: Int, low: Int64Array, high: Int64Array) -> Int:
     """
     if which == 0:
         step = 0
-        for half in range(1 if point < 0x10000 else 2):
-            unit = point
-            if point >= 0x10000:
-                unit = (
-                    0xD800 + ((point - 0x10000) >> 10) if half == 0 else 0xDC00 + ((point - 0x10000) & 0x3FF)
-                )
-            low[step] = high[step] = _BACKSLASH
-            low[step + 1] = high[step + 1] = _U
+        for half in range(1 if point < SUPPLEMENTARY else 2):
+            low[step] = high[step] = BACKSLASH
+            low[step + 1] = high[step + 1] = U
             for i in range(4):
-                _hex((unit >> (12 - 4 * i)) & 15, step + 2 + i, low, high)
+                _hex(hex_digit(point, half, i), step + 2 + i, low, high)
             step += 6
         return step
     if which == 1:
-        letter = 0
-        if point == 0x22 or point == 0x5C or point == 0x2F:
-            letter = point
-        elif point == 0x08:
-            letter = 0x62
-        elif point == 0x0C:
-            letter = 0x66
-        elif point == 0x0A:
-            letter = 0x6E
-        elif point == 0x0D:
-            letter = 0x72
-        elif point == 0x09:
-            letter = 0x74
-        if letter == 0:
+        letter = short_escape(point)
+        if letter < 0:
             return 0
-        low[0] = high[0] = _BACKSLASH
+        low[0] = high[0] = BACKSLASH
         low[1] = high[1] = letter
         return 2
-    if point < 0x20 or point in (_QUOTE, _BACKSLASH):
+    size = utf8_size(point)
+    if utf8_byte(point, size, 0) < 0:
         return 0
-    if point < 0x80:
-        low[0] = high[0] = point
-        return 1
-    steps = 2 if point < 0x800 else 3 if point < 0x10000 else 4
-    lead = 0xC0 if steps == 2 else 0xE0 if steps == 3 else 0xF0
-    low[0] = high[0] = lead + (point >> (6 * (steps - 1)))
-    for i in range(1, steps):
-        low[i] = high[i] = 0x80 + ((point >> (6 * (steps - 1 - i))) & 0x3F)
-    return steps
+    for i in range(size):
+        low[i] = high[i] = utf8_byte(point, size, i)
+    return size
 
 
 @kernel
@@ -235,7 +222,7 @@ def spell_strings(
     used = 0
     low = np.zeros(_MOST_STEPS, np.int64)
     high = np.zeros(_MOST_STEPS, np.int64)
-    quote = class_of[_QUOTE]
+    quote = class_of[QUOTE]
     root: Int = np.int64(0)
     previous: Int = np.int64(-1)
     for t in range(n_texts + 1):
@@ -319,25 +306,8 @@ def spell_strings(
         previous = t
     _copy(base, 1, table, 1)
     table[1, quote] = root
-    # breadth-first numbers, along the classes in order
-    number = np.zeros(count, np.int32)
-    order = np.zeros(count, np.int64)
-    number[1] = 1
-    order[0] = 1
-    n_reached = 1
-    source = 0
-    while source < n_reached:
-        for i in range(n_classes):
-            target = table[order[source], i]
-            if target != 0 and number[target] == 0:
-                order[n_reached] = target
-                n_reached += 1
-                number[target] = n_reached
-        source += 1
-    numbered = np.zeros((n_reached + 1, n_classes), np.int32)
-    accepts = np.zeros(n_reached + 1, np.bool_)
-    for source in range(n_reached):
-        for i in range(n_classes):
-            numbered[source + 1, i] = number[table[order[source], i]]
-        accepts[source + 1] = order[source] < n_base and accepting[order[source]]
-    return _classes_merged(numbered, class_of, accepts)
+    accepts = np.zeros(table.shape[0], np.bool_)
+    for state in range(n_base):
+        accepts[state] = accepting[state]
+    least, ends = numbered(table, accepts)
+    return _classes_merged(least, class_of, ends)
