@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from structgen import Compiler, Vocabulary, allocate_bitmask
 from structgen.budget import Budget
 from structgen.errors import OptionError
+from structgen.sources.json_schema import scalars
 
 BYTES = [bytes([byte]) for byte in range(256)]
 MORE = [
@@ -263,3 +264,17 @@ def test_names_alone_fill_a_store():
 def test_a_bound_is_a_number_of_bytes(given_bytes):
     with pytest.raises(OptionError, match="cache_bytes"):
         Compiler(VOCABULARY, cache_bytes=given_bytes)
+
+
+def test_what_is_known_of_plain_schemas_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scalars, "_MOST_BYTES", 200_000)
+    monkeypatch.setattr(scalars, "_known", {})
+    monkeypatch.setattr(scalars, "_known_bytes", [0])
+    compiler = Compiler(VOCABULARY, cache_size=0)
+    sizes = []
+    for i in range(60):
+        grammar = compiler.json_schema({"enum": [f"{i} {'x' * (20 * (i % 7))}"], "type": "string"})
+        assert not grammar.matcher().accept_bytes(b'"other"')
+        sizes.append((scalars._known_bytes[0], len(scalars._known)))
+    assert max(size for size, _ in sizes) <= 200_000
+    assert 1 < max(count for _, count in sizes) < 60  # kept, and begun anew
