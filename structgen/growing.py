@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -72,6 +73,7 @@ class GrowingTables:
         self._is_expanded: set[int] = set()
         self._starts: dict[bytes, int | None] = {}
         self._texts: dict[str, int] = {}  # starts of spelled terminals
+        self._lists: dict[tuple[str, ...], int] = {(): 0}  # of barred strings
         self._quoted = 0  # the state after their closing quote
         self._class_offsets: dict[bytes, int] = {}
         self._bases: list[int] = []
@@ -82,7 +84,6 @@ class GrowingTables:
         self._n_blocks = 0
         self._next_counted = _FIRST_COUNTED
         self._heap_used = 0
-        self._heap_base = 0
         self._room = {"rtn": 256, "edges": 512, "table": 1024, "blocks": 32, "heap": 16384}
         self._header = np.zeros(layout.HEADER_SIZE, np.int32)
         self._eos = np.array(eos_token_ids, np.int32)
@@ -184,7 +185,7 @@ class GrowingTables:
                 else:
                     target = self.number(edge.target)
                     pending.append(target)
-                    flat += (-target, 0) if state.kind <= ENDS else (0, target)
+                    flat += (-target, 0) if state.kind <= ENDS else (self._barred(state.barred), target)
             self._describe(number, flat, state.kind)
             self._order.append(number)
             self._is_expanded.add(number)
@@ -366,6 +367,14 @@ class GrowingTables:
 
     # -- the static array ------------------------------------------------------------------------------
 
+    def _barred(self, texts: tuple[str, ...]) -> int:
+        """What an edge says of a list of barred strings."""
+        known = self._lists.get(texts)
+        if known is None:
+            words = list(chain(*sorted((*text.encode(), layout.TEXT_ENDS) for text in texts)))
+            known = self._lists[texts] = 1 + self._add_to_heap(np.array([len(words), *words], np.int32))
+        return known
+
     def _add_to_heap(self, section: npt.NDArray[np.generic]) -> int:
         """Append to the heap; returns the offset in it."""
         offset = self._reserve(section.size)
@@ -443,7 +452,7 @@ class GrowingTables:
                 of_kind = blocks[:, layout.BLOCK_KIND] == kind
                 for column in _HEAP_COLUMNS[:n_columns]:
                     blocks[of_kind, column] += moved
-        self._heap_base = offset
+        static[layout.HEAP] = self._heap_base = offset
         self._static = static
         self._words = static.data  # single words are written in half the time
         self.n_layouts += 1

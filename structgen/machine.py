@@ -68,6 +68,7 @@ class Machine:
         self._show_tables()
         for where, array in (
             (layout.VIEW_TRIE, store.trie),
+            (layout.VIEW_CHILDREN, store.children),
             (layout.VIEW_TOKEN_IDS, store.token_ids),
             (layout.VIEW_INTERNED, self._interned),
             (layout.VIEW_SCRATCH, self._scratch),

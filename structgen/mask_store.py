@@ -16,6 +16,7 @@ import numpy as np
 from structgen_kernels import layout
 
 from structgen import store_entries
+from structgen.errors import VocabularyError
 from structgen.general_store import GeneralStore
 from structgen.store_entries import Content, Profile, Trie, content_digest, row_digest
 from structgen.tables import Int32Array, StateTables
@@ -49,7 +50,8 @@ class SavedContents(Protocol):
 class MaskStore:
     """Entries for one vocabulary; grows as terminal states are met. Safe for several threads.
 
-    ``trie`` int32 (nodes + 1, 4): (byte | depth << 8, end, first token, parent) per node. ``token_ids``
+    ``trie`` int32 (nodes + 1, 4): (byte | depth << 8, end, first token, parent) per node. ``children``: see
+    `structgen_kernels.trie.list_children`. ``token_ids``
     int32 (tokens + 256,): ids in the order of the trie; then, by byte, the root's child, 0 where there is
     none. ``is_byte_complete``: see `Vocabulary`. ``kinds``: TEXT, STOP or NO_TEXT of each id. ``general``:
     entries on disk to take from. ``max_bytes``: what it may hold before an epoch ends; None: no bound.
@@ -76,6 +78,7 @@ class MaskStore:
             [np.array(trie.token_ids, np.int32), _first_nodes(packed)]
         )
         self.token_ids.flags.writeable = False
+        self.children = _children_of(packed)
         self.kinds = _kinds_of(vocabulary)
         self.general = general
         self.max_bytes = max_bytes
@@ -288,6 +291,18 @@ def _first_nodes(trie: Int32Array) -> Int32Array:
         first[trie[node, 0] & 255] = node
         node = int(trie[node, 1])
     return first
+
+
+def _children_of(trie: Int32Array) -> Int32Array:
+    from structgen_kernels.trie import CHILD_BITS, list_children
+
+    n_nodes = trie.shape[0] - 1
+    if n_nodes >= 1 << CHILD_BITS:
+        raise VocabularyError(f"token trie: at most {1 << CHILD_BITS} nodes, but the tokens need {n_nodes}")
+    children = np.zeros(2 * n_nodes, np.int32)
+    list_children(trie, children)
+    children.flags.writeable = False
+    return children
 
 
 def _kinds_of(vocabulary: Vocabulary) -> bytes:

@@ -55,11 +55,13 @@ class State(NamedTuple):
     """The edges out of a parser state, and its kind.
 
     ``BEGIN_KEY``, ``BEGIN_TEXT``, ``END_KEY``: one `Jump`, taken after what the name says. ``END_TEXT``: no
-    edge; `StateSource.resolve` says where to go.
+    edge; `StateSource.resolve` says where to go. ``barred``, of ``BEGIN_KEY``: strings that are no key; of
+    ``END_KEY``: what is barred where the next one may begin.
     """
 
     edges: Sequence[Edge]
     kind: int = PLAIN
+    barred: tuple[str, ...] = ()
 
 
 class StateSource(Protocol):

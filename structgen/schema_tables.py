@@ -65,6 +65,8 @@ def schema_tables(
             raise
         reason = f"{error.reason}, as far as the vocabulary's tokens can spell it"
         raise UnsatisfiableSchemaError(error.pointer, reason) from None
+    if vocabulary.is_byte_complete:
+        states.bar_names()
     tables = GrowingTables(states, vocabulary.eos_token_ids, vocabulary.trie.max_depth, restricted)
     whole = vocabulary.is_byte_complete
     chosen = extent if whole else WHOLE

@@ -69,8 +69,12 @@ def write_mask(pool: Int32Array, rows: Int32Array, record: Int, out: Int32Array)
                 out[w] |= other[w]
     at += n_rows
     for i in range(at, at + n_tokens):
-        token = np.uint32(pool[i])
-        out[np.int64(token >> np.uint32(5))] |= np.int32(np.uint32(1) << (token & np.uint32(31)))
+        token = pool[i]
+        if token < 0:
+            token = -1 - token
+            out[token >> 5] &= ~np.int32(np.uint32(1) << np.uint32(token & 31))
+        else:
+            out[token >> 5] |= np.int32(np.uint32(1) << np.uint32(token & 31))
     return True
 
 

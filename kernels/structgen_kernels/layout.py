@@ -20,7 +20,7 @@ ALIVE = 4  # (N_STATES, 8) bitset of the bytes that lead on
 N_BLOCKS = 5
 BLOCKS = 6  # (N_BLOCKS, BLOCK_SIZE) counted terminals
 RTN_BEGIN = 7  # (rtn states,) first edge of each parser state
-RTN_EDGES = 8  # (edges, 2) (symbol, target); symbol > 0: terminal start state, < 0: -(called state)
+RTN_EDGES = 8  # (edges, 2) (symbol, target); symbol > 0: a terminal's start state, < 0: -(called state)
 RTN_FINAL = 9  # (rtn states,) 0, ENDS, or what else happens in the state (see below)
 RTN_START = 10  # the start state
 N_EOS = 11
@@ -31,13 +31,16 @@ RTN_COUNT = 15  # (rtn states,) number of edges; UNEXPANDED where they are not k
 N_RTN = 16  # parser states
 N_TABLE = 17  # table states in use; smaller than N_STATES where a grammar may still grow
 LACKS_BYTES = 18  # 1 where the vocabulary has not all bytes, so that not every spelling can be written
+HEAP = 19  # of growing tables: where what their other sections point to begins
 HEADER_SIZE = 24
 
 # --- static: parser states
 UNEXPANDED = -1
 ENDS = 1  # the rule may end here
-# What the following do goes on in the one edge's target:
-BEGIN_KEY = 2  # remember the JSON string that follows, decoded
+# What the following do goes on in the one edge's target. The edge's symbol: 0; of BEGIN_KEY and END_KEY also
+# 1 + where in the heap a list of barred strings is: how many words, then the words, ascending: each string
+# in UTF-8 and TEXT_ENDS.
+BEGIN_KEY = 2  # remember the JSON string that follows, decoded; it is none of the barred ones
 BEGIN_TEXT = 3  # remember the text that follows, byte for byte
 END_KEY = 4  # refuse a string that was seen before in the same object or array, note it as seen
 END_TEXT = 5  # ask the grammar's source where to go on after this very text
@@ -88,7 +91,7 @@ TAG_NODE = 1  # [tag, n, (return state, parent node) * n] set of stacks by their
 TAG_CONTINUATION = 2  # [tag, parser state, node, closure or 0, epoch]
 TAG_CLOSURE = 3  # [tag, n, accepting, (terminal state, continuation) * n]
 TAG_CONFIG = 4  # [tag, n, accepting, mask or 0, alive * 8, tracked, (terminal state, continuation) * n]
-TAG_MASK = 5  # [tag, n rows, n tokens, rows..., tokens...]
+TAG_MASK = 5  # [tag, n rows, n tokens, rows..., tokens...]; first tokens that are taken away, as -1 - token
 TAG_ENTRY = 6  # [tag, terminal state, offset of its entry in the store, or NARROW]
 TAG_DENSE = 7  # [tag, words...] a whole mask
 TAG_TRACKED = 8  # a node with an open cell on top or below
@@ -102,18 +105,20 @@ TEXT_ENDS = 256
 TAG_FRESH = (
     13  # [tag, terminal state, set, 1 or 0] can the terminal be finished by a text that is not in the set?
 )
+TAG_BARRED = 14  # [tag, set, list of barred strings, the set with these]
 CONTINUATION_SIZE = 5
 CONFIG_TRACKED = 12  # 1 where a text is remembered: then a byte that is alive may be refused all the same
 CONFIG_HEAD = 13
 
 # --- pool: cells, nodes of one entry whose "return state" is negative: -(text * CELL + flags).
 # An open cell is a text that is being read. A closed one has, in the place of a text, the set of the strings
-# that were seen (0: none).
+# that were seen (0: none); between it and an open one there may be another, which has barred ones, too.
 CELL = 8
 CELL_ONE_UNKNOWN = 2  # closed: one more string was seen, which is not known
 CELL_OPEN = 1
 CELL_RAW = 2  # byte for byte, not decoded
-CELL_NEW = 4  # no seen string begins like this one: nothing to compare it with any more
+CELL_NEW = 4  # open: no seen string begins like this one: nothing to compare it with any more
+CELL_BARS = 4  # closed: the set has barred strings, too; gone when the open cell above it is closed
 TEXT_EMPTY = 1  # texts that are no records: before the opening quote,
 TEXT_STARTED = 2  # after it,
 TEXT_UNKNOWN = 3  # and any text at all (where a mask is worked out for many at once)
@@ -143,7 +148,9 @@ VIEW_TRIE = 15
 VIEW_TRIE_NODES = 16  # size
 VIEW_TOKEN_IDS = 17
 VIEW_TOKEN_IDS_SIZE = 18  # size
-VIEW_SIZE = 19
+VIEW_CHILDREN = 19
+VIEW_CHILDREN_SIZE = 20  # size
+VIEW_SIZE = 21
 
 # --- cell: int64, where tables that may grow keep their arrays
 TABLES_STATIC = 0

@@ -18,6 +18,8 @@ from structgen_kernels.layout import (
     TABLES_STATIC_SIZE,
     VIEW_BLOB,
     VIEW_BLOB_SIZE,
+    VIEW_CHILDREN,
+    VIEW_CHILDREN_SIZE,
     VIEW_IDS,
     VIEW_INTERNED,
     VIEW_INTERNED_SIZE,
@@ -98,9 +100,22 @@ def fill_at(
     static, classes = _tables(cell)
     pool, interned, steps, scratch = _records(cell)
     trie = int32_rows_at(cell[VIEW_TRIE], cell[VIEW_TRIE_NODES], 4)
+    children = int32_at(cell[VIEW_CHILDREN], cell[VIEW_CHILDREN_SIZE])
     token_ids = int32_at(cell[VIEW_TOKEN_IDS], cell[VIEW_TOKEN_IDS_SIZE])
     record = masks.compute_mask(
-        static, classes, pool, interned, steps, scratch, trie, token_ids, entries, rows, config, rows.shape[1]
+        static,
+        classes,
+        pool,
+        interned,
+        steps,
+        scratch,
+        trie,
+        children,
+        token_ids,
+        entries,
+        rows,
+        config,
+        rows.shape[1],
     )
     if record > 0:
         write_mask(pool, rows, record, bitmask[row])

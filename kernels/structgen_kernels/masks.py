@@ -5,17 +5,17 @@ of the vocabulary's trie takes the tokens that stay inside the terminal from the
 the places where a token has just left the terminal. All other threads walk the trie together; it is cut
 where no thread goes on. What was found is kept in the pool as store rows and loose tokens.
 
-The trie comes as ``trie`` int32 (nodes + 1, 4): (byte | depth << 8, end, first token, parent); see
-`structgen.trie`.
+The trie comes as ``trie`` int32 (nodes + 1, 4): (byte | depth << 8, end, first token, parent), see
+`structgen.trie`; and as ``children``, see `structgen_kernels.trie.list_children`.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from structgen_kernels.cuts import after_text, find_cuts, or_cut_row
 from structgen_kernels.jit import ByteArray, Int, Int32Array, Int64Array, kernel
 from structgen_kernels.layout import (
-    ACCEPTS,
     CONFIG_HEAD,
     CONFIG_TRACKED,
     ENTRY_BEGIN,
@@ -39,21 +39,14 @@ from structgen_kernels.layout import (
     TAG_MASK,
     TAG_TRACKED,
     UNKNOWN,
-    WANTED_SECTION,
 )
 from structgen_kernels.parser import configuration, entry_configuration, stays, step
 from structgen_kernels.records import add_entry, continuation, entry_of
 from structgen_kernels.shared_memory import publish
 from structgen_kernels.store import reaches_more
-from structgen_kernels.terminals import is_spelled, representative, terminal_flags, terminal_step
-from structgen_kernels.texts import (
-    append_open,
-    compares,
-    key_ended,
-    may_be_seen,
-    seen_alike,
-    tracked_step,
-)
+from structgen_kernels.terminals import is_spelled, representative
+from structgen_kernels.texts import append_open
+from structgen_kernels.trie import CHILD_BITS
 
 _WANT_ENTRY = -100  # below UNKNOWN and NARROW; a status is added to it
 
@@ -67,60 +60,59 @@ def _walk(
     steps: Int64Array,
     scratch: Int64Array,
     trie: Int32Array,
+    children: Int32Array,
     root: Int,
     config: Int,
     n_found: Int,
 ) -> Int:
     """Collect the trie nodes below ``root`` that ``config`` can reach, in the fourth scratch section.
 
-    It holds found nodes (from its end downwards: the configurations by depth).
-    Returns the new number of found nodes, or a status.
+    It holds found nodes, and from its end downwards, of the nodes above the present one, (next child, end of
+    its children, configuration). Returns the new number of found nodes, or a status.
     """
-    section = scratch.shape[0] // SECTIONS
-    base = 3 * section
-    top = 4 * section - 1  # configuration at relative depth d: scratch[top - d]
-    root_depth = trie[root, 0] >> 8
-    scratch[top] = config
-    node = np.int64(root + 1)
-    end = np.int64(trie[root, 1])
+    base = 3 * (scratch.shape[0] // SECTIONS)
+    bottom = 4 * (scratch.shape[0] // SECTIONS)
+    top = bottom
+    place = np.int64(children[root])
+    end = np.int64(children[root + 1])
     walked = 0
     is_missing = False  # beyond parser states without edges nothing is known, but others may be missing, too
-    while node < end:
-        label = trie[node, 0]
-        depth = np.int64((label >> 8) - root_depth)
-        byte = np.int64(label & 255)
-        parent = scratch[top - depth + 1]
-        walked += 1
-        if (pool[parent + 4 + (byte >> 5)] >> (byte & 31)) & 1 == 0:
-            node = np.int64(trie[node, 1])
+    while True:
+        if place == end:
+            if top == bottom:
+                break
+            place, end, config = scratch[top], scratch[top + 1], scratch[top + 2]
+            top += 3
             continue
-        if base + n_found + depth + 2 >= top:
+        child = np.int64(children[place])
+        place += 1
+        walked += 1
+        byte = (child >> CHILD_BITS) & 255
+        if (pool[config + 4 + (byte >> 5)] >> (byte & 31)) & 1 == 0:
+            continue
+        node = child & ((1 << CHILD_BITS) - 1)
+        if base + n_found + 5 >= top:
             return np.int64(NEED_SCRATCH)
-        if pool[parent + CONFIG_TRACKED] != 0:
-            after = step(static, classes, pool, interned, steps, scratch, parent, byte)
+        is_leaf = children[node] == children[node + 1]
+        after = np.int64(config)
+        if pool[config + CONFIG_TRACKED] != 0 or not (  # a leaf's configuration is of no interest
+            is_leaf or stays(static, classes, pool, config, byte)
+        ):
+            after = step(static, classes, pool, interned, steps, scratch, config, byte)
             if after == NEED_STATE:
                 is_missing = True
-                after = np.int64(0)
+                continue
             if after < 0:
                 return after
             if after == 0:
-                node = np.int64(trie[node, 1])
                 continue
         if trie[node + 1, 2] > trie[node, 2]:
             scratch[base + n_found] = node
             n_found += 1
-        if trie[node, 1] > node + 1:  # a leaf's configuration is of no interest
-            after = parent
-            if not stays(static, classes, pool, parent, byte):
-                after = step(static, classes, pool, interned, steps, scratch, parent, byte)
-                if after == NEED_STATE:
-                    is_missing = True
-                    node = np.int64(trie[node, 1])
-                    continue
-                if after < 0:
-                    return after
-            scratch[top - depth] = after
-        node += 1
+        if not is_leaf:
+            top -= 3
+            scratch[top], scratch[top + 1], scratch[top + 2] = place, end, config
+            place, end, config = np.int64(children[node]), np.int64(children[node + 1]), after
     pool[POOL_WALKED] += walked
     return np.int64(NEED_STATE) if is_missing else np.int64(n_found)
 
@@ -134,6 +126,7 @@ def _cross_at(
     steps: Int64Array,
     scratch: Int64Array,
     trie: Int32Array,
+    children: Int32Array,
     config: Int,
     node: Int,
     n_found: Int,
@@ -146,8 +139,8 @@ def _cross_at(
     if trie[node + 1, 2] > trie[node, 2]:
         scratch[3 * section + n_found] = node
         n_found += 1
-    if trie[node, 1] > node + 1:
-        return _walk(static, classes, pool, interned, steps, scratch, trie, node, config, n_found)
+    if children[node] < children[node + 1]:
+        return _walk(static, classes, pool, interned, steps, scratch, trie, children, node, config, n_found)
     return np.int64(n_found)
 
 
@@ -160,6 +153,7 @@ def _walk_all(
     steps: Int64Array,
     scratch: Int64Array,
     trie: Int32Array,
+    children: Int32Array,
     token_ids: Int32Array,
     config: Int,
     n_found: Int,
@@ -182,14 +176,17 @@ def _walk_all(
                 continue
             after = np.int64(config)
             if is_tracked or (
-                trie[node, 1] > node + 1 and not stays(static, classes, pool, np.int64(config), byte)
+                children[node] < children[node + 1]
+                and not stays(static, classes, pool, np.int64(config), byte)
             ):
                 after = step(static, classes, pool, interned, steps, scratch, np.int64(config), byte)
             if after == 0:
                 continue
             found = after
             if after > 0:
-                found = _cross_at(static, classes, pool, interned, steps, scratch, trie, after, node, n_found)
+                found = _cross_at(
+                    static, classes, pool, interned, steps, scratch, trie, children, after, node, n_found
+                )
             if found == NEED_STATE:
                 is_missing = True
                 continue
@@ -208,6 +205,7 @@ def _cross(
     steps: Int64Array,
     scratch: Int64Array,
     trie: Int32Array,
+    children: Int32Array,
     entries: Int32Array,
     entry: Int,
     k: Int,
@@ -236,7 +234,17 @@ def _cross(
                     for i in range(entry + first, entry + last if after > 0 else 0):
                         node = np.int64(entries[i])
                         found = _cross_at(
-                            static, classes, pool, interned, steps, scratch, trie, after, node, n_found
+                            static,
+                            classes,
+                            pool,
+                            interned,
+                            steps,
+                            scratch,
+                            trie,
+                            children,
+                            after,
+                            node,
+                            n_found,
                         )
                         if found == NEED_STATE:
                             is_missing = True
@@ -250,22 +258,6 @@ def _cross(
 
 
 @kernel
-def _after_text(
-    pool: Int32Array, interned: Int32Array, scratch: Int64Array, trie: Int32Array, k: Int, node: Int
-) -> Int:
-    """Tracked continuation ``k`` after the bytes that lead to ``node``'s parent in the trie; or a status."""
-    stack = np.int64(pool[k + 2])
-    for depth in range(1, trie[node, 0] >> 8):
-        above = np.int64(trie[node, 3])
-        while trie[above, 0] >> 8 > depth:
-            above = np.int64(trie[above, 3])
-        stack = append_open(pool, interned, scratch, stack, np.int64(trie[above, 0] & 255))
-        if stack < 0:
-            return stack
-    return continuation(pool, interned, np.int64(pool[k + 1]), stack)
-
-
-@kernel
 def _cross_tracked(
     static: Int32Array,
     classes: ByteArray,
@@ -274,6 +266,7 @@ def _cross_tracked(
     steps: Int64Array,
     scratch: Int64Array,
     trie: Int32Array,
+    children: Int32Array,
     entries: Int32Array,
     entry: Int,
     k: Int,
@@ -321,9 +314,11 @@ def _cross_tracked(
                 continue
             found = after
             if after > 0:
-                found = _cross_at(static, classes, pool, interned, steps, scratch, trie, after, node, n_found)
+                found = _cross_at(
+                    static, classes, pool, interned, steps, scratch, trie, children, after, node, n_found
+                )
             if found == NEED_EXACT:
-                exact = _after_text(pool, interned, scratch, trie, k, node)
+                exact = after_text(pool, interned, scratch, trie, k, node)
                 if exact < 0:
                     return exact
                 exact = entry_configuration(static, pool, interned, scratch, exact)
@@ -337,7 +332,7 @@ def _cross_tracked(
                 found = n_found
                 if exact > 0:
                     found = _cross_at(
-                        static, classes, pool, interned, steps, scratch, trie, exact, node, n_found
+                        static, classes, pool, interned, steps, scratch, trie, children, exact, node, n_found
                     )
             if found == NEED_STATE:
                 is_missing = True
@@ -346,93 +341,6 @@ def _cross_tracked(
                 return found
             n_found = found
     return np.int64(NEED_STATE) if is_missing else np.int64(n_found)
-
-
-@kernel
-def _find_cuts(
-    static: Int32Array,
-    classes: ByteArray,
-    pool: Int32Array,
-    interned: Int32Array,
-    scratch: Int64Array,
-    trie: Int32Array,
-    state: Int,
-    k: Int,
-    cuts: Int,
-) -> Int:
-    """Where in the trie a string turns out to be one that was seen, or leaves only such: none of that may be.
-
-    Writes (first node, end) from ``scratch[cuts]`` on, and -1. Returns the place behind it, or a status.
-    Walks only where the text goes on like that of a string that was seen.
-    """
-    n = np.int64(cuts)
-    end = WANTED_SECTION * (scratch.shape[0] // SECTIONS)
-    if compares(pool, np.int64(pool[k + 2])):
-        top = end - 3  # a stack of (node, state, continuation), downwards
-        scratch[top], scratch[top + 1], scratch[top + 2] = 0, state, k
-        while top < end:
-            parent, at, before = scratch[top], scratch[top + 1], scratch[top + 2]
-            top += 3
-            alike = seen_alike(pool, scratch, np.int64(pool[before + 2]))
-            if alike < UNKNOWN:
-                return alike - UNKNOWN
-            node = parent + 1
-            while node < trie[parent, 1]:
-                byte = np.int64(trie[node, 0] & 255)
-                after = np.int64(0)
-                if may_be_seen(pool, alike, byte):
-                    after = np.int64(terminal_step(static, classes, at, byte))
-                if after != 0:
-                    ends = np.int64(terminal_flags(static, after) & ACCEPTS)
-                    next_k = tracked_step(static, classes, pool, interned, scratch, before, byte, after, ends)
-                    if next_k < 0:
-                        return next_k
-                    if next_k > 0 and ends != 0:
-                        seen = key_ended(pool, interned, scratch, np.int64(pool[next_k + 2]))
-                        if seen < 0:
-                            return seen
-                        next_k = next_k if seen > 0 else 0
-                    if n + 4 >= top - 3:
-                        return np.int64(NEED_SCRATCH)
-                    if next_k == 0:
-                        scratch[n], scratch[n + 1] = node, trie[node, 1]
-                        n += 2
-                    elif ends == 0 and compares(pool, np.int64(pool[next_k + 2])):
-                        top -= 3
-                        scratch[top], scratch[top + 1], scratch[top + 2] = node, after, next_k
-                node = np.int64(trie[node, 1])
-    if n + 1 >= end:
-        return np.int64(NEED_SCRATCH)
-    scratch[n] = -1
-    return n + 1
-
-
-@kernel
-def _or_cut_row(
-    pool: Int32Array,
-    scratch: Int64Array,
-    trie: Int32Array,
-    token_ids: Int32Array,
-    rows: Int32Array,
-    record: Int,
-    row: Int,
-    cuts: Int,
-) -> None:
-    """OR a row of the store, without the tokens within the cuts, into the dense mask at ``record``.
-
-    The words behind the mask are working room.
-    """
-    n_words = rows.shape[1]
-    work = record + 1 + n_words
-    for w in range(n_words):
-        pool[work + w] = rows[row, w]
-    while scratch[cuts] >= 0:
-        for t in range(trie[scratch[cuts], 2], trie[scratch[cuts + 1], 2]):
-            token = token_ids[t]
-            pool[work + (token >> 5)] &= ~np.int32(np.uint32(1) << np.uint32(token & 31))
-        cuts += 2
-    for w in range(n_words):
-        pool[record + 1 + w] |= pool[work + w]
 
 
 @kernel
@@ -468,6 +376,7 @@ def compute_mask(
     steps: Int64Array,
     scratch: Int64Array,
     trie: Int32Array,
+    children: Int32Array,
     token_ids: Int32Array,
     entries: Int32Array,
     rows: Int32Array,
@@ -507,23 +416,42 @@ def compute_mask(
         k = np.int64(pool[config + CONFIG_HEAD + 2 * i + 1])
         if pool[pool[k + 2]] == TAG_TRACKED:
             own = n_cuts
-            n_cuts = _find_cuts(static, classes, pool, interned, scratch, trie, state, k, own)
+            n_cuts = find_cuts(static, classes, pool, interned, scratch, trie, children, state, k, own)
             if n_cuts < 0:
                 return n_cuts
             found = _cross_tracked(
-                static, classes, pool, interned, steps, scratch, trie, entries, entry, k, own, n_found
+                static,
+                classes,
+                pool,
+                interned,
+                steps,
+                scratch,
+                trie,
+                children,
+                entries,
+                entry,
+                k,
+                own,
+                n_found,
             )
         else:
-            found = _cross(static, classes, pool, interned, steps, scratch, trie, entries, entry, k, n_found)
+            found = _cross(
+                static, classes, pool, interned, steps, scratch, trie, children, entries, entry, k, n_found
+            )
         if found == NEED_STATE:
             is_missing = True
             continue
         if found < 0:
             return found
         n_found = found
-    is_cut = False  # a tracked thread without cuts has written a -1 and nothing else
-    for i in range(cuts, n_cuts):
-        is_cut = is_cut or scratch[i] >= 0
+    n_cut = np.int64(0)  # tokens taken away; a tracked thread without cuts has written a -1 and nothing else
+    at = np.int64(cuts)
+    while at < n_cuts:
+        if scratch[at] < 0:
+            at += 1
+            continue
+        n_cut += trie[scratch[at + 1], 2] - trie[scratch[at], 2]
+        at += 2
     if n_narrow > 0:
         narrow = config
         if n_rows > 0:
@@ -538,18 +466,21 @@ def compute_mask(
             narrow = configuration(static, pool, interned, scratch, n, 0)
             if narrow < 0:
                 return narrow
-        n_found = _walk_all(static, classes, pool, interned, steps, scratch, trie, token_ids, narrow, n_found)
+        n_found = _walk_all(
+            static, classes, pool, interned, steps, scratch, trie, children, token_ids, narrow, n_found
+        )
         if n_found < 0:
             return n_found
     if is_missing:
         return np.int64(NEED_STATE)
     n_eos = static[N_EOS] if pool[config + 2] != 0 else 0
-    n_tokens = np.int64(n_eos)
+    n_tokens = n_cut + n_eos
     for i in range(n_found):
         node = scratch[base + i]
         n_tokens += trie[node + 1, 2] - trie[node, 2]
     record = np.int64(pool[POOL_USED])
-    if n_tokens > SPARSE_TOKENS or is_cut:
+    # of several rows each has its own cuts
+    if n_tokens > SPARSE_TOKENS or (n_cut > 0 and n_rows > 1):
         size = 1 + np.int64(n_words)
         if record + size + n_words > pool.shape[0]:
             return np.int64(NEED_POOL)
@@ -564,7 +495,7 @@ def compute_mask(
             row = np.int64(entries[entry + ENTRY_ROW])
             k = np.int64(pool[config + CONFIG_HEAD + 2 * i + 1])
             if pool[pool[k + 2]] == TAG_TRACKED:
-                _or_cut_row(pool, scratch, trie, token_ids, rows, record, row, cuts)
+                or_cut_row(pool, scratch, trie, token_ids, rows, record, row, cuts)
                 while scratch[cuts] >= 0:
                     cuts += 2
                 cuts += 1
@@ -601,6 +532,11 @@ def compute_mask(
                     at += 1
         size -= n_rows - (at - record - 3)
         pool[record + 1] = at - record - 3
+        while n_cut > 0 and scratch[cuts] >= 0:
+            for t in range(trie[scratch[cuts], 2], trie[scratch[cuts + 1], 2]):
+                pool[at] = -1 - token_ids[t]
+                at += 1
+            cuts += 2
         for i in range(n_found):
             node = scratch[base + i]
             for t in range(trie[node, 2], trie[node + 1, 2]):

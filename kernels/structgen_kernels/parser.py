@@ -60,11 +60,13 @@ def _remembering(
 ) -> Int:
     """Where a state that begins or ends a text goes on: a continuation; 0: nowhere; or a status."""
     action = static[static[RTN_FINAL] + state]
-    target = np.int64(static[static[RTN_EDGES] + 2 * static[static[RTN_BEGIN] + state] + 1])
+    edge = np.int64(static[RTN_EDGES]) + 2 * np.int64(static[static[RTN_BEGIN] + state])
+    barred = np.int64(static[edge])
+    target = np.int64(static[edge + 1])
     if action in (BEGIN_KEY, BEGIN_TEXT):
-        node = begun(pool, interned, node, np.int64(action == BEGIN_TEXT))
+        node = begun(static, pool, interned, scratch, node, np.int64(action == BEGIN_TEXT), barred)
     elif action == END_KEY:
-        node = key_ended(pool, interned, scratch, node)
+        node = key_ended(pool, interned, scratch, node, barred)
     else:
         text = open_text(pool, node)
         if text == TEXT_UNKNOWN:

@@ -14,6 +14,7 @@ from structgen_kernels.layout import (
     NEED_POOL,
     POOL_INTERNED,
     POOL_USED,
+    TAG_BARRED,
     TAG_CONFIG,
     TAG_CONTINUATION,
     TAG_ENTRY,
@@ -39,7 +40,7 @@ def content_hash(pool: Int32Array, record: Int) -> np.uint64:
     """Hash of what makes an interned record unique."""
     tag = pool[record]
     h = _mix(np.uint64(0x243F6A8885A308D3), tag)
-    if tag in (TAG_CONTINUATION, TAG_TEXT, TAG_PARTIAL, TAG_RESOLVED, TAG_FRESH):
+    if tag in (TAG_CONTINUATION, TAG_TEXT, TAG_PARTIAL, TAG_RESOLVED, TAG_FRESH, TAG_BARRED):
         return _mix(_mix(h, pool[record + 1]), pool[record + 2])
     if tag == TAG_ENTRY:
         return _mix(h, pool[record + 1])
@@ -62,7 +63,7 @@ def same_content(pool: Int32Array, a: Int, b: Int) -> bool:
         return False
     if tag == TAG_ENTRY:
         return True
-    if tag in (TAG_CONTINUATION, TAG_TEXT, TAG_PARTIAL, TAG_RESOLVED, TAG_FRESH):
+    if tag in (TAG_CONTINUATION, TAG_TEXT, TAG_PARTIAL, TAG_RESOLVED, TAG_FRESH, TAG_BARRED):
         return bool(pool[a + 2] == pool[b + 2])
     begin = 2
     if tag == TAG_CONFIG:

@@ -104,11 +104,8 @@ def _with_pair(pool: Int32Array, interned: Int32Array, texts: Int, byte: Int, af
 
 
 @kernel
-def with_text(pool: Int32Array, interned: Int32Array, scratch: Int64Array, texts: Int, text: Int) -> Int:
-    """The set (0: empty) and one more text, or a status. O(length x bytes that may follow)."""
-    length = _spread(pool, scratch, text)
-    if length < 0:
-        return length
+def _with_spread(pool: Int32Array, interned: Int32Array, scratch: Int64Array, texts: Int, length: Int) -> Int:
+    """The set and one more text, which `_spread` has written."""
     first = 4 * (scratch.shape[0] // SECTIONS) + scratch.shape[0] // SECTIONS // 2
     for i in range(first, first + length):
         scratch[i + length] = texts
@@ -120,3 +117,83 @@ def with_text(pool: Int32Array, interned: Int32Array, scratch: Int64Array, texts
             return after
         after = _with_pair(pool, interned, scratch[i + length], scratch[i], after)
     return after
+
+
+@kernel
+def with_text(pool: Int32Array, interned: Int32Array, scratch: Int64Array, texts: Int, text: Int) -> Int:
+    """The set (0: empty) and one more text, or a status. O(length x bytes that may follow)."""
+    length = _spread(pool, scratch, text)
+    if length < 0:
+        return length
+    return _with_spread(pool, interned, scratch, texts, length)
+
+
+@kernel
+def set_of(
+    static: Int32Array, pool: Int32Array, interned: Int32Array, scratch: Int64Array, begin: Int, end: Int
+) -> Int:
+    """The set of the texts in ``static[begin:end]``, or a status. O(bytes).
+
+    Each text has TEXT_ENDS behind it, and they ascend with that, so that a node's pairs come one after the
+    other: those of the nodes along the present text are on a stack.
+    """
+    half = scratch.shape[0] // SECTIONS // 2
+    first = 4 * (scratch.shape[0] // SECTIONS)  # by depth, where a node's pairs begin; of the root: at 0
+    pairs = first + half
+    n_pairs = 0
+    depth = 0  # nodes that are open, the root not counted
+    after = np.int64(0)
+    text = begin
+    previous = begin
+    while True:
+        common = 0
+        if text < end:
+            while common < depth and static[text + common] == static[previous + common]:
+                common += 1
+        while depth > common or (text == end and depth >= 0):  # it has all its pairs
+            of_node = scratch[first + depth] if depth > 0 else np.int64(0)
+            record = np.int64(pool[POOL_USED])
+            n = n_pairs - of_node
+            if record + 2 + 2 * n > pool.shape[0]:
+                return np.int64(NEED_POOL)
+            pool[record] = TAG_SET
+            pool[record + 1] = n
+            for i in range(n):
+                pool[record + 2 + 2 * i] = scratch[pairs + 2 * (of_node + i)]
+                pool[record + 3 + 2 * i] = scratch[pairs + 2 * (of_node + i) + 1]
+            after = intern(pool, interned, record, 2 + 2 * n)
+            if after < 0:
+                return after
+            n_pairs = of_node
+            depth -= 1
+            if depth >= 0:
+                scratch[pairs + 2 * n_pairs - 1] = after
+        if text == end:
+            return after
+        previous = text
+        text += common
+        while True:
+            if 2 * n_pairs + 2 > half or depth + 2 > half:
+                return np.int64(NEED_SCRATCH)
+            scratch[pairs + 2 * n_pairs] = static[text]
+            scratch[pairs + 2 * n_pairs + 1] = 1
+            n_pairs += 1
+            text += 1
+            if static[text - 1] == TEXT_ENDS:
+                break
+            depth += 1
+            scratch[first + depth] = n_pairs
+
+
+@kernel
+def with_bytes(
+    pool: Int32Array, interned: Int32Array, scratch: Int64Array, texts: Int, data: Int32Array
+) -> Int:
+    """The same with the text of the bytes ``data`` int32 (n,)."""
+    half = scratch.shape[0] // SECTIONS // 2
+    if 2 * data.shape[0] > half:
+        return np.int64(NEED_SCRATCH)
+    first = 4 * (scratch.shape[0] // SECTIONS) + half
+    for i in range(data.shape[0]):
+        scratch[first + i] = data[i]
+    return _with_spread(pool, interned, scratch, texts, np.int64(data.shape[0]))

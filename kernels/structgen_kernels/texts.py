@@ -18,24 +18,28 @@ import numpy as np
 from structgen_kernels.jit import ByteArray, Int, Int32Array, Int64Array, kernel
 from structgen_kernels.layout import (
     CELL,
+    CELL_BARS,
     CELL_NEW,
     CELL_ONE_UNKNOWN,
     CELL_OPEN,
     CELL_RAW,
+    HEAP,
     LACKS_BYTES,
     NEED_EXACT,
     NEED_SCRATCH,
     SECTIONS,
+    TAG_BARRED,
     TAG_FRESH,
     TAG_PARTIAL,
     TAG_TRACKED,
     TEXT_EMPTY,
+    TEXT_ENDS,
     TEXT_STARTED,
     TEXT_UNKNOWN,
     UNKNOWN,
 )
 from structgen_kernels.records import child_text, continuation, note, noted, partial_text, single_node
-from structgen_kernels.seen import has_end, text_follows, texts_after, with_text
+from structgen_kernels.seen import has_end, set_of, text_follows, texts_after, with_bytes, with_text
 from structgen_kernels.terminals import terminal_step
 
 _QUOTE = 0x22
@@ -242,36 +246,27 @@ def _after_hex(static: Int32Array, classes: ByteArray, state: Int, c: Int) -> In
 
 
 @kernel
-def can_be_new(
+def _can_leave(
     static: Int32Array,
     classes: ByteArray,
     pool: Int32Array,
     interned: Int32Array,
     scratch: Int64Array,
     state: Int,
-    node: Int,
+    text: Int,
+    here: Int,
+    seen: Int,
+    unknown: Int,
 ) -> Int:
-    """1 when the string being read in ``node``'s cell can still become one that was not seen; 0; a status.
-
-    ``state``: of the string's terminal, inside the string. A string that begins like none that was seen can
-    be finished in any way; otherwise the seen ones are followed, and what leaves them is looked for. The
-    language does not depend on the spelling, so one spelling of each code point is enough, where the
-    vocabulary has bytes for all of them; else escapes are followed, too.
+    """As `can_be_new`, for a string that is ``text`` so far; ``here`` are the ``seen`` ones from there on,
+    where no escape is unfinished. ``unknown``: 1 where one more was seen, which is not known.
     """
     section = scratch.shape[0] // SECTIONS
     work = 4 * section  # a stack of (terminal state and text, the seen strings from here on)
     half = section // 2
     visited = work + half  # such pairs that were looked at; also where `texts_after` works
     n_visited = 0
-    seen = _seen_below(pool, node)
-    unknown = _one_unknown_below(pool, node)
-    text = _cell_text(pool[node + 2])
-    here = np.int64(0)
     is_decoded = not _is_partial(pool, text)
-    if is_decoded:
-        here = texts_after(pool, scratch, seen, text)
-        if here < 0:
-            return here
     scratch[work] = (np.int64(state) << _TEXT_BITS) | text
     scratch[work + 1] = here
     n = 2
@@ -384,6 +379,100 @@ def can_be_new(
 
 
 @kernel
+def _first_byte(c: Int) -> Int:
+    """The first byte in UTF-8 of a code point below 0x10000; the least one above for half a pair."""
+    if c < 0x80:
+        return np.int64(c)
+    if c < 0x800:
+        return np.int64(0xC0 | (c >> 6))
+    return np.int64(0xF0 if 0xD800 <= c < 0xE000 else 0xE0 | (c >> 12))
+
+
+@kernel
+def _leaves_by_escape(
+    static: Int32Array,
+    classes: ByteArray,
+    pool: Int32Array,
+    scratch: Int64Array,
+    state: Int,
+    text: Int,
+    seen: Int,
+) -> bool:
+    """True when an escape is unfinished that can easily be finished as in none of the ``seen`` strings."""
+    if not _is_partial(pool, text):
+        return False
+    here = texts_after(pool, scratch, seen, np.int64(pool[text + 1]))
+    if here < 0:
+        return False
+    code = np.int64(pool[text + 2])
+    place = code & 15
+    if place == 1:
+        for letter in (0x62, 0x66, 0x6E, 0x72, 0x74, 0x2F):
+            if terminal_step(static, classes, state, letter) != 0 and (
+                here == 0 or text_follows(pool, here, _short_escape(letter)) == 0
+            ):
+                return True
+        return False
+    if place > 5:
+        return False
+    c = (code >> 4) << (4 * (6 - place))  # the digits that are missing are zeros
+    if 0xD800 <= c < 0xE000 or (here != 0 and text_follows(pool, here, _first_byte(c)) != 0):
+        return False
+    for _ in range(6 - place):
+        state = terminal_step(static, classes, state, 0x30)
+        if state == 0:
+            return False
+    return True
+
+
+@kernel
+def can_be_new(
+    static: Int32Array,
+    classes: ByteArray,
+    pool: Int32Array,
+    interned: Int32Array,
+    scratch: Int64Array,
+    state: Int,
+    node: Int,
+) -> Int:
+    """1 when the string being read in ``node``'s cell can still become one that was not seen; 0; a status.
+
+    ``state``: of the string's terminal, inside the string. A string that begins like none that was seen can
+    be finished in any way; otherwise the seen ones are followed, and what leaves them is looked for. The
+    language does not depend on the spelling, so one spelling of each code point is enough, where the
+    vocabulary has bytes for all of them; else escapes are followed, too.
+    """
+    seen = _seen_below(pool, node)
+    text = open_text(pool, node)
+    here = np.int64(0)
+    if not _is_partial(pool, text):
+        here = texts_after(pool, scratch, seen, text)
+        if here < 0:
+            return here
+    unknown = _one_unknown_below(pool, node)
+    if unknown == 0 and _leaves_by_escape(static, classes, pool, scratch, state, text, seen):
+        return np.int64(1)
+    return _can_leave(static, classes, pool, interned, scratch, state, text, here, seen, unknown)
+
+
+@kernel
+def can_leave(
+    static: Int32Array,
+    classes: ByteArray,
+    pool: Int32Array,
+    interned: Int32Array,
+    scratch: Int64Array,
+    state: Int,
+    here: Int,
+) -> Int:
+    """1 when a string can still become one that was not seen; 0; or a status. ``here``: the seen strings that
+    begin like it, from there on. Only where the vocabulary has all bytes.
+    """
+    text, none = np.int64(TEXT_STARTED), np.int64(0)  # of the text it counts no more than that it is decoded
+    return _can_leave(static, classes, pool, interned, scratch, state, text, here, none, none)
+
+
+@kernel
 def tracked_step(
     static: Int32Array,
     classes: ByteArray,
@@ -423,39 +512,110 @@ def tracked_step(
 
 
 @kernel
-def begun(pool: Int32Array, interned: Int32Array, node: Int, raw: Int) -> Int:
-    """``node`` with an open cell on top, or a status."""
+def _with_barred(
+    static: Int32Array, pool: Int32Array, interned: Int32Array, scratch: Int64Array, seen: Int, barred: Int
+) -> Int:
+    """The set ``seen`` and the strings of a list in the heap, or a status."""
+    known = noted(pool, interned, np.int64(TAG_BARRED), seen, barred)
+    if known != UNKNOWN:
+        return known
+    begin = np.int64(static[HEAP] + barred)
+    end = begin + np.int64(static[begin - 1])
+    if seen == 0:
+        both = set_of(static, pool, interned, scratch, begin, end)
+    else:
+        both = np.int64(seen)
+        for i in range(begin, end):
+            if static[i] == TEXT_ENDS and both > 0:
+                both = with_bytes(pool, interned, scratch, both, static[begin:i])
+                begin = np.int64(i + 1)
+    if both < 0:
+        return both
+    status = note(pool, interned, np.int64(TAG_BARRED), seen, barred, both)
+    return both if status > 0 else status
+
+
+@kernel
+def begun(
+    static: Int32Array,
+    pool: Int32Array,
+    interned: Int32Array,
+    scratch: Int64Array,
+    node: Int,
+    raw: Int,
+    barred: Int,
+) -> Int:
+    """``node`` with an open cell on top, or a status. ``barred``: a list of strings that it must not become,
+    as `structgen_kernels.layout` has it with BEGIN_KEY; 0: none.
+    """
+    if barred > 0:
+        seen = np.int64(0)
+        flags: Int = CELL_BARS
+        if _is_closed(pool, node):
+            seen = _cell_text(np.int64(pool[node + 2]))
+            flags |= _cell_flags(np.int64(pool[node + 2])) & CELL_ONE_UNKNOWN
+        both = _with_barred(static, pool, interned, scratch, seen, barred)
+        if both < 0:
+            return both
+        node = single_node(pool, interned, _cell(both, flags), node)
+        if node < 0:
+            return node
     flags = CELL_OPEN | CELL_RAW if raw else CELL_OPEN
     text = TEXT_STARTED if raw else TEXT_EMPTY
     return single_node(pool, interned, _cell(text, flags), node)
 
 
 @kernel
-def key_ended(pool: Int32Array, interned: Int32Array, scratch: Int64Array, node: Int) -> Int:
-    """``node`` with the string of the open cell on top among those that were seen; 0 when it was seen before;
-    or a status.
+def is_seen(pool: Int32Array, scratch: Int64Array, node: Int) -> Int:
+    """1 when the string of the open cell on top was seen before, or is barred; 0; or a status."""
+    cell = np.int64(pool[node + 2])
+    if _cell_flags(cell) & CELL_NEW:
+        return np.int64(0)
+    here = texts_after(pool, scratch, _seen_below(pool, node), _cell_text(cell))
+    return here if here < 0 else np.int64(has_end(pool, here))
+
+
+@kernel
+def key_ended(pool: Int32Array, interned: Int32Array, scratch: Int64Array, node: Int, barred: Int) -> Int:
+    """``node`` with the string of the open cell on top among those that were seen; 0 when it was seen before,
+    or is barred; or a status. ``barred``: the list of what is barred elsewhere in the same object.
     """
     cell = np.int64(pool[node + 2])
     text = _cell_text(cell)
-    seen = _seen_below(pool, node)
     unknown = _one_unknown_below(pool, node)
+    below = np.int64(pool[node + 3])
+    both = np.int64(UNKNOWN)  # the seen ones and the barred ones
+    if _is_closed(pool, below) and _cell_flags(np.int64(pool[below + 2])) & CELL_BARS:
+        both = _cell_text(np.int64(pool[below + 2]))
+        below = np.int64(pool[below + 3])
+    seen = np.int64(0)
+    if _is_closed(pool, below):
+        seen = _cell_text(np.int64(pool[below + 2]))
+        below = np.int64(pool[below + 3])
     if text == TEXT_UNKNOWN:
         unknown = np.int64(1)
     else:
-        if _cell_flags(cell) & CELL_NEW == 0:
-            here = texts_after(pool, scratch, seen, text)
-            if here < 0:
-                return here
-            if has_end(pool, here):
-                return np.int64(0)
-            if unknown:
-                return np.int64(NEED_EXACT)
-        seen = with_text(pool, interned, scratch, seen, text)
+        was_seen = is_seen(pool, scratch, node)
+        if was_seen < 0:
+            return was_seen
+        if was_seen == 1:
+            return np.int64(0)
+        if unknown and _cell_flags(cell) & CELL_NEW == 0:
+            return np.int64(NEED_EXACT)
+        before = seen
+        seen = with_text(pool, interned, scratch, before, text)
         if seen < 0:
             return seen
-    below = np.int64(pool[node + 3])
-    if _is_closed(pool, below):
-        below = np.int64(pool[below + 3])
+        if barred > 0:  # the set for the next key is this one, and a text more
+            if both == UNKNOWN:
+                both = noted(pool, interned, np.int64(TAG_BARRED), before, barred)
+            if both != UNKNOWN:
+                both = with_text(pool, interned, scratch, both, text)
+                if both < 0:
+                    return both
+                status = note(pool, interned, np.int64(TAG_BARRED), seen, barred, both)
+                if status < 0:
+                    return status
     return single_node(pool, interned, _cell(seen, CELL_ONE_UNKNOWN * unknown), below)
 
 
@@ -474,22 +634,38 @@ def compares(pool: Int32Array, node: Int) -> bool:
 
 @kernel
 def seen_alike(pool: Int32Array, scratch: Int64Array, node: Int) -> Int:
-    """Of the strings that were seen, those that begin like the open one on top of ``node``, without that; a
-    status; or UNKNOWN where that cannot be told: an escape is unfinished, a string not known.
+    """Of the strings that were seen, those that begin like the open one on top of ``node``, without that, and
+    without an escape that is unfinished; or a status.
     """
     text = open_text(pool, node)
-    if text == TEXT_UNKNOWN or _is_partial(pool, text) or _one_unknown_below(pool, node) == 1:
-        return np.int64(UNKNOWN)
-    alike = texts_after(pool, scratch, _seen_below(pool, node), text)
-    return alike if alike >= 0 else alike + UNKNOWN
+    if _is_partial(pool, text):
+        text = np.int64(pool[text + 1])
+    return texts_after(pool, scratch, _seen_below(pool, node), text)
 
 
 @kernel
-def may_be_seen(pool: Int32Array, alike: Int, byte: Int) -> bool:
-    """May a string go on with ``byte`` and be one of ``alike``, which `seen_alike` gave?"""
-    if alike == UNKNOWN or byte in (_QUOTE, _BACKSLASH):
+def may_be_seen(pool: Int32Array, node: Int, alike: Int, byte: Int) -> bool:
+    """May the string go on with ``byte`` and be one of ``alike``, which `seen_alike` gave? False only where
+    it may not.
+    """
+    text = open_text(pool, node)
+    if not _is_partial(pool, text):
+        return bool(byte in (_QUOTE, _BACKSLASH) or (alike != 0 and text_follows(pool, alike, byte) != 0))
+    code = np.int64(pool[text + 2])
+    place = code & 15
+    if place >= 6:
         return True
-    return bool(alike != 0 and text_follows(pool, alike, byte) != 0)
+    if place == 1:
+        return bool(byte == 0x75 or (alike != 0 and text_follows(pool, alike, _short_escape(byte)) != 0))
+    left = 4 * (5 - place)  # bits of the digits after this one
+    least = (((code >> 4) << 4) | _hex_value(byte)) << left
+    greatest = least + (np.int64(1) << left) - 1
+    low = _first_byte(least)
+    high = _first_byte(greatest) if greatest < 0xD800 else np.int64(0xF4)
+    for i in range(pool[alike + 1] if alike != 0 else 0):  # noqa: SIM110 (numba compiles no generators)
+        if low <= pool[alike + 2 + 2 * i] <= high:
+            return True
+    return False
 
 
 @kernel

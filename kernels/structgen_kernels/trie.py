@@ -10,7 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from structgen_kernels.jit import kernel
+from structgen_kernels.jit import Int, Int32Array, kernel
+
+CHILD_BITS = 24  # of a node's number; above them its byte
 
 
 @kernel
@@ -161,3 +163,45 @@ def farthest_spelled(
                 reached[position] = 1
                 farthest = max(farthest, position)
     return farthest
+
+
+@kernel
+def list_children(trie: Int32Array, children: Int32Array) -> None:
+    """Write lists of the children of each node of ``trie`` int32 (n + 1, 4), which lie far apart in it.
+
+    ``children`` int32 (2 * n,): from ``children[v]`` to ``children[v + 1]`` stand those of node v, by
+    ascending byte, as byte << CHILD_BITS | node. O(n).
+    """
+    n_nodes = trie.shape[0] - 1
+    children[: n_nodes + 1] = 0
+    for node in range(1, n_nodes):
+        children[trie[node, 3] + 1] += 1
+    children[0] = n_nodes + 1
+    for node in range(n_nodes):
+        children[node + 1] += children[node]
+    # filled from the front, with the first places as counters: these are those of the next node afterwards
+    for node in range(1, n_nodes):
+        parent = trie[node, 3]
+        byte = np.int64(trie[node, 0] & 255)
+        children[children[parent]] = (byte - 256 if byte > 127 else byte) * (1 << CHILD_BITS) + node
+        children[parent] += 1
+    for node in range(n_nodes, 0, -1):
+        children[node] = children[node - 1]
+    children[0] = n_nodes + 1
+
+
+@kernel
+def child_of(children: Int32Array, node: Int, byte: Int) -> Int:
+    """The child of a node by its byte; 0: there is none. O(log(children))."""
+    low = np.int64(children[node])
+    end = np.int64(children[node + 1])
+    high = end
+    while low < high:
+        middle = (low + high) >> 1
+        if (children[middle] >> CHILD_BITS) & 255 < byte:
+            low = middle + 1
+        else:
+            high = middle
+    if low < end and (children[low] >> CHILD_BITS) & 255 == byte:
+        return np.int64(children[low] & ((1 << CHILD_BITS) - 1))
+    return np.int64(0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations
 from typing import NamedTuple
 
@@ -170,6 +171,11 @@ class ObjectLanguage:
         """Other names, when there are just a few of them: they come after the ordered ones, in any order."""
         self._find_classes()
         return self._listed
+
+    @cached_property
+    def spoken_of(self) -> tuple[str, ...]:
+        """The names that members of their own have: no class holds any of them. () when there is no class."""
+        return (*self.ordered, *self.listed) if self.classes else ()
 
     @property
     def classes(self) -> tuple[KeyClass, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
@@ -36,7 +36,7 @@ from structgen.sources.json_schema.facts import (
     ObjectFacts,
 )
 from structgen.sources.json_schema.normal_form import NormalForms
-from structgen.sources.json_schema.objects import KeyClass, ObjectLanguage, Place, Step
+from structgen.sources.json_schema.objects import ObjectLanguage, Place, Step
 from structgen.sources.json_schema.options import SchemaOptions
 from structgen.sources.json_schema.punctuation import Punctuation, punctuation
 from structgen.sources.json_schema.scalars import ANNOTATIONS, Scalars
@@ -140,6 +140,7 @@ class SchemaStates:
         self.spots: _Numbered[Spot] = _Numbered()
         self._free: dict[int, _FreeKeys] = {}
         self._is_compiled = False
+        self._bars_names = False
         self._scalars = Scalars(forms, options)
 
     @property
@@ -162,6 +163,14 @@ class SchemaStates:
         """
         self._forms.deadline.lift()
         self._is_compiled = True
+
+    def bar_names(self) -> None:
+        """Tell other members' names from those that are spoken of by their text, while they are read.
+
+        An automaton of each object's other names would say the same, and takes longer than most of its text.
+        It is needed where it must be known beforehand which texts can be finished.
+        """
+        self._bars_names = True
 
     def resolve(self, key: Key, text: bytes) -> Key | None:
         """After an item whose value must be known: where the array goes on."""
@@ -421,18 +430,26 @@ class SchemaStates:
 
     def _key(self, number: int, key_class: int, inner: int, after: int, level: int) -> State:
         """Another key begins: its text is remembered."""
-        return State((Jump(("other_key", number, key_class, inner, after, level)),), BEGIN_KEY)
+        target = ("other_key", number, key_class, inner, after, level)
+        return State((Jump(target),), BEGIN_KEY, self._barred(number))
 
     def _other_key(self, number: int, key_class: int, inner: int, after: int, level: int) -> State:
         target = ("key_read", number, inner, after, level)
         return State([Read(part, target) for part in self._key_automata(number, key_class)])
 
     def _key_automata(self, number: int, place: int) -> list[Automaton]:
-        key_class: KeyClass = self._objects[number].classes[place]
-        return [parts[0] for parts in string_automata(key_class.names, self._options, whole=True)]
+        names = self._objects[number].classes[place].names
+        barred = self._barred(number)
+        if barred:
+            names = replace(names, excluded=names.excluded.difference(barred))
+        return [parts[0] for parts in string_automata(names, self._options, whole=True)]
+
+    def _barred(self, number: int) -> tuple[str, ...]:
+        """Names of an object that its other keys must not be, where automata do not say so."""
+        return self._objects[number].spoken_of if self._bars_names else ()
 
     def _key_read(self, number: int, inner: int, after: int, level: int) -> State:
-        return State((Jump(("colon", number, inner, after, level)),), END_KEY)
+        return State((Jump(("colon", number, inner, after, level)),), END_KEY, self._barred(number))
 
     def _colon(self, number: int, inner: int, after: int, level: int) -> State:
         return State((Read(self._marks(level).colon, ("member", number, inner, after, level)),))
