@@ -24,8 +24,8 @@ from structgen.spelling import Spelling
 from structgen.tables import Int32Array, Tables
 from structgen.threads import readers
 
-_FIRST_POOL = 1 << 12
-_FIRST_TABLE = 1 << 9
+_FIRST_POOL = 1 << 13
+_FIRST_TABLE = 1 << 11
 _FIRST_SCRATCH = 1 << 13
 _MANY_STATES = 256  # parser states: so many more are reported
 

@@ -66,20 +66,17 @@ def _look_by_bytes(
     child: Int,
     state: Int,
     reader: Int,
+    alike: Int,
     n: Int,
     top: Int,
 ) -> tuple[Int, Int]:
     """Note a trie node as a cut, or as one below which cuts may be, or pass over it.
 
-    ``state``, ``reader``: the terminal's state and the continuation at its parent. ``n``, ``top``: where cuts
-    and what is pending end. Returns these, or (status, 0).
+    ``state``, ``reader``: the terminal's state and the continuation at its parent; ``alike``: `seen_alike`
+    there. ``n``, ``top``: where cuts and what is pending end. Returns these, or (status, 0).
     """
     byte = np.int64(trie[child, 0] & 255)
-    stack = np.int64(pool[reader + 2])
-    alike = seen_alike(pool, scratch, stack)
-    if alike < 0:
-        return alike, np.int64(0)
-    if not may_be_seen(pool, stack, alike, byte):
+    if not may_be_seen(pool, np.int64(pool[reader + 2]), alike, byte):
         return n, top
     after = np.int64(terminal_step(static, classes, state, byte))
     if after == 0:
@@ -189,8 +186,8 @@ def find_cuts(
         while top < end:
             node, state, before = scratch[top], scratch[top + 1], scratch[top + 2]
             top += _PENDING
-            n_texts = np.int64(pool[before + 1]) if before > 0 else np.int64(0)
-            if n + (2 + _PENDING) * (n_texts + 257) >= top:
+            n_looks = pool[before + 1] + 1 if before > 0 else children[node + 1] - children[node]
+            if n + (2 + _PENDING) * np.int64(n_looks) >= top:
                 return np.int64(NEED_SCRATCH)
             if before > 0:
                 n, top = _look_by_texts(
@@ -205,15 +202,18 @@ def find_cuts(
                 if reader < 0:
                     return reader
                 n, top = _look_by_bytes(
-                    static, classes, pool, interned, scratch, trie, child, state, reader, n, top
+                    static, classes, pool, interned, scratch, trie, child, state, reader, before, n, top
                 )
                 if n < 0:
                     return n
                 continue
+            alike = seen_alike(pool, scratch, np.int64(pool[2 - before]))
+            if alike < 0:
+                return alike
             for place in range(children[node], children[node + 1]):
                 child = np.int64(children[place] & ((1 << CHILD_BITS) - 1))
                 n, top = _look_by_bytes(
-                    static, classes, pool, interned, scratch, trie, child, state, -before, n, top
+                    static, classes, pool, interned, scratch, trie, child, state, -before, alike, n, top
                 )
                 if n < 0:
                     return n

@@ -140,11 +140,11 @@ def set_of(
     half = scratch.shape[0] // SECTIONS // 2
     first = 4 * (scratch.shape[0] // SECTIONS)  # by depth, where a node's pairs begin; of the root: at 0
     pairs = first + half
-    n_pairs = 0
+    n_pairs = np.int64(0)
     depth = 0  # nodes that are open, the root not counted
     after = np.int64(0)
-    text = begin
-    previous = begin
+    text = np.int64(begin)
+    previous = text
     while True:
         common = 0
         if text < end:

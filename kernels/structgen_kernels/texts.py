@@ -17,6 +17,7 @@ import numpy as np
 
 from structgen_kernels.jit import ByteArray, Int, Int32Array, Int64Array, kernel
 from structgen_kernels.layout import (
+    ALIVE,
     CELL,
     CELL_BARS,
     CELL_NEW,
@@ -25,6 +26,7 @@ from structgen_kernels.layout import (
     CELL_RAW,
     HEAP,
     LACKS_BYTES,
+    N_STATES,
     NEED_EXACT,
     NEED_SCRATCH,
     SECTIONS,
@@ -246,6 +248,23 @@ def _after_hex(static: Int32Array, classes: ByteArray, state: Int, c: Int) -> In
 
 
 @kernel
+def _plainly_leaves(static: Int32Array, pool: Int32Array, state: Int, here: Int) -> bool:
+    """True when a terminal state takes more plain bytes than may follow in the strings ``here``."""
+    if here == 0 or state >= static[N_STATES]:
+        return bool(here == 0)
+    left = np.int64(pool[here + 1])
+    alive = np.int64(static[ALIVE]) + 8 * state
+    for w in range(1, 8):  # not those below a blank
+        word = np.uint32(static[alive + w])
+        if w < 3:
+            word &= ~(np.uint32(1) << np.uint32((_QUOTE if w == 1 else _BACKSLASH) & 31))
+        while word != 0 and left >= 0:
+            word &= word - np.uint32(1)
+            left -= 1
+    return bool(left < 0)
+
+
+@kernel
 def _can_leave(
     static: Int32Array,
     classes: ByteArray,
@@ -398,9 +417,7 @@ def _leaves_by_escape(
     text: Int,
     seen: Int,
 ) -> bool:
-    """True when an escape is unfinished that can easily be finished as in none of the ``seen`` strings."""
-    if not _is_partial(pool, text):
-        return False
+    """True when the unfinished escape can easily be finished as in none of the ``seen`` strings."""
     here = texts_after(pool, scratch, seen, np.int64(pool[text + 1]))
     if here < 0:
         return False
@@ -450,8 +467,12 @@ def can_be_new(
         if here < 0:
             return here
     unknown = _one_unknown_below(pool, node)
-    if unknown == 0 and _leaves_by_escape(static, classes, pool, scratch, state, text, seen):
-        return np.int64(1)
+    if unknown == 0:
+        if _is_partial(pool, text):
+            if _leaves_by_escape(static, classes, pool, scratch, state, text, seen):
+                return np.int64(1)
+        elif text != TEXT_EMPTY and _plainly_leaves(static, pool, state, here):
+            return np.int64(1)
     return _can_leave(static, classes, pool, interned, scratch, state, text, here, seen, unknown)
 
 
@@ -468,6 +489,8 @@ def can_leave(
     """1 when a string can still become one that was not seen; 0; or a status. ``here``: the seen strings that
     begin like it, from there on. Only where the vocabulary has all bytes.
     """
+    if _plainly_leaves(static, pool, state, here):
+        return np.int64(1)
     text, none = np.int64(TEXT_STARTED), np.int64(0)  # of the text it counts no more than that it is decoded
     return _can_leave(static, classes, pool, interned, scratch, state, text, here, none, none)
 
