@@ -42,7 +42,6 @@ _HEAP_COLUMNS = (
     layout.BLOCK_DIGEST,
 )
 _N_HEAP_COLUMNS = {layout.SPELLED: 1, layout.COUNTED: 2, layout.BOUNDED: 5}
-_MOST_AHEAD = 6  # states that are expanded before they are asked for
 _MOST_WORDS = 1 << 28  # 1 GiB: what one grammar's tables may grow to
 _FIRST_COUNTED = 1 << 26  # numbers below are table states
 
@@ -159,42 +158,30 @@ class GrowingTables:
         known = self._numbers.get(key)
         return self._add_state(key) if known is None else known
 
-    def expand(self, number: int, most_ahead: int = _MOST_AHEAD) -> None:
+    def expand(self, number: int) -> None:
         """Find the edges of a state; and of those that it jumps to or calls, as a closure would come to them
-        next; and of at most ``most_ahead`` of those that follow where there is no choice. A mask would ask for
-        these, as tokens hold a colon and the quote behind it.
+        next; and of the one that follows ``number`` where there is no choice, as behind a key's colon.
         """
+        first = number
         pending = [number]
-        ahead: list[int] = []
-        n_ahead = 0
-        while True:
-            if pending:
-                number = pending.pop()
-            elif ahead and n_ahead < most_ahead:
-                number = ahead.pop()
-                n_ahead += 1
-            else:
-                return
+        while pending:
+            number = pending.pop()
             if number in self._is_expanded:
                 continue
             state = self._source.expand(self._keys[number])
             flat: list[int] = []
-            targets: list[int] = []
             for edge in state.edges:
                 if isinstance(edge, Read):
                     start = self._terminal(edge.terminal)
                     if start is not None:
                         target = self.number(edge.target)
                         flat += (start, target)
-                        if target not in targets:
-                            targets.append(target)
+                        if number == first and len(state.edges) == 1:
+                            pending.append(target)
                 elif isinstance(edge, Call):
                     callee = self.number(edge.callee)
-                    target = self.number(edge.target)
-                    flat += (-callee, target)
+                    flat += (-callee, self.number(edge.target))
                     pending.append(callee)
-                    if target not in targets:
-                        targets.append(target)
                 else:
                     target = self.number(edge.target)
                     pending.append(target)
@@ -202,8 +189,6 @@ class GrowingTables:
             self._describe(number, flat, state.kind)
             self._order.append(number)
             self._is_expanded.add(number)
-            if len(targets) == 1:
-                ahead += targets
 
     def expand_some(self, max_states: int, max_table: int) -> bool:
         """Expand what the start reaches, nearest first. True when that was all.
@@ -218,7 +203,7 @@ class GrowingTables:
                 len(self._order) >= max_states or self._n_table >= max_table
             ):
                 return False
-            self.expand(number, 0)
+            self.expand(number)
             for symbol, target in self._edges_of(number):
                 for after in (target, -symbol):
                     if after > 0 and after not in seen:

@@ -212,6 +212,7 @@ class Distinct:
     least: int = 0
     most: int = 1000
     member: Kind | ByKey | None = None
+    required: Hashable = None  # a key that must be there
 
     def find(self, data: bytes, i: int, seen: frozenset[Hashable]) -> Found:
         """There are always more values than were seen."""
@@ -227,7 +228,8 @@ class Distinct:
         pending.append((i + 1, frozenset(), ()))
         while pending:
             at, items, written = pending.pop()
-            may_end, may_go_on = len(items) >= self.least, self._has_more(items)
+            may_end = len(items) >= self.least and (self.required is None or self.required in items)
+            may_go_on = self._has_more(items)
             if at == len(data):
                 goes_on = goes_on or may_end or may_go_on
                 continue

@@ -31,6 +31,7 @@ DIGITS = Listed(((b"-0", 0), *((str(n).encode(), n) for n in range(13))))
 BOOLEANS = Listed(((b"true", True), (b"false", False)))
 CHARS = 'é😀"\n/'
 D4 = "http://json-schema.org/draft-04/schema#"
+BOTH = {"enum": [True, False]}
 INTEGER = {"type": "integer", "minimum": 0, "maximum": 12}
 
 
@@ -41,6 +42,10 @@ def keys(pattern: str | None, *, least: int = 0, most: int | None = None) -> dic
     if most is not None:
         schema["maxProperties"] = most
     return {**schema, "minProperties": least}
+
+
+def named(properties: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
+    return {"$schema": D4, "type": "object", "properties": properties, **others}
 
 
 def items(inner: Any, **more: Any) -> dict[str, Any]:
@@ -78,6 +83,36 @@ CASES: dict[str, tuple[dict[str, Any], Kind]] = {
     "keys of keys": (
         {**keys(None), "additionalProperties": keys("a*")},
         Distinct(Strings(Words()), member=Distinct(words("a*", "a"), member=TRUE)),
+    ),
+    "names and other keys": (
+        named({"a": {"enum": [True]}, "ab": BOTH, 'é"': {"enum": [True]}}, {"additionalProperties": INTEGER}),
+        Distinct(Strings(Words()), member=ByKey((('a|é"', TRUE), ("ab", BOOLEANS), ("(?s:.*)", DIGITS)))),
+    ),
+    "names and a number of other keys": (
+        named({"a": {"enum": [True]}, "aa": BOTH}, {"additionalProperties": INTEGER, "minProperties": 2}),
+        Distinct(Strings(Words()), 2, member=ByKey((("a", TRUE), ("aa", BOOLEANS), ("(?s:.*)", DIGITS)))),
+    ),
+    "names that a pattern has": (
+        named(
+            {"a": {"enum": [True]}},
+            {"patternProperties": {"^a+b?$": BOTH}, "additionalProperties": False},
+        ),
+        Distinct(words("a+b?"), member=ByKey((("a", TRUE), ("a+b?", BOOLEANS)))),
+    ),
+    "names that are all a pattern has there": (
+        named(
+            {"a": {"enum": [True]}, "ab": BOTH},
+            {"patternProperties": {"^(?:ab?|b+a)$": BOTH}, "additionalProperties": False},
+        ),
+        Distinct(words("ab?|b+a"), member=ByKey((("a", TRUE), ("ab|b+a", BOOLEANS)))),
+    ),
+    "a name that is required": (
+        named({"a": {"enum": [True]}, "b": BOTH}, {"additionalProperties": INTEGER, "required": ["b"]}),
+        Distinct(
+            Strings(Words()),
+            member=ByKey((("a", TRUE), ("b", BOOLEANS), ("(?s:.*)", DIGITS))),
+            required="b",
+        ),
     ),
     "strings": (items({"type": "string"}), Distinct(Strings(Words()))),
     "few strings": (items({"type": "string", "pattern": "^a{0,2}b?$"}), Distinct(words("a{0,2}b?"))),
@@ -295,6 +330,12 @@ ROWS: list[tuple[str, bytes, list[str], list[str]]] = [
     ("keys that run out", b'{"aa":true,"aab":true,"a', [], ['"', "b", 'b"']),
     ("keys that run out", b'{"aa":true,"aab":true,"a":true,"', ["aa", "aab"], ["a", "ab", 'b"', '":']),
     ("keys that run out", b'{"aa":true,"aab":true,"a":true,"ab":true,"', ["a", "\\u0061"], ['b"', "c"]),
+    ("names and other keys", b'{"', ['"a"'], ["a", "ab", "\\u00", "aab"]),
+    ("names and other keys", b'{"a', [], ['"', '":', "b", "aa"]),
+    ("names and other keys", b'{"aa":1,"\\u0061', [], ['"', "a", "b"]),
+    ("names that a pattern has", b'{"a', [], ['"', "a", "ab", 'b"']),
+    ("names that are all a pattern has there", b'{"ab', [], ['"', '":']),
+    ("names that are all a pattern has there", b'{"ab":true,"a', ["b", 'b"'], ['"', '":']),
     ("few strings", b'["aa","aab","a', ["a", "aa", "aab"], ['"', '","', '"]']),
     ("few strings", b'["","a","b","aa","ab",', [], ['"']),
     ("few strings", b'["","a","b","aa","ab","aab"', [",", '",'], ["]"]),
