@@ -106,10 +106,24 @@ class ObjectLanguage:
         self._finishes: dict[Place, bool] = {}
         self._both: dict[tuple[Conjunction, Conjunction], Conjunction] = {}
 
-    @property
+    @cached_property
     def is_simple(self) -> bool:
         """True when neither counts nor clauses matter: required members are all that must be."""
         return not self._counts and not self._waiting
+
+    @cached_property
+    def _last_required(self) -> int:
+        """Where the last of the required names stands among those in order; -1: none is required."""
+        return max((self._index_of.get(name, -1) for name in self._required), default=-1)
+
+    def next_in_order(self, at: int, alive: Alive) -> tuple[str, Conjunction | None, bool]:
+        """The name at a place in order, what its member has to satisfy (None: there may be none), and whether
+        it may be left out. For simple languages that have a value: what was possible at their start, the
+        required members that are still ahead, is possible at every place.
+        """
+        name = self.ordered[at]
+        inner = self.inner(name)
+        return name, None if inner is None or not alive(inner) else inner, name not in self._required
 
     @property
     def start(self) -> Place:
@@ -319,6 +333,8 @@ class ObjectLanguage:
     def can_close(self, place: Place) -> bool:
         """May the object end here?"""
         facts = self.facts
+        if self.is_simple and not self._options.any_order:
+            return place.at > self._last_required
         if place.size < facts.min_members and self._counts:
             return False
         if any(self._is_ahead(name, place) for name in facts.required):

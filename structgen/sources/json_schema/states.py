@@ -302,6 +302,12 @@ class SchemaStates:
         if language.is_simple and self._options.any_order:
             free = self._free_keys(self._number(language, self._objects))
             return self._has_other_members(language) or place.size < free.total
+        if language.is_simple:
+            for at in range(place.at, len(language.ordered)):
+                _, inner, is_optional = language.next_in_order(at, self._emptiness.is_alive)
+                if inner is not None or not is_optional:
+                    return inner is not None
+            place = place._replace(at=len(language.ordered))
         while True:
             for _ in self._steps_here(language, place):
                 return True
@@ -335,8 +341,11 @@ class SchemaStates:
         language, alive, place = self._objects[number], self._emptiness.is_alive, self.places[at]
         edges: list[Edge] = []
         remembered: list[Edge] = []
-        if language.is_simple and self._options.any_order:
-            return self._free_members(number, place, level)
+        if language.is_simple:
+            if self._options.any_order:
+                return self._free_members(number, place, level)
+            if place.at < len(language.ordered):
+                return self._next_in_order(number, place, level)
         for step in self._steps_here(language, place):
             if step.key_class is None:
                 target = ("colon", number, self.conjunctions(step.inner), self.places(step.after), level)
@@ -351,6 +360,18 @@ class SchemaStates:
             if name not in language.facts.required and language.can_finish(skipped, alive):
                 edges.append(Jump(("members", number, self.places(skipped), level)))
         return State((*edges, *remembered))
+
+    def _next_in_order(self, number: int, place: Place, level: int) -> State:
+        """A key, where the names come in order and neither counts nor clauses matter."""
+        name, inner, is_optional = self._objects[number].next_in_order(place.at, self._emptiness.is_alive)
+        after = self.places(Place(place.at + 1, place.seen, place.size, place.pending))
+        edges: list[Edge] = []
+        if inner is not None:
+            target = ("colon", number, self.conjunctions(inner), after, level)
+            edges.append(Read(self._key_terminal(name), target))
+        if is_optional:
+            edges.append(Jump(("members", number, after, level)))
+        return State(edges)
 
     def _key_terminal(self, name: str) -> Dfa | SpelledText:
         return SpelledText(name) if self._options.escapes == "any" else key_automaton(name, self._options)
