@@ -85,9 +85,12 @@ class Emptiness:
         return self._has_value(facts, self.is_alive, final=True)
 
     def _decide(self, root: Conjunction) -> None:
-        reached = [root]
+        reached = [root]  # in the order in which they are asked for
         members = {root}
         living: set[Conjunction] = set()
+        open_ = {root}  # what may have a value by what is known now
+        asked_by: dict[Conjunction, set[Conjunction]] = {}  # of what has none so far: who would need it
+        current = root
 
         def alive(conjunction: Conjunction) -> bool:
             if not conjunction:
@@ -95,6 +98,8 @@ class Emptiness:
             known = self._decided.get(conjunction)
             if known is not None:
                 return known
+            if conjunction in living:
+                return True
             if conjunction not in members:
                 if self._is_plain(conjunction):
                     return True
@@ -103,21 +108,21 @@ class Emptiness:
                     raise CompileLimitError("max_rules", limit, limit + 1, conjunction[0].pointer)
                 members.add(conjunction)
                 reached.append(conjunction)
-            return conjunction in living
+                open_.add(conjunction)
+            asked_by.setdefault(conjunction, set()).add(current)
+            return False
 
-        changed = True
-        while changed:
-            changed = False
-            done = 0
-            while done < len(reached):
-                conjunction = reached[done]
-                self._forms.deadline.check(conjunction[-1].pointer)
-                done += 1
-                if conjunction not in living and self._is_living(conjunction, alive):
-                    living.add(conjunction)
-                    changed = True
-            if root in living:
-                break
+        while open_ and root not in living:
+            for current in reached:  # it grows meanwhile
+                if current not in open_:
+                    continue
+                open_.discard(current)
+                self._forms.deadline.check(current[-1].pointer)
+                if self._is_living(current, alive):
+                    living.add(current)
+                    open_ |= asked_by.pop(current, set()) - living
+                    if current == root:
+                        break
         self._decided[root] = root in living
         if root in living:
             for conjunction in living:
