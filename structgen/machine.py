@@ -62,25 +62,16 @@ class Machine:
         self._steps: npt.NDArray[np.int64] = np.zeros(_FIRST_TABLE, np.int64)
         self._scratch: npt.NDArray[np.int64] = np.zeros(_FIRST_SCRATCH, np.int64)
         # where all this is, for kernels that are told only the place (see `layout.VIEW_STORE` and below it)
-        self._cell = np.zeros(layout.VIEW_SIZE, np.int64)
+        self._cell = store.cell.copy()
         self.place = address_of(self._cell)
         self._grown = 0  # how far the tables had, when it was last said how large they are
         self._show_tables()
-        for where, array in (
-            (layout.VIEW_TRIE, store.trie),
-            (layout.VIEW_CHILDREN, store.children),
-            (layout.VIEW_TOKEN_IDS, store.token_ids),
-            (layout.VIEW_INTERNED, self._interned),
-            (layout.VIEW_SCRATCH, self._scratch),
-        ):
-            self._show(where, array)
-        self._cell[layout.VIEW_BLOB] = address_of(self._blob)
-        self._cell[layout.VIEW_BLOB_SIZE] = self._blob.shape[0]
-        self._cell[layout.VIEW_OFFSETS] = address_of(self._offsets)
-        self._cell[layout.VIEW_IDS] = self._offsets.shape[0] - 1
+        self._show(layout.VIEW_INTERNED, self._interned)
+        self._show(layout.VIEW_SCRATCH, self._scratch)
         self._cell[layout.VIEW_EPOCH] = self._epoch
         self._show_pool()
         self._show(layout.VIEW_STEPS, self._steps)
+        self._show_store()
         self.start = self._run(machine.start_at, self.place, int(tables.accepts_empty))
         self._spelling = None if store.is_byte_complete else Spelling(tables, store.vocabulary)
         if self._spelling is None:  # else masks are narrowed after they were computed
@@ -108,10 +99,9 @@ class Machine:
     def fill(self, config: int, bitmask: Int32Array, row: int) -> None:
         """Write the mask of ``config`` into ``bitmask[row]``, int32 (rows, words) and C-contiguous."""
         with self._lock:
-            view = self.store.view
-            if view.epoch != self._epoch or not known_masks.fill_known(
-                self._pool, view.rows, config, bitmask, row
-            ):
+            if self.store.view is not self._shown:
+                self._show_store()
+            if not machine.known_at(self.place, config, bitmask, row):
                 self._fill_new(config, bitmask, row)
 
     def is_accepting(self, config: int) -> bool:
@@ -189,13 +179,9 @@ class Machine:
         """Compute the mask of ``config``, and write it."""
         self.store.trim()
         while True:
-            view = self.store.view
-            if view.epoch != self._epoch:
-                records.forget_store(self._pool, self._interned)
-                self._epoch = view.epoch
-                # last: a batch that finds this epoch here finds no mask of another
-                machine.point(self._cell, layout.VIEW_EPOCH, view.epoch)
-            status = machine.fill_at(self.place, view.entries, view.rows, config, bitmask, row)
+            if self.store.view is not self._shown:
+                self._show_store()
+            status = machine.fill_at(self.place, config, bitmask, row)
             if status >= 0:
                 break
             self._make_room(status)
@@ -285,6 +271,18 @@ class Machine:
     def _show(self, where: int, array: npt.NDArray[Any]) -> None:
         """The address of an array, and behind it its size."""
         self._cell[where : where + 2] = address_of(array), array.shape[0]
+
+    def _show_store(self) -> None:
+        """Let the cell point to the store's present arrays; masks made of those of another epoch go."""
+        view = self.store.view
+        self._shown = view  # which keeps the arrays
+        self._show(layout.VIEW_ENTRIES, view.entries)
+        self._show(layout.VIEW_ROWS, view.rows)
+        if view.epoch != self._epoch:
+            records.forget_store(self._pool, self._interned)
+            self._epoch = view.epoch
+            # last: a batch that finds this epoch here finds no mask of another
+            machine.point(self._cell, layout.VIEW_EPOCH, view.epoch)
 
     def _show_tables(self) -> None:
         if isinstance(self.tables, GrowingTables):

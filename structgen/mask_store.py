@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 from structgen_kernels import layout
+from structgen_kernels.shared_memory import address_of
 
 from structgen import store_entries
 from structgen.errors import VocabularyError
@@ -55,7 +56,9 @@ class MaskStore:
     int32 (tokens + 256,): ids in the order of the trie; then, by byte, the root's child, 0 where there is
     none. ``is_byte_complete``: see `Vocabulary`. ``kinds``: TEXT, STOP or NO_TEXT of each id. ``general``:
     entries on disk to take from. ``max_bytes``: what it may hold before an epoch ends; None: no bound.
-    ``walks``: the trie as the modules of entries take it.
+    ``walks``: the trie as the modules of entries take it. ``view``: the arrays as they are now, another
+    object whenever they are others; take it anew after `entry`. ``cell`` int64: where a machine finds what
+    never changes (see `structgen_kernels.layout`).
     """
 
     def __init__(
@@ -85,18 +88,24 @@ class MaskStore:
         self.n_found = 0  # entries that no grammar's file had, and of these (work counters)
         self.n_walked = 0  # walks of all the trie that this took
         self.walks = Trie(self.trie, self.token_ids, vocabulary.size, trie.max_depth)
+        self.cell = np.zeros(layout.VIEW_SIZE, np.int64)
+        for where, array in (
+            (layout.VIEW_TRIE, self.trie),
+            (layout.VIEW_CHILDREN, self.children),
+            (layout.VIEW_TOKEN_IDS, self.token_ids),
+            (layout.VIEW_BLOB, vocabulary.blob),
+        ):
+            self.cell[where : where + 2] = address_of(array), array.shape[0]
+        self.cell[layout.VIEW_OFFSETS] = address_of(vocabulary.offsets)
+        self.cell[layout.VIEW_IDS] = vocabulary.offsets.shape[0] - 1
+        self.cell[layout.VIEW_N_WORDS] = self.n_words
         self._lock = threading.Lock()
         self._fits: tuple[StoreView, int] | None = None  # what was found not too large: view, names
         self._begin_epoch(0)
 
     @property
-    def view(self) -> StoreView:
-        """The arrays as they are now. Take it anew after `entry`."""
-        return self._view
-
-    @property
     def epoch(self) -> int:
-        return self._view.epoch
+        return self.view.epoch
 
     @property
     def n_entries(self) -> int:
@@ -111,13 +120,13 @@ class MaskStore:
     @property
     def nbytes(self) -> int:
         """Bytes of memory that entries take, the vocabulary's trie not counted."""
-        arrays = self._view.rows.nbytes + self._view.entries.nbytes
+        arrays = self.view.rows.nbytes + self.view.entries.nbytes
         return int(arrays + self._profile_bytes + _NAME_BYTES * len(self._offsets))
 
     def entry(self, tables: StateTables, state: int, saved: SavedContents | None = None) -> tuple[int, int]:
         """(epoch, offset in ``entries``) of a terminal state's entry, computed when it is new."""
         with self._lock:
-            return self._view.epoch, self._offset(tables, state, saved)
+            return self.view.epoch, self._offset(tables, state, saved)
 
     def content(self, tables: StateTables, state: int) -> Content:
         """The content of a terminal state's entry."""
@@ -140,13 +149,13 @@ class MaskStore:
 
     def trim(self) -> None:
         """Begin a new epoch when there is more than `max_bytes`. Offsets of before mean nothing after it."""
-        view, n_names = self._view, len(self._offsets)
+        view, n_names = self.view, len(self._offsets)
         if self._fits is not None and self._fits[0] is view and self._fits[1] == n_names:
             return  # nothing was added since
         if self._is_full():
             with self._lock:
                 if self._is_full():
-                    self._begin_epoch(self._view.epoch + 1)
+                    self._begin_epoch(self.view.epoch + 1)
         else:
             self._fits = view, n_names
 
@@ -156,7 +165,7 @@ class MaskStore:
     def clear(self) -> None:
         """Begin a new epoch now."""
         with self._lock:
-            self._begin_epoch(self._view.epoch + 1)
+            self._begin_epoch(self.view.epoch + 1)
 
     def _begin_epoch(self, epoch: int) -> None:
         rows = np.zeros((_FIRST_ROWS, self.n_words), np.int32)
@@ -168,7 +177,7 @@ class MaskStore:
         self._dear: dict[bytes, int] = {}  # by name, what took a walk of all the trie
         self._profiles: dict[bytes, Profile] = {}
         self._profile_bytes = 0
-        self._view = StoreView(epoch, np.zeros(_FIRST_ENTRIES, np.int32), rows)
+        self.view = StoreView(epoch, np.zeros(_FIRST_ENTRIES, np.int32), rows)
         self._fits = None
 
     def _offset(self, tables: StateTables, state: int, saved: SavedContents | None) -> int:
@@ -235,9 +244,9 @@ class MaskStore:
         return store_entries.counted(self.walks, tables, state, profile)
 
     def _content(self, offset: int) -> Content:
-        entry = self._view.entries[offset:]
+        entry = self.view.entries[offset:]
         size = int(entry[layout.ENTRY_BEGIN + 256])
-        return Content(self._view.rows[entry[layout.ENTRY_ROW]], entry[layout.ENTRY_HEAD : size])
+        return Content(self.view.rows[entry[layout.ENTRY_ROW]], entry[layout.ENTRY_HEAD : size])
 
     def _place(self, content: Content) -> int:
         """Offset of the entry with a content, appended when it is new."""
@@ -254,7 +263,7 @@ class MaskStore:
         return offset
 
     def _append_row(self, row: Int32Array) -> int:
-        epoch, entries, rows = self._view
+        epoch, entries, rows = self.view
         number = self._n_rows
         if number == rows.shape[0]:
             larger = np.zeros((2 * number, self.n_words), np.int32)
@@ -262,11 +271,11 @@ class MaskStore:
             rows = larger
         rows[number] = row
         self._n_rows += 1
-        self._view = StoreView(epoch, entries, rows)
+        self.view = StoreView(epoch, entries, rows)
         return number
 
     def _append_entry(self, row: int, crossing: Int32Array) -> int:
-        epoch, entries, rows = self._view
+        epoch, entries, rows = self.view
         offset, size = self._n_words_used, layout.ENTRY_HEAD + crossing.shape[0]
         if offset + size > entries.shape[0]:
             larger = np.zeros(max(2 * entries.shape[0], offset + size), np.int32)
@@ -279,7 +288,7 @@ class MaskStore:
         entries[begin + 1 : begin + 257] = layout.ENTRY_HEAD + np.cumsum(counts)
         entries[offset + layout.ENTRY_HEAD : offset + size] = crossing
         self._n_words_used += size
-        self._view = StoreView(epoch, entries, rows)
+        self.view = StoreView(epoch, entries, rows)
         return offset
 
 

@@ -28,16 +28,6 @@ def keep_dense(pool: Int32Array, config: Int, words: Int32Array) -> Int:
 
 
 @kernel
-def fill_known(pool: Int32Array, rows: Int32Array, config: Int, bitmask: Int32Array, row: Int) -> bool:
-    """Write the mask of ``config`` into ``bitmask[row]``; False when it has yet to be computed.
-
-    bitmask int32 (rows, words), C-contiguous; words past the mask are cleared.
-    """
-    record = np.int64(pool[config + 3])
-    return bool(record != 0 and write_mask(pool, rows, record, bitmask[row]))
-
-
-@kernel
 def write_mask(pool: Int32Array, rows: Int32Array, record: Int, out: Int32Array) -> bool:
     """Write the mask ``record`` into ``out`` int32 (words,), which is cleared past it.
 

@@ -150,7 +150,12 @@ VIEW_TOKEN_IDS = 17
 VIEW_TOKEN_IDS_SIZE = 18  # size
 VIEW_CHILDREN = 19
 VIEW_CHILDREN_SIZE = 20  # size
-VIEW_SIZE = 21
+VIEW_ROWS = 21  # of the store, as of its view that the machine has seen last
+VIEW_N_ROWS = 22  # size
+VIEW_N_WORDS = 23  # size
+VIEW_ENTRIES = 24
+VIEW_ENTRIES_SIZE = 25  # size
+VIEW_SIZE = 26
 
 # --- cell: int64, where tables that may grow keep their arrays
 TABLES_STATIC = 0

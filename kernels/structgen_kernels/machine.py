@@ -6,6 +6,8 @@ A cell, int64 (VIEW_SIZE,), says where the machine's arrays are, and leads to th
 
 from __future__ import annotations
 
+import numpy as np
+
 from structgen_kernels import masks, parser
 from structgen_kernels.jit import ByteArray, Int, Int32Array, Int64Array, kernel
 from structgen_kernels.known_masks import write_mask
@@ -20,12 +22,17 @@ from structgen_kernels.layout import (
     VIEW_BLOB_SIZE,
     VIEW_CHILDREN,
     VIEW_CHILDREN_SIZE,
+    VIEW_ENTRIES,
+    VIEW_ENTRIES_SIZE,
     VIEW_IDS,
     VIEW_INTERNED,
     VIEW_INTERNED_SIZE,
+    VIEW_N_ROWS,
+    VIEW_N_WORDS,
     VIEW_OFFSETS,
     VIEW_POOL,
     VIEW_POOL_WORDS,
+    VIEW_ROWS,
     VIEW_SCRATCH,
     VIEW_SCRATCH_SIZE,
     VIEW_SIZE,
@@ -89,14 +96,23 @@ def forced_at(place: Int, config: Int, out: ByteArray) -> Int:
 
 
 @kernel
-def fill_at(
-    place: Int, entries: Int32Array, rows: Int32Array, config: Int, bitmask: Int32Array, row: Int
-) -> Int:
-    """Compute the mask of a configuration, keep it, and write it into ``bitmask[row]``; or a status.
+def known_at(place: Int, config: Int, bitmask: Int32Array, row: Int) -> bool:
+    """Write the mask of a configuration into ``bitmask[row]``; False where it has yet to be computed.
 
-    ``entries``, ``rows``: those of the store, in the epoch of the machine's records.
+    bitmask int32 (rows, words), C-contiguous; words past the mask are cleared.
     """
     cell = int64_at(place, VIEW_SIZE)
+    pool = int32_at(cell[VIEW_POOL], cell[VIEW_POOL_WORDS])
+    record = np.int64(pool[config + 3])
+    return bool(record != 0 and write_mask(pool, _rows(cell), record, bitmask[row]))
+
+
+@kernel
+def fill_at(place: Int, config: Int, bitmask: Int32Array, row: Int) -> Int:
+    """Compute the mask of a configuration, keep it, and write it into ``bitmask[row]``; or a status."""
+    cell = int64_at(place, VIEW_SIZE)
+    rows = _rows(cell)
+    entries = int32_at(cell[VIEW_ENTRIES], cell[VIEW_ENTRIES_SIZE])
     static, classes = _tables(cell)
     pool, interned, steps, scratch = _records(cell)
     trie = int32_rows_at(cell[VIEW_TRIE], cell[VIEW_TRIE_NODES], 4)
@@ -127,6 +143,11 @@ def _tables(cell: Int64Array) -> tuple[Int32Array, ByteArray]:
     tables = int64_at(cell[VIEW_TABLES], TABLES_SIZE)
     static = int32_at(tables[TABLES_STATIC], tables[TABLES_STATIC_SIZE])
     return static, bytes_at(tables[TABLES_CLASSES], tables[TABLES_CLASSES_SIZE])
+
+
+@kernel
+def _rows(cell: Int64Array) -> Int32Array:
+    return int32_rows_at(cell[VIEW_ROWS], cell[VIEW_N_ROWS], cell[VIEW_N_WORDS])
 
 
 @kernel
