@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 _DROPPED_PART = 8  # of the grammars that are kept: so many go together
 _FEW_VALUES = 100_000
 _MOST_VALUES = 10_000_000  # of a schema that is given as Python objects
+_PLAIN_TYPES = frozenset({str, bool, int, float, type(None)})
 _JSON_VALUES = (Mapping, str, bool, int, float, list, tuple, bytes, type(None))
 
 
@@ -362,7 +363,7 @@ def _is_small(value: object) -> bool:
         else:
             continue
         count += len(values)
-        pending += [part for part in values if not isinstance(part, (str, bool, int))]
+        pending += [part for part in values if part.__class__ not in _PLAIN_TYPES]
     return count < _FEW_VALUES
 
 

@@ -386,8 +386,9 @@ class Document:
                         _REMEDIES.get((keyword, kind(value)), ""),
                     )
                 if subschemas is not None:
+                    before = f"{pointer}/{keyword}"
                     for place, inner in subschemas_in(subschemas, value):
-                        at = f"{pointer}/{keyword}{place}"
+                        at = before + place
                         inside.append((keyword, at))
                         pending.append((inner, at, resource, depth + 1))
                 elif keyword == "$ref":
@@ -502,22 +503,18 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-def subschemas_in(where: str, value: Any) -> Iterator[tuple[str, Any]]:
+def subschemas_in(where: str, value: Any) -> list[tuple[str, Any]]:
     """The subschemas in a keyword's value, with their pointers from it. ``where``: as `keywords` says."""
     if where == HERE:
-        yield "", value
-    elif where == VALUES:
-        for name, inner in value.items():
-            yield "/" + escape(name), inner
-    elif where == ITEMS or (where != SCHEMA_VALUES and isinstance(value, (list, tuple))):
-        for i, inner in enumerate(value):
-            yield f"/{i}", inner
-    elif where == SCHEMA_VALUES:
-        for name, inner in value.items():
-            if isinstance(inner, (bool, Mapping)):
-                yield "/" + escape(name), inner
-    else:
-        yield "", value
+        return [("", value)]
+    if where == VALUES:
+        return [("/" + escape(name), inner) for name, inner in value.items()]
+    if where == ITEMS or (where != SCHEMA_VALUES and isinstance(value, (list, tuple))):
+        return [(f"/{i}", inner) for i, inner in enumerate(value)]
+    if where == SCHEMA_VALUES:
+        schemas = value.items()
+        return [("/" + escape(name), inner) for name, inner in schemas if isinstance(inner, (bool, Mapping))]
+    return [("", value)]
 
 
 def _joined(base: str, uri: str, where: str) -> str:

@@ -110,6 +110,8 @@ def _array(value: Any) -> str:
 
 
 def _types(value: Any) -> str:
+    if type(value) is str and value in TYPE_NAMES:  # as nearly always
+        return ""
     names = (value,) if isinstance(value, str) else value
     fits = (
         isinstance(names, (list, tuple))
