@@ -202,7 +202,10 @@ class MaskStore:
         offset = self._offsets.get(base_name)
         if offset is None:
             offset = self._offsets[base_name] = self._found_alone(tables, base, base_name)
-        tokens, nodes = store_entries.differing(self.walks, tables, state, base)
+        difference = store_entries.differing(self.walks, tables, state, base)
+        if difference is None:
+            return self._found_alone(tables, state, name)
+        tokens, nodes = difference
         if tokens.shape[0] == 0 and nodes.shape[0] == 0:
             return offset
         return self._place(store_entries.changed(self.walks, self._content(offset), tokens, nodes))

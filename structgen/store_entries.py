@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from structgen_kernels import layout
 
 from structgen.tables import Int32Array, StateTables
 
 SHARED_STATES = 40  # an automaton of more states is named by where it comes from
 _FEW_NODES = 4096  # so few nodes are walked in less time than a name takes
+_MANY_NODES = 1 << 15
 _FIRST_CROSSING = 1 << 12
 _NO_LIMIT = 1 << 62
 _NO_MAXIMUM = 1 << 16
@@ -49,7 +52,7 @@ class Profile(NamedTuple):
     crossing: Int32Array
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Trie:
     """A vocabulary's trie as kernels read it: ``nodes`` int32 (n + 1, 4), see `MaskStore`; ``token_ids``
     int32; ``n_ids``; ``longest``, the bytes of the longest token.
@@ -63,6 +66,15 @@ class Trie:
     @property
     def n_words(self) -> int:
         return (self.n_ids + 31) // 32
+
+    @cached_property
+    def below(self) -> npt.NDArray[np.uint64]:
+        """uint64 (n,): see `structgen_kernels.store_loops.bytes_below`; made for the first whole walk."""
+        from structgen_kernels.store_loops import bytes_below
+
+        below = np.zeros(self.nodes.shape[0] - 1, np.uint64)
+        bytes_below(self.nodes, below)
+        return below
 
     def in_order(self, crossing: Int32Array) -> Int32Array:
         """Crossing nodes in the order that a content has them."""
@@ -186,8 +198,8 @@ def few(trie: Trie, tables: StateTables, state: int) -> Content | None:
 
 def walked(trie: Trie, tables: StateTables, state: int) -> Content:
     """The content of a terminal state that has no profile, in one walk of the trie."""
-    from structgen_kernels.store import walk_automaton
     from structgen_kernels.store_bounded import walk_bounded
+    from structgen_kernels.store_loops import walk_loops
 
     static, classes = tables.static, tables.classes
     crossing = np.zeros(_FIRST_CROSSING, np.int32)
@@ -199,7 +211,9 @@ def walked(trie: Trie, tables: StateTables, state: int) -> Content:
         elif tables.origin(state)[2]:
             count = _walk_by_steps(trie, tables, state, _NO_LIMIT, row, crossing)
         else:
-            count = walk_automaton(static, classes, trie.nodes, trie.token_ids, state, row, crossing)
+            looped = np.empty(tables.n_terminal_states, np.uint64)
+            nodes, ids = trie.nodes, trie.token_ids
+            count = walk_loops(static, classes, nodes, ids, trie.below, looped, state, row, crossing)
         if count <= crossing.shape[0]:
             return Content(row, trie.in_order(crossing[:count]))
         crossing = np.zeros(count, np.int32)
@@ -241,16 +255,20 @@ def counted(trie: Trie, tables: StateTables, state: int, known: Profile) -> Cont
     return Content(row, trie.in_order(known.crossing[(completed >= needed) & (completed <= left), 0]))
 
 
-def differing(trie: Trie, tables: StateTables, state: int, base: int) -> tuple[Int32Array, Int32Array]:
-    """In what a state's content is not its base's: see `structgen_kernels.store.walk_difference`."""
+def differing(trie: Trie, tables: StateTables, state: int, base: int) -> tuple[Int32Array, Int32Array] | None:
+    """In what a state's content is not its base's: see `structgen_kernels.store.walk_difference`. None where
+    so many nodes would have to be looked at that a walk of its own is as quick.
+    """
     from structgen_kernels.store import walk_difference
 
     room = np.zeros(1024, np.int32)
     tokens, nodes = room[:512], room[512:]
     while True:
         n_tokens, n_nodes = walk_difference(
-            tables.static, tables.classes, trie.nodes, trie.token_ids, state, base, tokens, nodes
+            tables.static, tables.classes, trie.nodes, trie.token_ids, state, base, _MANY_NODES, tokens, nodes
         )
+        if n_tokens < 0:
+            return None
         if n_tokens <= tokens.shape[0] and n_nodes <= nodes.shape[0]:
             return tokens[:n_tokens], nodes[:n_nodes]
         tokens, nodes = np.zeros(n_tokens, np.int32), np.zeros(n_nodes, np.int32)

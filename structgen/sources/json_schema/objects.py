@@ -189,7 +189,7 @@ class ObjectLanguage:
     @cached_property
     def spoken_of(self) -> tuple[str, ...]:
         """The names that members of their own have: no class holds any of them. () when there is no class."""
-        return (*self.ordered, *self.listed) if self.classes else ()
+        return tuple(dict.fromkeys((*self.ordered, *self.listed))) if self.classes else ()
 
     @property
     def classes(self) -> tuple[KeyClass, ...]:
