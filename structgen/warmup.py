@@ -63,6 +63,7 @@ def _key(part: Part) -> str:
 def _exercise() -> None:
     """Compile and match with grammars that come through every kernel once."""
     import numpy as np
+    from structgen_kernels.parser import rehash_steps
 
     from structgen.automata import json_text
     from structgen.automata.build import compile_regex, difference, literal
@@ -106,7 +107,8 @@ def _exercise() -> None:
     compiled = CompiledGrammar(tables, store, GrammarSource("lark", ""))
     matcher = compiled.matcher()
     bitmask = allocate_bitmask(1, vocabulary.size)
-    # long enough for every table to grow, and for steps to be met again
+    # long enough for records to grow, and for steps to be met again; their table hardly ever is full
+    rehash_steps(np.zeros(1, np.int64), np.zeros(1, np.int64))
     for token in b"[" + bytes(range(48, 58)) * 20 + b',"' + bytes(range(65, 91)) * 8:
         matcher.fill_bitmask(bitmask, 0)
         matcher.accept(token)
