@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from structgen_kernels.fresh_texts import can_leave, may_be_seen, tracked_step
 from structgen_kernels.jit import ByteArray, Int, Int32Array, Int64Array, kernel
 from structgen_kernels.layout import (
     ACCEPTS,
@@ -23,19 +24,16 @@ from structgen_kernels.layout import (
 from structgen_kernels.records import continuation
 from structgen_kernels.terminals import terminal_flags, terminal_step
 from structgen_kernels.texts import (
+    BACKSLASH,
+    QUOTE,
     append_open,
-    can_leave,
     compares,
     is_seen,
-    may_be_seen,
     open_text,
     seen_alike,
-    tracked_step,
 )
 from structgen_kernels.trie import CHILD_BITS, child_of
 
-_QUOTE = 0x22
-_BACKSLASH = 0x5C
 _PENDING = 3  # words of what is yet to be looked at: see `find_cuts`
 
 
@@ -121,12 +119,12 @@ def _look_by_texts(
     for i in range(pool[here + 1]):
         byte = np.int64(pool[here + 2 + 2 * i])
         if byte == TEXT_ENDS:
-            child = child_of(children, node, _QUOTE)
+            child = child_of(children, node, QUOTE)
             if child != 0:
                 scratch[n], scratch[n + 1] = child, trie[child, 1]
                 n += 2
             continue
-        if byte in (_QUOTE, _BACKSLASH):
+        if byte in (QUOTE, BACKSLASH):
             continue
         child = child_of(children, node, byte)
         after = np.int64(terminal_step(static, classes, state, byte)) if child != 0 else np.int64(0)
@@ -178,8 +176,8 @@ def find_cuts(
             if before < 0:
                 return before
             if text == TEXT_EMPTY:
-                node = child_of(children, np.int64(0), _QUOTE)
-                state = terminal_step(static, classes, state, _QUOTE)
+                node = child_of(children, np.int64(0), QUOTE)
+                state = terminal_step(static, classes, state, QUOTE)
         if before != 0 and state != 0 and (node != 0 or before < 0 or text != TEXT_EMPTY):
             top -= _PENDING
             scratch[top], scratch[top + 1], scratch[top + 2] = node, state, before
@@ -195,7 +193,7 @@ def find_cuts(
                 )
                 if n < 0:
                     return n
-                child = child_of(children, node, _BACKSLASH)
+                child = child_of(children, node, BACKSLASH)
                 if child == 0:
                     continue
                 reader = after_text(pool, interned, scratch, trie, np.int64(k), child)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from structgen_kernels.fresh_texts import tracked_step
 from structgen_kernels.jit import ByteArray, Int, Int32Array, Int64Array, kernel
 from structgen_kernels.layout import (
     ACCEPTS,
@@ -51,7 +52,7 @@ from structgen_kernels.layout import (
 )
 from structgen_kernels.records import continuation, intern, merged_node, noted, single_node
 from structgen_kernels.terminals import add_alive, terminal_flags, terminal_step
-from structgen_kernels.texts import begun, below_cells, key_ended, open_text, tracked_step
+from structgen_kernels.texts import begun, below_cells, key_ended, open_text
 
 
 @kernel
