@@ -1,6 +1,6 @@
 """genlm-control's side of the comparison, run by the Python of an environment that has it.
 
-    PYTHON genlm_probe.py MODEL PROMPT_IDS REGEX PARTICLES SEEDS MAX_TOKENS METHOD PREFIXES
+    PYTHON genlm_probe.py MODEL PROMPT_IDS REGEX PARTICLES SEEDS MAX_TOKENS METHOD PREFIXES THREADS
 
 SEEDS is FIRST:LAST. METHOD is "awrs" (the regex as an automaton), "predicate" (AWRS, too, but what the
 constraint knows is two answers: whether a text matches REGEX, and whether a beginning matches PREFIXES) or
@@ -47,9 +47,9 @@ async def main() -> None:
                 return float("-inf")
             return 0.0 if pattern.fullmatch(text) else float("-inf")
 
-    model, prompt, regex, particles, seeds, max_tokens, method, prefixes = sys.argv[1:]
+    model, prompt, regex, particles, seeds, max_tokens, method, prefixes, threads = sys.argv[1:]
     first, last = map(int, seeds.split(":"))
-    torch.set_num_threads(1)
+    torch.set_num_threads(int(threads))
     llm = PromptedLLM.from_name(model, backend="hf", prompt_ids=json.loads(prompt))
     fsa = None if method == "predicate" else BoolFSA.from_regex(regex).coerce(llm, f=b"".join)
     results = []

@@ -44,6 +44,7 @@ def sampling(
         Path | None, typer.Option(help="tokenizer.json: a model of four layers is made in --toy by it.")
     ] = None,
     runs: Annotated[int, typer.Option(min=2, help="Populations of each engine, for genlm.")] = 20,
+    threads: Annotated[int, typer.Option(min=1, help="Of torch, for every engine.")] = 1,
     seed: Annotated[int, typer.Option(help="Seed of all draws.")] = 0,
     output: Annotated[Path, typer.Option("--output", "-o", help="Results, JSON.")] = Path("sampling.json"),
 ) -> None:
@@ -62,7 +63,7 @@ def sampling(
         raise BenchError("no data for the distances", "give --data DIR, or --parts awrs,overhead")
     if "genlm" in chosen and genlm_python is None:
         raise BenchError("no genlm-control", "give --genlm-python PATH, or leave genlm out of --parts")
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads)
     console = Console()
     network, tokenizer = load(model)
     compiler = Compiler(vocabulary_of_model(network, tokenizer))
@@ -70,7 +71,7 @@ def sampling(
         **run_header("sampling", PACKAGES),
         "model": {"name": Path(model).name, "parameters": sum(p.numel() for p in network.parameters())},
         "seed": seed,
-        "torch_threads": 1,
+        "torch_threads": threads,
     }
     if "distance" in chosen and data is not None:
         from structgen_bench.sampling_distance import adapt, measure_problem, read_problem

@@ -212,11 +212,14 @@ def _summary(runs: list[dict[str, Any]], log_z: float) -> dict[str, float]:
 def _probe(
     python: Path, folder: Path, prompt: list[int], rules: Any, seeds: range, method: str
 ) -> list[dict[str, Any]]:
+    import torch
+
     probe = Path(__file__).with_name("genlm_probe.py")
     # -P: this folder holds modules with the names of others' packages
     command = [
         str(python), "-P", str(probe), str(folder), json.dumps(prompt), rules.regex, str(PARTICLES),
         f"{seeds.start}:{seeds.stop}", str(rules.max_tokens - 1), method, rules.prefixes,
+        str(torch.get_num_threads()),
     ]  # fmt: skip
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PROBE_SECONDS, check=False)
