@@ -143,7 +143,7 @@ def _exercise_sampling() -> None:
     """Rows of masses of both precisions, and the output layer."""
     import numpy as np
     from structgen_kernels.apply_cpu import mask_rows
-    from structgen_kernels.projection import project
+    from structgen_kernels.projection import packed, project, project_few
     from structgen_kernels.rows import block_sums, draw, exp_and_sum, masses_of_few, mean_log
 
     bitmask, sums, places = np.ones((1, 1), np.int32), np.zeros((1, 1)), np.arange(1)
@@ -156,7 +156,9 @@ def _exercise_sampling() -> None:
         masses_of_few(masses[0], scores[0], bitmask[0])
         if dtype is np.float32:
             exp_and_sum(scores, np.zeros(1, dtype), masses, sums)
-            project(scores, scores, np.zeros((1, 1), dtype), 0, 1)
+            logits = np.zeros((1, 1), dtype)
+            project(scores, packed(scores), logits, 0, 1)
+            project_few(scores, scores, logits, 0, 1)
 
 
 def _exercise_lexer() -> None:

@@ -110,9 +110,15 @@ def _case(
     def asked(mask: Any) -> PredicateConstraint:  # a new one for each run: it remembers answers
         return PredicateConstraint(rules.check, vocabulary, accepts=rules.accepts, mask=mask)
 
-    kept = PrefixTrie(None)  # from run to run, as genlm-control keeps its logits
+    # from run to run, as genlm-control keeps its logits
+    kept, prompted = PrefixTrie(None), PrefixTrie(None)
     engines: dict[str, Any] = {
         "structgen smc, grammar, kept trie": lambda: {"constraint": grammar, "state": kept},
+        "structgen smc, grammar, no twist, kept prompt": lambda: {
+            "constraint": grammar,
+            "twist": "none",
+            "state": prompted,
+        },
         "structgen smc, grammar": lambda: {"constraint": grammar},
         "structgen smc, grammar, no twist": lambda: {"constraint": grammar, "twist": "none"},
         "structgen smc, awrs on a predicate": lambda: {"constraint": asked(None)},

@@ -14,17 +14,14 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from structgen_kernels.projection import project
+from structgen_kernels.projection import FEW_ROWS, packed, project, project_few
 
 from structgen.threads import Team
 
-MOST_ROWS: Final = 32  # from there on the library is as fast
+MOST_ROWS: Final = 96  # from there on the library is as fast
 LEAST_WEIGHTS: Final = 1 << 20  # below, a pass costs more elsewhere
-_CHUNK: Final = 2048  # tokens that a thread takes at a time
-
-Floats = npt.NDArray[np.float32]
+_CHUNK: Final = 2046  # tokens that a thread takes at a time, in whole tiles
 
 
 def plain_output_layer(model: Any) -> torch.nn.Linear | None:
@@ -68,19 +65,29 @@ def faster(model: Any) -> Iterator[None]:
 def projected(weight: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
     """hidden float32 (rows, size) times weight float32 (tokens, size): float32 (rows, tokens)."""
     tokens, threads = weight.shape[0], torch.get_num_threads()
-    weights, given = weight.detach().numpy(), np.ascontiguousarray(hidden.detach().numpy())
-    out = torch.empty(len(given), tokens)
+    weights, rows = weight.detach().numpy(), np.ascontiguousarray(hidden.detach().numpy())
+    out = torch.empty(len(rows), tokens)
     written = out.numpy()
-    if threads == 1:
-        project(weights, given, written, 0, tokens)
+    if len(rows) <= FEW_ROWS:
+
+        def columns(begin: int, end: int) -> None:
+            project_few(weights, rows, written, begin, end)
     else:
-        Team(threads, _chunks(weights, given, written)).finish()
+        beside = packed(rows)
+
+        def columns(begin: int, end: int) -> None:
+            project(weights, beside, written, begin, end)
+
+    if threads == 1:
+        columns(0, tokens)
+    else:
+        Team(threads, _chunks(columns, tokens)).finish()
     return out
 
 
-def _chunks(weights: Floats, hidden: Floats, out: Floats) -> Callable[[], None]:
+def _chunks(columns: Callable[[int, int], None], tokens: int) -> Callable[[], None]:
     """A task that does chunk after chunk until none is left; for any number of threads at once."""
-    left = list(range(0, len(weights), _CHUNK))
+    left = list(range(0, tokens, _CHUNK))
 
     def task() -> None:
         while True:
@@ -88,6 +95,6 @@ def _chunks(weights: Floats, hidden: Floats, out: Floats) -> Callable[[], None]:
                 begin = left.pop()
             except IndexError:
                 return
-            project(weights, hidden, out, begin, min(begin + _CHUNK, len(weights)))
+            columns(begin, min(begin + _CHUNK, tokens))
 
     return task
