@@ -152,7 +152,7 @@ def _exercise_sampling() -> None:
         mask_rows(masses.reshape(-1).view(bits), 8, 8, bitmask, places, bits(0))
         block_sums(masses, sums)
         mean_log(masses[0], scores[0], 0.0)
-        draw(masses[0], sums[0], np.zeros(1), np.zeros(1, np.int64))
+        draw(masses, sums, np.zeros(1, np.int64), np.zeros(1), np.zeros(1, np.int64))
         masses_of_few(masses[0], scores[0], bitmask[0])
         if dtype is np.float32:
             exp_and_sum(scores, np.zeros(1, dtype), masses, sums)

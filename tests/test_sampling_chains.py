@@ -113,8 +113,15 @@ class EnumeratedRandomness(Randomness):
         super().__init__()
         self.branches = branches
 
-    def tokens(self, masses, sums, count):
-        assert masses.sum() == pytest.approx(sums.sum())
+    def tokens(self, masses, sums, rows, counts):
+        assert masses.sum(axis=1) == pytest.approx(sums.sum(axis=1))
+        return [
+            token
+            for row, count in zip(rows, counts, strict=True)
+            for token in self.one_set(masses[row], count)
+        ]
+
+    def one_set(self, masses, count):
         if count == 1:
             return [self.branches.choose((masses / masses.sum()).tolist())]
         spread = self.stratified(masses.astype(np.float64), count)

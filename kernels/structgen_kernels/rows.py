@@ -122,19 +122,24 @@ def masses_of_few(
 
 @kernel
 def draw(
-    masses: NDArray[np.floating], sums: NDArray[np.float64], u: NDArray[np.float64], tokens: NDArray[np.int64]
+    masses: NDArray[np.floating],
+    sums: NDArray[np.float64],
+    rows: NDArray[np.int64],
+    u: NDArray[np.float64],
+    tokens: NDArray[np.int64],
 ) -> None:
     """For each of ``u`` float64 (n,) in [0, 1) the column that it falls on, by mass; one that has mass.
 
-    masses: float (width,), not negative, not all 0. sums: float64 (ceil(width / BLOCK),), of its blocks.
-    tokens: int64 (n,), written. What is left of a uniform within its block decides there. Cost: the blocks'
-    sums, and one block, for each.
+    masses: float (rows, width), not negative. sums: float64 (rows, ceil(width / BLOCK)), of its blocks.
+    rows: int64 (n,), the row of each, which is not all 0. tokens: int64 (n,), written. What is left of a
+    uniform within its block decides there. Cost: the blocks' sums, and one block, for each.
     """
     for i in range(u.shape[0]):
-        block, left = _falls_on(sums, u[i])
+        row = rows[i]
+        block, left = _falls_on(sums[row], u[i])
         begin = block * BLOCK
-        inner = masses[begin : min(begin + BLOCK, masses.shape[0])]
-        column, _ = _falls_on(inner, min(1.0, max(0.0, left / sums[block])))
+        inner = masses[row, begin : min(begin + BLOCK, masses.shape[1])]
+        column, _ = _falls_on(inner, min(1.0, max(0.0, left / sums[row, block])))
         tokens[i] = begin + column
 
 

@@ -8,6 +8,7 @@ never returned.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -54,19 +55,36 @@ class Randomness:
         In random order, so that it does not matter what they are used for one after another: whatever
         the weights of particles that draw by them are, each is as likely to get any stratum.
         """
-        u = self.uniforms(count)
-        if count == 1:
+        return self.spreads([count])
+
+    def spreads(self, counts: Sequence[int]) -> Float64:
+        """`spread` of each of ``counts``, one after another."""
+        u = self.uniforms(sum(count if count == 1 else 2 * count for count in counts))
+        if len(u) == len(counts):
             return u
-        spread: Float64 = (np.argsort(self.uniforms(count)) + u) / count
-        return spread
+        parts = []
+        begin = 0
+        for count in counts:
+            end = begin + count
+            part = u[begin:end]
+            if count > 1:
+                begin, end = end, end + count
+                part = (np.argsort(u[begin:end]) + part) / count
+            parts.append(part)
+            begin = end
+        return np.concatenate(parts)
 
-    def tokens(self, masses: npt.NDArray[np.floating[Any]], sums: Float64, count: int) -> list[int]:
-        """``count`` indices of ``masses`` float (width,), not negative, not all 0, by mass, spread as above.
+    def tokens(
+        self, masses: npt.NDArray[np.floating[Any]], sums: Float64, rows: Sequence[int], counts: Sequence[int]
+    ) -> list[int]:
+        """``counts[i]`` columns of ``masses[rows[i]]`` for each i, by mass, each set spread as above.
 
-        sums: of their blocks, float64, as `structgen_kernels.rows.draw` takes them.
+        masses: float (rows, width), not negative, none of the rows all 0. sums: of their blocks, float64, as
+            `structgen_kernels.rows.draw` takes them.
         """
-        tokens = np.empty(count, np.int64)
-        draw(masses, sums, self.spread(count), tokens)
+        tokens = np.empty(sum(counts), np.int64)
+        row_of = np.repeat(np.array(rows, np.int64), np.array(counts, np.int64))
+        draw(masses, sums, row_of, self.spreads(counts), tokens)
         drawn: list[int] = tokens.tolist()
         return drawn
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal, get_args
 
+import numpy as np
 import torch
 import transformers
 
@@ -164,7 +165,11 @@ def model_digest(model: Any) -> str:
         flat = tensor.detach().reshape(-1)
         step = max(1, flat.numel() // _SAMPLED_VALUES)
         content.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-        content.update(flat[::step].to(torch.float64).cpu().numpy().tobytes())
+        some = flat[::step]
+        if some.device.type == "cpu" and some.dtype == torch.float32:  # the same in a quarter of the time
+            content.update(some.numpy().astype(np.float64).tobytes())
+        else:
+            content.update(some.to(torch.float64).cpu().numpy().tobytes())
     config = getattr(model, "config", None)
     if config is not None and hasattr(config, "to_dict"):
         # where it was loaded from, by which version and in which attention kernel: not the model's content

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterator, Sequence
+from itertools import chain
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -146,12 +147,13 @@ class ArrayRows:
         log_mass = np.full(len(total), -math.inf)
         alive = total > 0
         log_mass[alive] = self._unit[alive] + np.log(total[alive])
+        sets = [(row, places) for row, places in together(row_of, strata) if alive[row]]
+        drawn = randomness.tokens(
+            self._p, self._sums, [row for row, _ in sets], [len(places) for _, places in sets]
+        )
         tokens = [-1] * len(row_of)
-        for row, places in together(row_of, strata):
-            if alive[row]:
-                drawn = randomness.tokens(self._p[row], self._sums[row], len(places))
-                for place, token in zip(places, drawn, strict=True):
-                    tokens[place] = token
+        for place, token in zip(chain.from_iterable(places for _, places in sets), drawn, strict=True):
+            tokens[place] = token
         return tokens, log_mass
 
     def other_than(self, row: int, ids: npt.NDArray[np.int32] | None, randomness: Randomness) -> int:
