@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from structgen.sampling import Budget, SampleResult, sample
     from structgen.sources.python_types import parse_as, schema_of
     from structgen.vocabulary import Vocabulary
+    from structgen.warmup import warm_up
 
 __version__ = "0.1.0"
 
@@ -38,6 +39,7 @@ _EXPORTS = {
     "parse_as": "structgen.sources.python_types",
     "sample": "structgen.sampling",
     "schema_of": "structgen.sources.python_types",
+    "warm_up": "structgen.warmup",
 }
 
 __all__ = [
@@ -57,6 +59,7 @@ __all__ = [
     "parse_as",
     "sample",
     "schema_of",
+    "warm_up",
 ]
 
 

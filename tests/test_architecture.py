@@ -124,6 +124,7 @@ def test_public_names():
         "parse_as",
         "sample",
         "schema_of",
+        "warm_up",
     ]
     for name in structgen.__all__:
         assert getattr(structgen, name) is not None

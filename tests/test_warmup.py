@@ -7,11 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+import structgen
+from structgen.errors import OptionError
+
 SCRIPT = """
 import importlib, json, pkgutil
 import numba
+import structgen
 import structgen_kernels
-from structgen import warmup
 from structgen.bitmask import allocate_bitmask
 
 def compiled():
@@ -24,8 +29,7 @@ def compiled():
                 found[f"{value.py_func.__module__}.{name}"] = len(value.signatures)
     return found
 
-warmup._exercise()
-warmup._exercise_lexer()
+structgen.warm_up("engine", "lexer")
 before = compiled()
 
 from test_json_schema_language import CASES
@@ -74,3 +78,8 @@ def test_nothing_is_compiled_at_the_first_use(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr[-2000:]
+
+
+def test_unknown_parts_are_named() -> None:
+    with pytest.raises(OptionError, match=r"'engin'.*'engine', 'lexer', 'sampling'|engine, lexer, sampling"):
+        structgen.warm_up("engin")  # type: ignore[arg-type]

@@ -30,7 +30,7 @@ from structgen_bench.sampling_toy import PROMPT
 PROBE_SECONDS = 900.0
 PARTICLES = 20
 REFERENCE = 200  # populations
-ROUNDS = 2  # in which the engines take turns
+ROUNDS = 5  # in which the engines take turns
 
 
 class _Quoted:

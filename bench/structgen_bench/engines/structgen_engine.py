@@ -18,6 +18,7 @@ class StructgenEngine(Engine):
     def prepare(self, vocabulary: TokenBytes) -> None:
         import structgen
 
+        structgen.warm_up("engine")  # as a server does; the others have nothing to load
         self.version = structgen.__version__
         self.eos_ids = vocabulary.eos_ids
         self.bitmask = structgen.allocate_bitmask(1, vocabulary.vocab_size)
