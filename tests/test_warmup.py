@@ -81,5 +81,5 @@ def test_nothing_is_compiled_at_the_first_use(tmp_path: Path) -> None:
 
 
 def test_unknown_parts_are_named() -> None:
-    with pytest.raises(OptionError, match=r"'engin'.*'engine', 'lexer', 'sampling'|engine, lexer, sampling"):
+    with pytest.raises(OptionError, match=r"'parts': got 'engin', expected some of engine, lexer, sampling"):
         structgen.warm_up("engin")  # type: ignore[arg-type]
