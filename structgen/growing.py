@@ -11,24 +11,26 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from structgen_kernels import layout
+from structgen_kernels import layout, members
 from structgen_kernels.automata import write_table
 from structgen_kernels.shared_memory import address_of
-from structgen_kernels.spelled import OPENING
+from structgen_kernels.spelled import OPENING, UNITS
 
 from structgen.automata import json_text
 from structgen.automata.build import literal
 from structgen.automata.dfa import START, BoundedDfa, CountedDfa, Dfa, SpelledText
 from structgen.errors import CompileLimitError
-from structgen.parser_states import ENDS, PLAIN, Call, Key, Read, StateSource
+from structgen.parser_states import ENDS, PLAIN, Call, Key, MemberKey, Read, StateSource
 from structgen.tables import (
     STORED_NODES,
     Int32Array,
     Terminal,
     bounded_block,
+    check_states,
     counted_block,
     spelled_block,
 )
@@ -44,6 +46,17 @@ _HEAP_COLUMNS = (
 _N_HEAP_COLUMNS = {layout.SPELLED: 1, layout.COUNTED: 2, layout.BOUNDED: 5}
 _MOST_WORDS = 1 << 28  # 1 GiB: what one grammar's tables may grow to
 _FIRST_COUNTED = 1 << 26  # numbers below are table states
+
+
+class _LaidMembers(NamedTuple):
+    """Where the states of an object's members are: from number ``first`` on. ``beyond``: the state in which
+    others may come; ``leads_beyond``: is it reached without any of these, as a closure would?
+    """
+
+    key: Key
+    first: int
+    beyond: int
+    leads_beyond: bool
 
 
 class GrowingTables:
@@ -68,9 +81,9 @@ class GrowingTables:
         self._source = source
         self._spelled = spelled
         self._numbers: dict[Key, int] = {}
-        self._keys: list[Key] = [None]  # by state number; 0 is the end of the stack
-        self._order: list[int] = []  # states in the order of their expansion
-        self._is_expanded: set[int] = set()
+        self._keys: list[Key] = []  # by state number; 0 is the end of the stack
+        self._members: dict[Key, _LaidMembers] = {}
+        self._n_expanded = 0
         self._starts: dict[bytes, int | None] = {}
         self._texts: dict[str, int] = {}  # starts of spelled terminals
         self._lists: dict[tuple[str, ...], int] = {(): 0}  # of barred strings
@@ -119,17 +132,18 @@ class GrowingTables:
 
     @property
     def n_parser_states(self) -> int:
-        """States that have a number; `n_expanded` of them have edges."""
+        """States that have a number."""
         return len(self._keys) - 1
 
     @property
     def n_expanded(self) -> int:
-        return len(self._order)
+        """How many descriptions were asked of the source: of states, and of the members of an object."""
+        return self._n_expanded
 
     @property
     def nbytes(self) -> int:
         """Bytes of the arrays, and an estimate of what the source holds for each state (3 kB, measured)."""
-        return int(self._static.nbytes + self._classes.nbytes) + 3000 * len(self._keys)
+        return int(self._static.nbytes + self._classes.nbytes) + 3000 * len(self._numbers)
 
     def origin(self, state: int) -> tuple[bytes, int, bool]:
         """Of a table state: its automaton's digest, its number there, and whether the automaton is a head."""
@@ -149,14 +163,23 @@ class GrowingTables:
 
     def key(self, number: int) -> Key:
         """What the source calls a parser state."""
-        return self._keys[number]
+        key = self._keys[number]
+        if isinstance(key, _LaidMembers):
+            at, role = divmod(number - key.first, members.STATES)
+            return self._source.member(MemberKey(key.key, at, role))
+        return key
 
     # -- growing ---------------------------------------------------------------------------------------
 
     def number(self, key: Key) -> int:
         """The number of the state ``key``, a new one when it is new."""
         known = self._numbers.get(key)
-        return self._add_state(key) if known is None else known
+        if known is not None:
+            return known
+        if isinstance(key, MemberKey):
+            laid = self._members.get(key.members) or self._add_members(key.members)
+            return laid.first + members.STATES * key.at + key.role
+        return self._add_state(key)
 
     def expand(self, number: int) -> None:
         """Find the edges of a state; and of those that it jumps to or calls, as a closure would come to them
@@ -166,9 +189,12 @@ class GrowingTables:
         pending = [number]
         while pending:
             number = pending.pop()
-            if number in self._is_expanded:
+            if self._has_edges(number):
+                key = self._keys[number]
+                if isinstance(key, _LaidMembers) and key.leads_beyond:
+                    pending.append(key.beyond)
                 continue
-            state = self._source.expand(self._keys[number])
+            state = self._source.expand(self.key(number))
             flat: list[int] = []
             for edge in state.edges:
                 if isinstance(edge, Read):
@@ -185,10 +211,14 @@ class GrowingTables:
                 else:
                     target = self.number(edge.target)
                     pending.append(target)
-                    flat += (-target, 0) if state.kind <= ENDS else (self._barred(state.barred), target)
+                    if state.kind > ENDS:
+                        flat += (self._barred(state.barred), target)
+                    elif len(state.edges) == 1 and state.kind == PLAIN and self._is_plain(target):
+                        flat += chain.from_iterable(self._edges_of(target))  # as good as being there
+                    else:
+                        flat += (-target, 0)
             self._describe(number, flat, state.kind)
-            self._order.append(number)
-            self._is_expanded.add(number)
+            self._n_expanded += 1
 
     def expand_some(self, max_states: int, max_table: int) -> bool:
         """Expand what the start reaches, nearest first. True when that was all.
@@ -199,8 +229,8 @@ class GrowingTables:
         seen = set(queue)
         while queue:
             number = queue.popleft()
-            if number not in self._is_expanded and (
-                len(self._order) >= max_states or self._n_table >= max_table
+            if not self._has_edges(number) and (
+                self._n_expanded >= max_states or self._n_table >= max_table
             ):
                 return False
             self.expand(number)
@@ -229,8 +259,15 @@ class GrowingTables:
 
     def resolve(self, number: int, text: bytes) -> int:
         """Where an END_TEXT state goes on after ``text``; 0: nowhere."""
-        key = self._source.resolve(self._keys[number], text)
+        key = self._source.resolve(self.key(number), text)
         return 0 if key is None else self.number(key)
+
+    def _has_edges(self, number: int) -> bool:
+        return bool(self._words[self._at_count + number] != layout.UNEXPANDED)
+
+    def _is_plain(self, number: int) -> bool:
+        """Does no more happen in the state than that its edges are taken? False while they are not known."""
+        return self._has_edges(number) and self._words[self._at_kind + number] == PLAIN
 
     def _edges_of(self, number: int) -> list[tuple[int, int]]:
         static = self._static
@@ -241,16 +278,41 @@ class GrowingTables:
         return list(zip(flat[::2], flat[1::2], strict=True))
 
     def _add_state(self, key: Key) -> int:
-        number = len(self._numbers)
+        number = len(self._keys)
         self._numbers[key] = number
-        if number:
-            self._keys.append(key)
+        self._keys.append(key)
         if number >= self._room["rtn"]:
             self._make_room("rtn", number + 1)
         words = self._words
         words[self._at_count + number] = layout.UNEXPANDED
         words[layout.N_RTN] = number + 1
         return number
+
+    def _add_members(self, key: Key) -> _LaidMembers:
+        """Lay out the states of an object's members."""
+        described = self._source.members(key)
+        n = len(described.names)
+        beyond = 0 if described.beyond is None else self.number(described.beyond)
+        done = self.number(described.done)
+        marks = np.array(
+            [self._terminal(mark) for mark in (described.colon, described.comma, described.end)], np.int32
+        )
+        names = self._spelled_starts(described.names)
+        first = len(self._keys)
+        laid = _LaidMembers(key, first, beyond, beyond > 0 and bool(described.optional.all()))
+        self._members[key] = laid
+        n_states, n_edges = members.STATES * n, 5 * n  # at most
+        self._keys += [laid] * n_states
+        if first + n_states > self._room["rtn"]:
+            self._make_room("rtn", first + n_states)
+        if self._n_edges + n_edges > self._room["edges"]:
+            self._make_room("edges", self._n_edges + n_edges)
+        self._n_edges += members.write_members(
+            self._static, first, self._n_edges, names, described.optional, marks, beyond, done
+        )
+        self._words[layout.N_RTN] = first + n_states
+        self._n_expanded += 1
+        return laid
 
     def _describe(self, number: int, flat: Sequence[int], kind: int) -> None:
         count = len(flat) // 2
@@ -323,13 +385,41 @@ class GrowingTables:
         return base
 
     def _add_spelled(self, terminal: SpelledText) -> int:
+        block = spelled_block(self._add_to_heap, terminal, self._next_counted)
+        block[layout.BLOCK_TAIL_STATE] = self._after_quote()
+        self._add_block(block)
+        return int(block[layout.BLOCK_BASE]) + OPENING
+
+    def _spelled_starts(self, names: Sequence[str | None]) -> Int32Array:
+        """int32 (n,): the first states of names, as `_terminal` gives them; 0 for None."""
+        known = self._texts
+        fresh = [name for name in names if name is not None and name not in known]
+        if fresh:
+            points = np.frombuffer("".join(fresh).encode("utf-32-le"), np.int32)
+            lengths = np.array([*map(len, fresh)], np.int32)
+            n = len(fresh)
+            first, quoted = self._next_counted, self._after_quote()
+            check_states(first, points.size + n, UNITS)
+            offset = self._reserve(points.size + n)
+            if self._n_blocks + n > self._room["blocks"]:
+                self._make_room("blocks", self._n_blocks + n)
+            static = self._static
+            block = int(static[layout.BLOCKS]) + self._n_blocks * layout.BLOCK_SIZE
+            members.write_spelled(static, block, self._heap_base + offset, points, lengths, first, quoted)
+            self._n_blocks += n
+            static[layout.N_BLOCKS] = self._n_blocks
+            for name in fresh:
+                known[name] = first + OPENING
+                first += (len(name) + 1) * UNITS
+            self._next_counted = first
+        return np.array([0 if name is None else known[name] for name in names], np.int32)
+
+    def _after_quote(self) -> int:
+        """The state after a closing quote."""
         if not self._quoted:
             quote = literal(b'"')
             self._quoted = self._add_table(quote, quote.digest, is_head=False) + 2
-        block = spelled_block(self._add_to_heap, terminal, self._next_counted)
-        block[layout.BLOCK_TAIL_STATE] = self._quoted
-        self._add_block(block)
-        return int(block[layout.BLOCK_BASE]) + OPENING
+        return self._quoted
 
     def _add_counted(self, terminal: CountedDfa | BoundedDfa) -> int:
         tail = self._add_table(literal(terminal.tail), literal(terminal.tail).digest, is_head=False)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple, Protocol
 
+import numpy as np
+import numpy.typing as npt
 from structgen_kernels import layout
 
 from structgen.automata.dfa import BoundedDfa, CountedDfa, Dfa, SpelledText
@@ -64,6 +66,33 @@ class State(NamedTuple):
     barred: tuple[str, ...] = ()
 
 
+class MemberKey(NamedTuple):
+    """A state among those of `Members`: the one of the name at a place whose ``role`` is one of
+    `structgen_kernels.members`.
+    """
+
+    members: Key
+    at: int
+    role: int
+
+
+class Members(NamedTuple):
+    """The members of an object whose names come in a fixed order, described at once.
+
+    One by one, the states between them were half of what is made while a text is read. ``names``: None where
+    no such member can be; ``optional`` uint8 (n,). ``beyond``: the state in which members of other names may
+    come, after the last of these; None where there are none. ``done``: the state behind the object.
+    """
+
+    names: Sequence[str | None]
+    optional: npt.NDArray[np.uint8]
+    colon: Terminal
+    comma: Terminal
+    end: Terminal
+    beyond: Key | None
+    done: Key
+
+
 class StateSource(Protocol):
     """Describes parser states on demand. Answers never change."""
 
@@ -71,6 +100,14 @@ class StateSource(Protocol):
     def start(self) -> Key: ...
 
     def expand(self, key: Key) -> State: ...
+
+    def members(self, key: Key) -> Members:
+        """What `MemberKey.members` stands for. Only of sources that give such keys, for vocabularies that
+        have all bytes.
+        """
+
+    def member(self, key: MemberKey) -> Key:
+        """The state as a key that `expand` knows."""
 
     def resolve(self, key: Key, text: bytes) -> Key | None:
         """Where the END_TEXT state ``key`` goes on after ``text``; None: the text is refused."""

@@ -249,10 +249,15 @@ def _terminal_starts(
     return np.array(starts, np.int32)
 
 
-def _new_block(kind: int, first: int, counts: int, units: int) -> Int32Array:
-    """An int32 (BLOCK_SIZE,) with the states numbered from ``first`` on, and the rest to be filled in."""
+def check_states(first: int, counts: int, units: int) -> None:
+    """Raises `CompileLimitError` where so many implicit states, from number ``first`` on, are too many."""
     if first + counts * units > _MAX_STATE:
         raise CompileLimitError("max_counted_states", _MAX_STATE, first + counts * units, fixed=True)
+
+
+def _new_block(kind: int, first: int, counts: int, units: int) -> Int32Array:
+    """An int32 (BLOCK_SIZE,) with the states numbered from ``first`` on, and the rest to be filled in."""
+    check_states(first, counts, units)
     block = np.zeros(layout.BLOCK_SIZE, np.int32)
     block[layout.BLOCK_KIND] = kind
     block[layout.BLOCK_BASE] = first

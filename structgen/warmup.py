@@ -87,6 +87,7 @@ def _exercise() -> None:
     """Compile and match with grammars that come through every kernel once."""
     import numpy as np
     from structgen_kernels.parser import rehash_steps
+    from structgen_kernels.records import rehash_interned
 
     from structgen.automata import json_text
     from structgen.automata.build import compile_regex, difference, literal
@@ -130,8 +131,9 @@ def _exercise() -> None:
     compiled = CompiledGrammar(tables, store, GrammarSource("lark", ""))
     matcher = compiled.matcher()
     bitmask = allocate_bitmask(1, vocabulary.size)
-    # long enough for records to grow, and for steps to be met again; their table hardly ever is full
+    # tables of steps and of records are hardly ever full in so short texts
     rehash_steps(np.zeros(1, np.int64), np.zeros(1, np.int64))
+    rehash_interned(np.zeros(1, np.int32), np.zeros(1, np.int32), np.zeros(1, np.int32))
     for token in b"[" + bytes(range(48, 58)) * 20 + b',"' + bytes(range(65, 91)) * 8:
         matcher.fill_bitmask(bitmask, 0)
         matcher.accept(token)
@@ -146,7 +148,7 @@ def _exercise() -> None:
     matcher.accept_bytes(np.zeros(0, np.uint8).tobytes())
     # a grammar that grows, and texts that are remembered
     grown = schema_tables(
-        {"additionalProperties": {"uniqueItems": True, "items": {"maxLength": 300}}},
+        {"properties": {"b": {}}, "additionalProperties": {"uniqueItems": True, "items": {"maxLength": 300}}},
         {},
         vocabulary,
         AHEAD,

@@ -13,6 +13,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
+import numpy as np
+from structgen_kernels.members import AFTER, COLON, NAME
+
 from structgen.automata.dfa import Dfa, SpelledText
 from structgen.parser_states import (
     BEGIN_KEY,
@@ -24,6 +27,8 @@ from structgen.parser_states import (
     Edge,
     Jump,
     Key,
+    MemberKey,
+    Members,
     Read,
     State,
 )
@@ -334,7 +339,51 @@ class SchemaStates:
             yield from language.class_steps(key_class, place, alive)
 
     def _first_member(self, number: int, level: int) -> State:
+        if self._comes_in_order(self._objects[number]):
+            return State((Jump(MemberKey(("in_order", number, level), 0, NAME)),))
         return self._members(number, self.places(self._objects[number].start), level)
+
+    def _comes_in_order(self, language: ObjectLanguage) -> bool:
+        """Are the members with names of their own described all at once?"""
+        return (
+            self._bars_names
+            and self._options.escapes == "any"
+            and not self._options.any_order
+            and bool(language.ordered)
+            and language.is_simple
+        )
+
+    def members(self, key: Key) -> Members:
+        """The members of an object whose names come in order, where neither counts nor clauses matter."""
+        if not isinstance(key, tuple):
+            raise TypeError(f"{key!r} are no members of a schema")
+        _, number, level = key
+        language, marks, alive = self._objects[number], self._marks(level), self._emptiness.is_alive
+        names: list[str | None] = []
+        optional = np.zeros(len(language.ordered), np.uint8)
+        for at in range(len(language.ordered)):
+            name, inner, optional[at] = language.next_in_order(at, alive)
+            names.append(None if inner is None else name)
+        beyond = None
+        if language.classes or language.listed:
+            place = language.start._replace(at=len(names))
+            if self._has_member(language, place):
+                beyond = ("members", number, self.places(place), level)
+        return Members(names, optional, marks.colon, marks.object_comma, marks.end_object, beyond, _DONE)
+
+    def member(self, key: MemberKey) -> Key:
+        """The state of a member in order as a key of its own."""
+        if not isinstance(key.members, tuple):
+            raise TypeError(f"{key!r} is no member of a schema")
+        _, number, level = key.members
+        language = self._objects[number]
+        if key.role == NAME:
+            return ("members", number, self.places(language.start._replace(at=key.at)), level)
+        after = self.places(language.start._replace(at=key.at + 1))
+        if key.role == AFTER:
+            return ("after_member", number, after, level)
+        inner = self.conjunctions(language.inner(language.ordered[key.at]) or ())
+        return ("colon" if key.role == COLON else "member", number, inner, after, level)
 
     def _members(self, number: int, at: int, level: int) -> State:
         """A key."""
@@ -477,7 +526,11 @@ class SchemaStates:
 
     def _member(self, number: int, inner: int, after: int, level: int) -> State:
         """The value of a member."""
-        return State(list(self._written(inner, self._inside(level), ("after_member", number, after, level))))
+        target: Key = ("after_member", number, after, level)
+        language, place = self._objects[number], self.places[after]
+        if place.at and not place.seen and self._comes_in_order(language):
+            target = MemberKey(("in_order", number, level), place.at - 1, AFTER)
+        return State(list(self._written(inner, self._inside(level), target)))
 
     def _after_member(self, number: int, at: int, level: int) -> State:
         language, marks, place = self._objects[number], self._marks(level), self.places[at]
