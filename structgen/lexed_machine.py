@@ -118,12 +118,17 @@ class LexedMachine:
             data = self._blob[self._offsets[token] : self._offsets[token + 1]]
             return self._run(lexed.advance, config, data)
 
-    def fill(self, config: int, bitmask: Int32Array, row: int) -> None:
-        """Write the mask of ``config`` into ``bitmask[row]``, int32 (rows, words) and C-contiguous."""
+    def fill(self, config: int, bitmask: Int32Array, row: int) -> bool:
+        """Write the mask of ``config`` into ``bitmask[row]``, int32 (rows, words) and C-contiguous; False
+        where it has no such row, or too short ones.
+        """
+        n_words = self.store.n_words
+        if not 0 <= row < bitmask.shape[0] or bitmask.shape[1] < n_words:
+            return False
         _, words = self._masks.get(config) or self._new_mask(config)
-        n_words = words.shape[0]
         bitmask[row, :n_words] = words
         bitmask[row, n_words:] = 0
+        return True
 
     def known_mask(self, config: int) -> tuple[int, Int32Array] | None:
         """The mask of ``config``, int32 (words,), with its address; None when it has yet to be computed.

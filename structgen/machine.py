@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from structgen_kernels import known_masks, layout, machine, parser, records
+from structgen_kernels.layout import MASK_HAS_NO_ROOM, MASK_UNKNOWN, NOT_KNOWN
+from structgen_kernels.machine import accept_known_at, known_at
 from structgen_kernels.shared_memory import address_of
 
 from structgen.errors import CompileLimitError
@@ -89,20 +91,25 @@ class Machine:
 
     def accept(self, config: int, token: int) -> int:
         """The configuration after the bytes of one token id, which must have some; 0 when refused."""
+        result: int = accept_known_at(self.place, config, token)
+        if result != NOT_KNOWN and self._spelling is None:
+            return result
         with self._lock:
-            result: int = machine.accept_at(self.place, config, token)
-            if result < 0:
-                self._make_room(result)
-                result = self._run(machine.accept_at, self.place, config, token)
-            return result if self._spelling is None else self._spelled(result)
+            return self._spelled(self._run(machine.accept_at, self.place, config, token))
 
-    def fill(self, config: int, bitmask: Int32Array, row: int) -> None:
-        """Write the mask of ``config`` into ``bitmask[row]``, int32 (rows, words) and C-contiguous."""
+    def fill(self, config: int, bitmask: Int32Array, row: int) -> bool:
+        """Write the mask of ``config`` into ``bitmask[row]``, int32 (rows, words) and C-contiguous; False
+        where it has no such row, or too short ones.
+        """
+        if self.store.view is self._shown:
+            known = known_at(self.place, config, bitmask, row)
+            if known != MASK_UNKNOWN:
+                return known != MASK_HAS_NO_ROOM  # type: ignore[no-any-return]
+        elif not 0 <= row < bitmask.shape[0] or bitmask.shape[1] < self.store.n_words:
+            return False
         with self._lock:
-            if self.store.view is not self._shown:
-                self._show_store()
-            if not machine.known_at(self.place, config, bitmask, row):
-                self._fill_new(config, bitmask, row)
+            self._fill_new(config, bitmask, row)
+        return True
 
     def is_accepting(self, config: int) -> bool:
         """True when the text so far is complete."""
@@ -176,7 +183,7 @@ class Machine:
         return 0
 
     def _fill_new(self, config: int, bitmask: Int32Array, row: int) -> None:
-        """Compute the mask of ``config``, and write it."""
+        """Write the mask of ``config``, and compute it first where it is not known."""
         self.store.trim()
         while True:
             if self.store.view is not self._shown:
@@ -227,8 +234,8 @@ class Machine:
         elif status == layout.NEED_STEPS:
             steps = np.zeros(2 * self._steps.shape[0], np.int64)
             parser.rehash_steps(self._steps, steps)
+            self._show(layout.VIEW_STEPS, steps)  # first: another thread may look without the lock
             self._steps = steps
-            self._show(layout.VIEW_STEPS, steps)
         elif status == layout.NEED_SCRATCH:
             self._scratch = np.zeros(4 * self._scratch.shape[0], np.int64)
             self._show(layout.VIEW_SCRATCH, self._scratch)
@@ -275,9 +282,11 @@ class Machine:
     def _show_store(self) -> None:
         """Let the cell point to the store's present arrays; masks made of those of another epoch go."""
         view = self.store.view
-        self._shown = view  # which keeps the arrays
+        if view.epoch != self._epoch:
+            machine.point(self._cell, layout.VIEW_EPOCH, layout.NO_EPOCH)
         self._show(layout.VIEW_ENTRIES, view.entries)
         self._show(layout.VIEW_ROWS, view.rows)
+        self._shown = view  # which keeps the arrays: those before are needed until the cell points to these
         if view.epoch != self._epoch:
             records.forget_store(self._pool, self._interned)
             self._epoch = view.epoch

@@ -52,18 +52,23 @@ class Matcher:
         Raises `BitmaskError` for a wrong type, dtype, shape, layout or row.
         """
         array = checked_bitmask(bitmask)
+        if not self._terminated:
+            if self._machine.fill(self._config, array, row):  # which looks at the shape, too
+                return
+            raise self._no_room(array, row)
+        if array.shape[1] < self._n_words or not 0 <= row < array.shape[0]:
+            raise self._no_room(array, row)
+        array[row] = 0
+
+    def _no_room(self, array: npt.NDArray[np.int32], row: int) -> BitmaskError:
+        """Why a mask has no room in a row."""
         n_rows, n_words = array.shape
-        if n_words < self._n_words:
-            raise BitmaskError(
-                f"the vocabulary needs {self._n_words} words a row, the bitmask has "
-                f"{n_words}; allocate it for {self._grammar.vocabulary.size} ids"
-            )
-        if not 0 <= row < n_rows:
-            raise BitmaskError(f"row {row} of a bitmask with {n_rows} rows")
-        if self._terminated:
-            array[row] = 0
-        else:
-            self._machine.fill(self._config, array, row)
+        if n_words >= self._n_words:
+            return BitmaskError(f"row {row} of a bitmask with {n_rows} rows")
+        return BitmaskError(
+            f"the vocabulary needs {self._n_words} words a row, the bitmask has "
+            f"{n_words}; allocate it for {self._grammar.vocabulary.size} ids"
+        )
 
     def accept(self, token: int) -> bool:
         """Take one token if it is allowed; False, and nothing changed, if it is not.

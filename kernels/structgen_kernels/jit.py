@@ -57,6 +57,15 @@ def kernel(function: Kernel) -> Kernel:
     return _jitted(function, False)
 
 
+def short_kernel(function: Kernel) -> Kernel:
+    """A `kernel` of less than a microsecond, during which no other Python code runs: it keeps Python's lock.
+
+    To give that up takes a tenth of the time, and where other threads want it, getting it back takes
+    milliseconds.
+    """
+    return _jitted(function, False, nogil=False)
+
+
 def reordering_kernel(function: Kernel) -> Kernel:
     """A `kernel` whose float sums may be taken in any order, and products fused into them.
 
@@ -65,11 +74,11 @@ def reordering_kernel(function: Kernel) -> Kernel:
     return _jitted(function, {"reassoc", "contract"})
 
 
-def _jitted(function: Kernel, fastmath: Any) -> Kernel:
+def _jitted(function: Kernel, fastmath: Any, *, nogil: bool = True) -> Kernel:
     usual = config.CACHE_DIR
     config.CACHE_DIR = str(code_folder())  # read when the function is decorated, so only ours see it
     try:
-        jitted = cast(Kernel, numba.njit(cache=True, nogil=True, fastmath=fastmath)(function))
+        jitted = cast(Kernel, numba.njit(cache=True, nogil=nogil, fastmath=fastmath)(function))
     finally:
         config.CACHE_DIR = usual
     return jitted

@@ -139,6 +139,7 @@ VIEW_BLOB_SIZE = 6  # size
 VIEW_OFFSETS = 7
 VIEW_IDS = 8  # size - 1
 VIEW_EPOCH = 9  # number: of the store's rows that the masks now kept are made of
+NO_EPOCH = -1  # while the rows are changed: masks may be those of another epoch
 VIEW_TABLES = 10  # of the cell of its tables
 VIEW_INTERNED = 11
 VIEW_INTERNED_SIZE = 12  # size
@@ -170,6 +171,11 @@ ROW_CLEARED = 2
 ROW_UNKNOWN = 3
 ROW_NARROW = 4
 ROW_SKIPPED = 5
+
+# --- what became of a mask that may be known
+MASK_UNKNOWN = 0
+MASK_WRITTEN = 1
+MASK_HAS_NO_ROOM = 2
 
 # --- statuses; results are positive, 0 is dead
 NEED_POOL = -1

@@ -1,7 +1,9 @@
 """What a machine does, by the address of its cell: an array as an argument would cost 0.15 us a call.
 
 A cell, int64 (VIEW_SIZE,), says where the machine's arrays are, and leads to that of its tables (see
-`layout`). The machine keeps what its cell points to, and is locked during these calls.
+`layout`). The machine keeps what its cell points to, and is locked during these calls, but for `known_at` and
+`accept_known_at`: they only read, and keep Python's lock, so that no array is replaced meanwhile, while records
+may be added by a kernel of another thread.
 """
 
 from __future__ import annotations
@@ -9,10 +11,13 @@ from __future__ import annotations
 import numpy as np
 
 from structgen_kernels import masks, parser
-from structgen_kernels.jit import ByteArray, Int, Int32Array, Int64Array, kernel
+from structgen_kernels.jit import ByteArray, Int, Int32Array, Int64Array, kernel, short_kernel
 from structgen_kernels.known_masks import write_mask
 from structgen_kernels.layout import (
-    NOT_KNOWN,
+    MASK_HAS_NO_ROOM,
+    MASK_UNKNOWN,
+    MASK_WRITTEN,
+    NO_EPOCH,
     TABLES_CLASSES,
     TABLES_CLASSES_SIZE,
     TABLES_SIZE,
@@ -24,6 +29,7 @@ from structgen_kernels.layout import (
     VIEW_CHILDREN_SIZE,
     VIEW_ENTRIES,
     VIEW_ENTRIES_SIZE,
+    VIEW_EPOCH,
     VIEW_IDS,
     VIEW_INTERNED,
     VIEW_INTERNED_SIZE,
@@ -38,13 +44,14 @@ from structgen_kernels.layout import (
     VIEW_SIZE,
     VIEW_STEPS,
     VIEW_STEPS_SIZE,
+    VIEW_STORE,
     VIEW_TABLES,
     VIEW_TOKEN_IDS,
     VIEW_TOKEN_IDS_SIZE,
     VIEW_TRIE,
     VIEW_TRIE_NODES,
 )
-from structgen_kernels.shared_memory import bytes_at, int32_at, int32_rows_at, int64_at, publish
+from structgen_kernels.shared_memory import bytes_at, int32_at, int32_rows_at, int64_at, publish, published
 
 
 @kernel
@@ -62,6 +69,17 @@ def start_at(place: Int, accepts_empty: Int) -> Int:
     return parser.start_configuration(static, pool, interned, scratch, accepts_empty)
 
 
+@short_kernel
+def accept_known_at(place: Int, config: Int, token: Int) -> Int:
+    """`accept_at` by steps that were taken before, or NOT_KNOWN. Needs no lock."""
+    cell = int64_at(place, VIEW_SIZE)
+    pool = int32_at(cell[VIEW_POOL], cell[VIEW_POOL_WORDS])
+    steps = int64_at(cell[VIEW_STEPS], cell[VIEW_STEPS_SIZE])
+    blob = bytes_at(cell[VIEW_BLOB], cell[VIEW_BLOB_SIZE])
+    offsets = int64_at(cell[VIEW_OFFSETS], cell[VIEW_IDS] + 1)
+    return parser.advance_known(pool, steps, blob, offsets, config, token)
+
+
 @kernel
 def accept_at(place: Int, config: Int, token: Int) -> Int:
     """The configuration after the bytes of a token, which must have some; 0 when refused; or a status."""
@@ -69,9 +87,6 @@ def accept_at(place: Int, config: Int, token: Int) -> Int:
     pool, interned, steps, scratch = _records(cell)
     blob = bytes_at(cell[VIEW_BLOB], cell[VIEW_BLOB_SIZE])
     offsets = int64_at(cell[VIEW_OFFSETS], cell[VIEW_IDS] + 1)
-    after = parser.advance_known(pool, steps, blob, offsets, config, token)
-    if after != NOT_KNOWN:
-        return after
     static, classes = _tables(cell)
     data = blob[offsets[token] : offsets[token + 1]]
     return parser.advance(static, classes, pool, interned, steps, scratch, config, data)
@@ -95,23 +110,37 @@ def forced_at(place: Int, config: Int, out: ByteArray) -> Int:
     return parser.forced(static, classes, pool, interned, steps, scratch, config, out)
 
 
-@kernel
-def known_at(place: Int, config: Int, bitmask: Int32Array, row: Int) -> bool:
-    """Write the mask of a configuration into ``bitmask[row]``; False where it has yet to be computed.
+@short_kernel
+def known_at(place: Int, config: Int, bitmask: Int32Array, row: Int) -> Int:
+    """Write the mask of a configuration into ``bitmask[row]``, if it was computed before.
 
-    bitmask int32 (rows, words), C-contiguous; words past the mask are cleared.
+    bitmask int32 (rows, words), C-contiguous; words past the mask are cleared. Returns MASK_WRITTEN,
+    MASK_UNKNOWN, or MASK_HAS_NO_ROOM where there is no such row or it has fewer words than the mask. Needs
+    no lock: where it could find a mask that is not what it should be, it finds none.
     """
     cell = int64_at(place, VIEW_SIZE)
+    if row < 0 or row >= bitmask.shape[0] or bitmask.shape[1] < cell[VIEW_N_WORDS]:
+        return MASK_HAS_NO_ROOM
+    if cell[VIEW_STORE] == 0 or cell[VIEW_EPOCH] == NO_EPOCH:
+        return MASK_UNKNOWN
     pool = int32_at(cell[VIEW_POOL], cell[VIEW_POOL_WORDS])
-    record = np.int64(pool[config + 3])
-    return bool(record != 0 and write_mask(pool, _rows(cell), record, bitmask[row]))
+    record = np.int64(published(pool, config + 3))
+    if record != 0 and write_mask(pool, _rows(cell), record, bitmask[row]):
+        return MASK_WRITTEN
+    return MASK_UNKNOWN
 
 
 @kernel
 def fill_at(place: Int, config: Int, bitmask: Int32Array, row: Int) -> Int:
-    """Compute the mask of a configuration, keep it, and write it into ``bitmask[row]``; or a status."""
+    """Compute the mask of a configuration, unless it is known, keep it, and write it into ``bitmask[row]``;
+    or a status.
+    """
     cell = int64_at(place, VIEW_SIZE)
     rows = _rows(cell)
+    known = int32_at(cell[VIEW_POOL], cell[VIEW_POOL_WORDS])
+    record = np.int64(known[config + 3])
+    if record != 0 and write_mask(known, rows, record, bitmask[row]):
+        return record
     entries = int32_at(cell[VIEW_ENTRIES], cell[VIEW_ENTRIES_SIZE])
     static, classes = _tables(cell)
     pool, interned, steps, scratch = _records(cell)

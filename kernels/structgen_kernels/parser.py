@@ -51,6 +51,7 @@ from structgen_kernels.layout import (
     WANTED_SECTION,
 )
 from structgen_kernels.records import continuation, intern, merged_node, noted, single_node
+from structgen_kernels.shared_memory import publish, published
 from structgen_kernels.terminals import add_alive, terminal_flags, terminal_step
 from structgen_kernels.texts import begun, below_cells, key_ended, open_text
 
@@ -405,7 +406,7 @@ def step(
     result = configuration(static, pool, interned, scratch, n, accepting)
     if result <= 0:
         return result
-    steps[np.int64(p)] = (key << STEP_VALUE_BITS) | result
+    publish(steps, np.int64(p), (key << STEP_VALUE_BITS) | result)  # `advance_known` looks without a lock
     pool[POOL_STEPS] += 1
     return result
 
@@ -526,7 +527,7 @@ def advance_known(
         key = np.int64(config) * 256 + byte
         p = ((np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)) & mask
         while True:
-            slot = steps[np.int64(p)]
+            slot = published(steps, np.int64(p))
             if slot == 0:
                 return np.int64(NOT_KNOWN)
             if slot >> STEP_VALUE_BITS == key:
