@@ -336,9 +336,10 @@ def stored_states(trie: Trie, tables: StateTables) -> list[int]:
             for unit in range(units_taken)
         ]
     limit = int(static[layout.STORED_NODES])
+    by_depth = np.zeros(limit + 2, np.int64)
     return [
         state
         for state in candidates
         if representative(static, state) == state
-        and reaches_more(static, classes, trie.nodes, trie.token_ids, state, limit)
+        and reaches_more(static, classes, trie.nodes, trie.token_ids, state, limit, by_depth)
     ]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from structgen_kernels.jit import Int, kernel
+from structgen_kernels.jit import Int, lean_kernel
 
 QUOTE, BACKSLASH, U = 0x22, 0x5C, 0x75
 SUPPLEMENTARY = 0x10000  # from here on it takes two surrogates
 
 
-@kernel
+@lean_kernel
 def utf8_size(point: Int) -> Int:
     """How many bytes it takes."""
     if point < 0x80:
@@ -20,7 +20,7 @@ def utf8_size(point: Int) -> Int:
     return 3 if point < SUPPLEMENTARY else 4
 
 
-@kernel
+@lean_kernel
 def utf8_byte(point: Int, size: Int, place: Int) -> Int:
     """A byte of it as it stands in a string; -1 where it may not stand there itself."""
     if point < 0x20 or point in (QUOTE, BACKSLASH) or place >= size:
@@ -33,7 +33,7 @@ def utf8_byte(point: Int, size: Int, place: Int) -> Int:
     return np.int64(((0xF00 >> size) & 0xFF) | bits)
 
 
-@kernel
+@lean_kernel
 def short_escape(point: Int) -> Int:
     """The letter behind the backslash; -1: none."""
     letter = -1
@@ -52,7 +52,7 @@ def short_escape(point: Int) -> Int:
     return np.int64(letter)
 
 
-@kernel
+@lean_kernel
 def hex_digit(point: Int, half: Int, place: Int) -> Int:
     """The value of a digit behind ``\\u``: of the code point, or of its surrogate 0 or 1."""
     value = point

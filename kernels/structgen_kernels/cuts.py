@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from structgen_kernels.fresh_texts import can_leave, may_be_seen, tracked_step
-from structgen_kernels.jit import ByteArray, Int, Int32Array, Int64Array, kernel
+from structgen_kernels.jit import ByteArray, Int, Int32Array, Int64Array, lean_kernel
 from structgen_kernels.layout import (
     ACCEPTS,
     LACKS_BYTES,
@@ -37,7 +37,7 @@ from structgen_kernels.trie import CHILD_BITS, child_of
 _PENDING = 3  # words of what is yet to be looked at: see `find_cuts`
 
 
-@kernel
+@lean_kernel
 def after_text(
     pool: Int32Array, interned: Int32Array, scratch: Int64Array, trie: Int32Array, k: Int, node: Int
 ) -> Int:
@@ -53,7 +53,7 @@ def after_text(
     return continuation(pool, interned, np.int64(pool[k + 1]), stack)
 
 
-@kernel
+@lean_kernel
 def _look_by_bytes(
     static: Int32Array,
     classes: ByteArray,
@@ -98,7 +98,7 @@ def _look_by_bytes(
     return n, top
 
 
-@kernel
+@lean_kernel
 def _look_by_texts(
     static: Int32Array,
     classes: ByteArray,
@@ -143,7 +143,7 @@ def _look_by_texts(
     return n, top
 
 
-@kernel
+@lean_kernel
 def find_cuts(
     static: Int32Array,
     classes: ByteArray,
@@ -221,7 +221,7 @@ def find_cuts(
     return n + 1
 
 
-@kernel
+@lean_kernel
 def or_cut_row(
     pool: Int32Array,
     scratch: Int64Array,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from structgen_kernels.jit import ByteArray, Int, Int32Array, Int64Array, kernel
+from structgen_kernels.jit import ByteArray, Int, Int32Array, Int64Array, lean_kernel
 from structgen_kernels.layout import (
     ALIVE,
     CELL_NEW,
@@ -46,7 +46,7 @@ _TEXT_BITS = 27  # as those of a pool offset
 _MOST_PUSHED = 2 * (0x7B - 0x22)  # by an unfinished escape
 
 
-@kernel
+@lean_kernel
 def _after_escape(static: Int32Array, classes: ByteArray, state: Int, c: Int) -> Int:
     """The terminal state after an escape of a code point below 0x80; 0 when there is none."""
     after = np.int64(state)
@@ -67,7 +67,7 @@ def _after_escape(static: Int32Array, classes: ByteArray, state: Int, c: Int) ->
     return np.int64(after)
 
 
-@kernel
+@lean_kernel
 def _after_hex(static: Int32Array, classes: ByteArray, state: Int, c: Int) -> Int:
     """The terminal state after ``u00`` and the two digits of a code point below 0x80; 0: there is none."""
     low = c & 15
@@ -80,7 +80,7 @@ def _after_hex(static: Int32Array, classes: ByteArray, state: Int, c: Int) -> In
     return after
 
 
-@kernel
+@lean_kernel
 def _plainly_leaves(static: Int32Array, pool: Int32Array, state: Int, here: Int) -> bool:
     """True when a terminal state takes more plain bytes than may follow in the strings ``here``."""
     if here == 0 or state >= static[N_STATES]:
@@ -97,7 +97,7 @@ def _plainly_leaves(static: Int32Array, pool: Int32Array, state: Int, here: Int)
     return bool(left < 0)
 
 
-@kernel
+@lean_kernel
 def _can_leave(
     static: Int32Array,
     classes: ByteArray,
@@ -230,7 +230,7 @@ def _can_leave(
     return answer
 
 
-@kernel
+@lean_kernel
 def _first_byte(c: Int) -> Int:
     """The first byte in UTF-8 of a code point below 0x10000; the least one above for half a pair."""
     if c < 0x80:
@@ -240,7 +240,7 @@ def _first_byte(c: Int) -> Int:
     return np.int64(0xF0 if 0xD800 <= c < 0xE000 else 0xE0 | (c >> 12))
 
 
-@kernel
+@lean_kernel
 def _leaves_by_escape(
     static: Int32Array,
     classes: ByteArray,
@@ -275,7 +275,7 @@ def _leaves_by_escape(
     return True
 
 
-@kernel
+@lean_kernel
 def can_be_new(
     static: Int32Array,
     classes: ByteArray,
@@ -309,7 +309,7 @@ def can_be_new(
     return _can_leave(static, classes, pool, interned, scratch, state, text, here, seen, unknown)
 
 
-@kernel
+@lean_kernel
 def can_leave(
     static: Int32Array,
     classes: ByteArray,
@@ -328,7 +328,7 @@ def can_leave(
     return _can_leave(static, classes, pool, interned, scratch, state, text, here, none, none)
 
 
-@kernel
+@lean_kernel
 def tracked_step(
     static: Int32Array,
     classes: ByteArray,
@@ -367,7 +367,7 @@ def tracked_step(
     return continuation(pool, interned, np.int64(pool[k + 1]), node)
 
 
-@kernel
+@lean_kernel
 def may_be_seen(pool: Int32Array, node: Int, alike: Int, byte: Int) -> bool:
     """May the string go on with ``byte`` and be one of ``alike``, which `seen_alike` gave? False only where
     it may not.

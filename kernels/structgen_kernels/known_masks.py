@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from structgen_kernels.jit import Int, Int32Array, kernel
+from structgen_kernels.jit import Int, Int32Array, lean_kernel
 from structgen_kernels.layout import NEED_POOL, POOL_USED, TAG_DENSE
 from structgen_kernels.shared_memory import publish
 
 
-@kernel
+@lean_kernel
 def keep_dense(pool: Int32Array, config: Int, words: Int32Array) -> Int:
     """Keep ``words`` int32 (n,) as the mask of a configuration. Returns its record, or a status."""
     record = np.int64(pool[POOL_USED])
@@ -27,7 +27,7 @@ def keep_dense(pool: Int32Array, config: Int, words: Int32Array) -> Int:
     return record
 
 
-@kernel
+@lean_kernel
 def write_mask(pool: Int32Array, rows: Int32Array, record: Int, out: Int32Array) -> bool:
     """Write the mask ``record`` into ``out`` int32 (words,), which is cleared past it.
 
@@ -68,7 +68,7 @@ def write_mask(pool: Int32Array, rows: Int32Array, record: Int, out: Int32Array)
     return True
 
 
-@kernel
+@lean_kernel
 def clear(out: Int32Array, begin: Int) -> None:
     """Set the words of ``out`` from ``begin`` on to 0."""
     for w in range(begin, out.shape[0]):

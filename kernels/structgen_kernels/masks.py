@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from structgen_kernels.cuts import after_text, find_cuts, or_cut_row
-from structgen_kernels.jit import ByteArray, Int, Int32Array, Int64Array, kernel
+from structgen_kernels.jit import ByteArray, Int, Int32Array, Int64Array, lean_kernel
 from structgen_kernels.layout import (
     CONFIG_HEAD,
     CONFIG_TRACKED,
@@ -51,7 +51,7 @@ from structgen_kernels.trie import CHILD_BITS
 _WANT_ENTRY = -100  # below UNKNOWN and NARROW; a status is added to it
 
 
-@kernel
+@lean_kernel
 def _walk(
     static: Int32Array,
     classes: ByteArray,
@@ -117,7 +117,7 @@ def _walk(
     return np.int64(NEED_STATE) if is_missing else np.int64(n_found)
 
 
-@kernel
+@lean_kernel
 def _cross_at(
     static: Int32Array,
     classes: ByteArray,
@@ -144,7 +144,7 @@ def _cross_at(
     return np.int64(n_found)
 
 
-@kernel
+@lean_kernel
 def _walk_all(
     static: Int32Array,
     classes: ByteArray,
@@ -196,7 +196,7 @@ def _walk_all(
     return np.int64(NEED_STATE) if is_missing else np.int64(n_found)
 
 
-@kernel
+@lean_kernel
 def _cross(
     static: Int32Array,
     classes: ByteArray,
@@ -257,7 +257,7 @@ def _cross(
     return np.int64(NEED_STATE) if is_missing else np.int64(n_found)
 
 
-@kernel
+@lean_kernel
 def _cross_tracked(
     static: Int32Array,
     classes: ByteArray,
@@ -343,12 +343,13 @@ def _cross_tracked(
     return np.int64(NEED_STATE) if is_missing else np.int64(n_found)
 
 
-@kernel
+@lean_kernel
 def _stored(
     static: Int32Array,
     classes: ByteArray,
     pool: Int32Array,
     interned: Int32Array,
+    scratch: Int64Array,
     trie: Int32Array,
     token_ids: Int32Array,
     state: Int,
@@ -360,14 +361,14 @@ def _stored(
     entry = entry_of(pool, interned, state)
     if entry != UNKNOWN:
         return entry
-    if reaches_more(static, classes, trie, token_ids, state, static[STORED_NODES]):
+    if reaches_more(static, classes, trie, token_ids, state, static[STORED_NODES], scratch):
         pool[POOL_WANTED] = state
         return np.int64(_WANT_ENTRY)
     noted = add_entry(pool, interned, state, NARROW)
     return np.int64(NARROW) if noted > 0 else noted + _WANT_ENTRY
 
 
-@kernel
+@lean_kernel
 def compute_mask(
     static: Int32Array,
     classes: ByteArray,
@@ -396,7 +397,7 @@ def compute_mask(
     n_rows = 0
     for i in range(n_threads):
         state = np.int64(pool[config + CONFIG_HEAD + 2 * i])
-        entry = _stored(static, classes, pool, interned, trie, token_ids, state)
+        entry = _stored(static, classes, pool, interned, scratch, trie, token_ids, state)
         if entry == _WANT_ENTRY:
             return np.int64(NEED_ENTRY)
         if entry < _WANT_ENTRY:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from structgen_kernels.fresh_texts import tracked_step
-from structgen_kernels.jit import ByteArray, Int, Int32Array, Int64Array, kernel
+from structgen_kernels.jit import ByteArray, Int, Int32Array, Int64Array, lean_kernel
 from structgen_kernels.layout import (
     ACCEPTS,
     BEGIN_KEY,
@@ -52,11 +52,12 @@ from structgen_kernels.layout import (
 )
 from structgen_kernels.records import continuation, intern, merged_node, noted, single_node
 from structgen_kernels.shared_memory import publish, published
+from structgen_kernels.sorting import sort_part
 from structgen_kernels.terminals import add_alive, terminal_flags, terminal_step
 from structgen_kernels.texts import begun, below_cells, key_ended, open_text
 
 
-@kernel
+@lean_kernel
 def _remembering(
     static: Int32Array, pool: Int32Array, interned: Int32Array, scratch: Int64Array, state: Int, node: Int
 ) -> Int:
@@ -86,7 +87,7 @@ def _remembering(
     return continuation(pool, interned, target, node)
 
 
-@kernel
+@lean_kernel
 def _want(scratch: Int64Array, state: Int) -> None:
     """Note a parser state that has no edges yet; beyond the room there is, it will be met again."""
     section = scratch.shape[0] // SECTIONS
@@ -97,7 +98,7 @@ def _want(scratch: Int64Array, state: Int) -> None:
         scratch[at] = count + 1
 
 
-@kernel
+@lean_kernel
 def closure(static: Int32Array, pool: Int32Array, interned: Int32Array, scratch: Int64Array, k: Int) -> Int:
     """The threads that can begin in continuation ``k``, and whether the text may end there.
 
@@ -204,13 +205,13 @@ def closure(static: Int32Array, pool: Int32Array, interned: Int32Array, scratch:
     return record
 
 
-@kernel
+@lean_kernel
 def _may_merge(pool: Int32Array, node: Int) -> bool:
     """False where there are cells: each of them must know what lies below it."""
     return bool(pool[node] != TAG_TRACKED and pool[node + 2] >= 0)
 
 
-@kernel
+@lean_kernel
 def _merge_threads(pool: Int32Array, interned: Int32Array, scratch: Int64Array, n: Int) -> Int:
     """Threads of one terminal state and one parser state become one, with the union of their stacks.
 
@@ -233,7 +234,7 @@ def _merge_threads(pool: Int32Array, interned: Int32Array, scratch: Int64Array, 
             scratch[kept] = (state << 32) | k
             kept += 1
             continue
-        scratch[aside : aside + size].sort()  # by parser state
+        sort_part(scratch, aside, aside + size)  # by parser state
         j = 0
         while j < size:
             parser_state = scratch[aside + j] >> 32
@@ -258,11 +259,11 @@ def _merge_threads(pool: Int32Array, interned: Int32Array, scratch: Int64Array, 
             if together > 0:
                 scratch[kept] = (state << 32) | together
                 kept += 1
-        scratch[begin:kept].sort()
+        sort_part(scratch, begin, kept)
     return np.int64(kept)
 
 
-@kernel
+@lean_kernel
 def configuration(
     static: Int32Array, pool: Int32Array, interned: Int32Array, scratch: Int64Array, n: Int, accepting: Int
 ) -> Int:
@@ -270,7 +271,7 @@ def configuration(
     if n == 0 and accepting == 0:
         return np.int64(0)
     if n > 1:
-        scratch[:n].sort()
+        sort_part(scratch, 0, n)
         n = _merge_threads(pool, interned, scratch, n)
         if n < 0:
             return n
@@ -297,7 +298,7 @@ def configuration(
     return intern(pool, interned, record, size)
 
 
-@kernel
+@lean_kernel
 def _add_closure(
     static: Int32Array, pool: Int32Array, interned: Int32Array, scratch: Int64Array, k: Int, n: Int
 ) -> tuple[Int, Int]:
@@ -314,7 +315,7 @@ def _add_closure(
     return np.int64(n + count), np.int64(pool[begin + 2])
 
 
-@kernel
+@lean_kernel
 def entry_configuration(
     static: Int32Array, pool: Int32Array, interned: Int32Array, scratch: Int64Array, k: Int
 ) -> Int:
@@ -325,7 +326,7 @@ def entry_configuration(
     return configuration(static, pool, interned, scratch, n, accepting)
 
 
-@kernel
+@lean_kernel
 def stays(static: Int32Array, classes: ByteArray, pool: Int32Array, config: Int, byte: Int) -> bool:
     """True when a byte leaves a configuration of one thread as it is, as most do inside a string.
 
@@ -339,7 +340,7 @@ def stays(static: Int32Array, classes: ByteArray, pool: Int32Array, config: Int,
     return bool(terminal_flags(static, state) & ACCEPTS == 0)
 
 
-@kernel
+@lean_kernel
 def step(
     static: Int32Array,
     classes: ByteArray,
@@ -411,7 +412,7 @@ def step(
     return result
 
 
-@kernel
+@lean_kernel
 def rehash_steps(old: Int64Array, new: Int64Array) -> None:
     """Move all entries of ``old`` into the empty, larger ``new``."""
     mask = np.uint64(new.shape[0] - 1)
@@ -424,7 +425,7 @@ def rehash_steps(old: Int64Array, new: Int64Array) -> None:
             new[np.int64(p)] = old[i]
 
 
-@kernel
+@lean_kernel
 def advance(
     static: Int32Array,
     classes: ByteArray,
@@ -443,7 +444,7 @@ def advance(
     return np.int64(config)
 
 
-@kernel
+@lean_kernel
 def forced(
     static: Int32Array,
     classes: ByteArray,
@@ -491,7 +492,7 @@ def forced(
     return np.int64(n)
 
 
-@kernel
+@lean_kernel
 def start_configuration(
     static: Int32Array, pool: Int32Array, interned: Int32Array, scratch: Int64Array, accepts_empty: Int
 ) -> Int:
@@ -510,7 +511,7 @@ def start_configuration(
     return configuration(static, pool, interned, scratch, n, np.int64(accepts_empty))
 
 
-@kernel
+@lean_kernel
 def advance_known(
     pool: Int32Array, steps: Int64Array, blob: ByteArray, offsets: Int64Array, config: Int, token: Int
 ) -> Int:

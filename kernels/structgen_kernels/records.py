@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from structgen_kernels.jit import Int, Int32Array, kernel
+from structgen_kernels.jit import Int, Int32Array, lean_kernel
 from structgen_kernels.layout import (
     CELL,
     CELL_OPEN,
@@ -29,13 +29,13 @@ from structgen_kernels.layout import (
 )
 
 
-@kernel
+@lean_kernel
 def _mix(h: np.uint64, value: Int) -> np.uint64:
     h = (h ^ np.uint64(np.int64(value) & 0xFFFFFFFF)) * np.uint64(0x9E3779B97F4A7C15)
     return h ^ (h >> np.uint64(31))
 
 
-@kernel
+@lean_kernel
 def content_hash(pool: Int32Array, record: Int) -> np.uint64:
     """Hash of what makes an interned record unique."""
     tag = pool[record]
@@ -55,7 +55,7 @@ def content_hash(pool: Int32Array, record: Int) -> np.uint64:
     return h
 
 
-@kernel
+@lean_kernel
 def same_content(pool: Int32Array, a: Int, b: Int) -> bool:
     """True when two interned records have the same tag and content."""
     tag = pool[a]
@@ -76,7 +76,7 @@ def same_content(pool: Int32Array, a: Int, b: Int) -> bool:
     return True
 
 
-@kernel
+@lean_kernel
 def intern(pool: Int32Array, interned: Int32Array, record: Int, size: Int) -> Int:
     """The one record with the content of the record just written at the end of the pool.
 
@@ -100,7 +100,7 @@ def intern(pool: Int32Array, interned: Int32Array, record: Int, size: Int) -> In
     return np.int64(record)
 
 
-@kernel
+@lean_kernel
 def rehash_interned(pool: Int32Array, old: Int32Array, new: Int32Array) -> None:
     """Move all records of ``old`` into the empty, larger ``new``."""
     mask = np.uint64(new.shape[0] - 1)
@@ -112,7 +112,7 @@ def rehash_interned(pool: Int32Array, old: Int32Array, new: Int32Array) -> None:
             new[np.int64(p)] = old[i]
 
 
-@kernel
+@lean_kernel
 def continuation(pool: Int32Array, interned: Int32Array, parser_state: Int, node: Int) -> Int:
     """The interned continuation (parser state, stacks), or a status."""
     record = np.int64(pool[POOL_USED])
@@ -126,7 +126,7 @@ def continuation(pool: Int32Array, interned: Int32Array, parser_state: Int, node
     return intern(pool, interned, record, CONTINUATION_SIZE)
 
 
-@kernel
+@lean_kernel
 def single_node(pool: Int32Array, interned: Int32Array, return_state: Int, parent: Int) -> Int:
     """The interned node with one (return state, parent), or a status. A negative one makes it a cell."""
     record = np.int64(pool[POOL_USED])
@@ -140,7 +140,7 @@ def single_node(pool: Int32Array, interned: Int32Array, return_state: Int, paren
     return intern(pool, interned, record, 4)
 
 
-@kernel
+@lean_kernel
 def merged_node(pool: Int32Array, interned: Int32Array, a: Int, b: Int) -> Int:
     """The interned union of two nodes (both sorted by return state, then parent), or a status."""
     record = np.int64(pool[POOL_USED])
@@ -177,7 +177,7 @@ def merged_node(pool: Int32Array, interned: Int32Array, a: Int, b: Int) -> Int:
     return intern(pool, interned, record, 2 + 2 * n)
 
 
-@kernel
+@lean_kernel
 def child_text(pool: Int32Array, interned: Int32Array, before: Int, byte: Int) -> Int:
     """The interned text that is one byte longer, or a status."""
     record = np.int64(pool[POOL_USED])
@@ -190,7 +190,7 @@ def child_text(pool: Int32Array, interned: Int32Array, before: Int, byte: Int) -
     return intern(pool, interned, record, 4)
 
 
-@kernel
+@lean_kernel
 def partial_text(pool: Int32Array, interned: Int32Array, before: Int, code: Int) -> Int:
     """The interned text with an unfinished escape behind it, or a status."""
     record = np.int64(pool[POOL_USED])
@@ -202,7 +202,7 @@ def partial_text(pool: Int32Array, interned: Int32Array, before: Int, code: Int)
     return intern(pool, interned, record, 3)
 
 
-@kernel
+@lean_kernel
 def noted(pool: Int32Array, interned: Int32Array, tag: Int, first: Int, second: Int) -> Int:
     """What `note` has noted of two numbers under a tag, or UNKNOWN."""
     h = _mix(_mix(_mix(np.uint64(0x243F6A8885A308D3), tag), first), second)
@@ -216,7 +216,7 @@ def noted(pool: Int32Array, interned: Int32Array, tag: Int, first: Int, second: 
     return np.int64(UNKNOWN)
 
 
-@kernel
+@lean_kernel
 def note(pool: Int32Array, interned: Int32Array, tag: Int, first: Int, second: Int, value: Int) -> Int:
     """Note a value, not negative, of two numbers under a tag. Returns an id or a status."""
     record = np.int64(pool[POOL_USED])
@@ -229,7 +229,7 @@ def note(pool: Int32Array, interned: Int32Array, tag: Int, first: Int, second: I
     return intern(pool, interned, record, 4)
 
 
-@kernel
+@lean_kernel
 def entry_of(pool: Int32Array, interned: Int32Array, terminal_state: Int) -> Int:
     """Offset in the store of a terminal state's entry, NARROW, or UNKNOWN."""
     h = _mix(_mix(np.uint64(0x243F6A8885A308D3), TAG_ENTRY), terminal_state)
@@ -243,7 +243,7 @@ def entry_of(pool: Int32Array, interned: Int32Array, terminal_state: Int) -> Int
     return np.int64(UNKNOWN)
 
 
-@kernel
+@lean_kernel
 def add_entry(pool: Int32Array, interned: Int32Array, terminal_state: Int, offset: Int) -> Int:
     """Note where the store keeps the entry of a terminal state, or NARROW. Returns an id or a status.
 
@@ -261,7 +261,7 @@ def add_entry(pool: Int32Array, interned: Int32Array, terminal_state: Int, offse
     return noted
 
 
-@kernel
+@lean_kernel
 def forget_store(pool: Int32Array, interned: Int32Array) -> None:
     """Forget all masks, and where the store keeps entries: it has thrown its rows away. O(records)."""
     for i in range(interned.shape[0]):

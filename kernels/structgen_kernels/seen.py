@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from structgen_kernels.jit import Int, Int32Array, Int64Array, kernel
+from structgen_kernels.jit import Int, Int32Array, Int64Array, lean_kernel
 from structgen_kernels.layout import (
     NEED_POOL,
     NEED_SCRATCH,
@@ -22,7 +22,7 @@ from structgen_kernels.layout import (
 from structgen_kernels.records import intern
 
 
-@kernel
+@lean_kernel
 def _spread(pool: Int32Array, scratch: Int64Array, text: Int) -> Int:
     """Write the bytes of a text into the second half of the fifth section; returns how many, or a status."""
     half = scratch.shape[0] // SECTIONS // 2
@@ -36,7 +36,7 @@ def _spread(pool: Int32Array, scratch: Int64Array, text: Int) -> Int:
     return length
 
 
-@kernel
+@lean_kernel
 def text_follows(pool: Int32Array, texts: Int, byte: Int) -> Int:
     """Of a set (not an empty one), the texts that begin with ``byte``, without it; 0: there are none."""
     low = np.int64(0)
@@ -52,7 +52,7 @@ def text_follows(pool: Int32Array, texts: Int, byte: Int) -> Int:
     return np.int64(0)
 
 
-@kernel
+@lean_kernel
 def texts_after(pool: Int32Array, scratch: Int64Array, texts: Int, begin: Int) -> Int:
     """Of a set (0: empty), the texts that begin like ``begin``, without that; 0 (none); or a status."""
     if texts == 0:
@@ -68,13 +68,13 @@ def texts_after(pool: Int32Array, scratch: Int64Array, texts: Int, begin: Int) -
     return np.int64(texts)
 
 
-@kernel
+@lean_kernel
 def has_end(pool: Int32Array, texts: Int) -> bool:
     """Is the empty text in a set (0: empty)? It is the last of its pairs."""
     return bool(texts != 0 and pool[texts + 2 * pool[texts + 1]] == TEXT_ENDS)
 
 
-@kernel
+@lean_kernel
 def _with_pair(pool: Int32Array, interned: Int32Array, texts: Int, byte: Int, after: Int) -> Int:
     """The set (0: empty) with ``after`` as what follows ``byte``, or a status."""
     record = np.int64(pool[POOL_USED])
@@ -103,7 +103,7 @@ def _with_pair(pool: Int32Array, interned: Int32Array, texts: Int, byte: Int, af
     return intern(pool, interned, record, 2 + 2 * n)
 
 
-@kernel
+@lean_kernel
 def _with_spread(pool: Int32Array, interned: Int32Array, scratch: Int64Array, texts: Int, length: Int) -> Int:
     """The set and one more text, which `_spread` has written."""
     first = 4 * (scratch.shape[0] // SECTIONS) + scratch.shape[0] // SECTIONS // 2
@@ -119,7 +119,7 @@ def _with_spread(pool: Int32Array, interned: Int32Array, scratch: Int64Array, te
     return after
 
 
-@kernel
+@lean_kernel
 def with_text(pool: Int32Array, interned: Int32Array, scratch: Int64Array, texts: Int, text: Int) -> Int:
     """The set (0: empty) and one more text, or a status. O(length x bytes that may follow)."""
     length = _spread(pool, scratch, text)
@@ -128,7 +128,7 @@ def with_text(pool: Int32Array, interned: Int32Array, scratch: Int64Array, texts
     return _with_spread(pool, interned, scratch, texts, length)
 
 
-@kernel
+@lean_kernel
 def set_of(
     static: Int32Array, pool: Int32Array, interned: Int32Array, scratch: Int64Array, begin: Int, end: Int
 ) -> Int:
@@ -185,7 +185,7 @@ def set_of(
             scratch[first + depth] = n_pairs
 
 
-@kernel
+@lean_kernel
 def with_bytes(
     pool: Int32Array, interned: Int32Array, scratch: Int64Array, texts: Int, data: Int32Array
 ) -> Int:

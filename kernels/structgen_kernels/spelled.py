@@ -18,7 +18,7 @@ from structgen_kernels.code_points import (
     utf8_byte,
     utf8_size,
 )
-from structgen_kernels.jit import Int, Int32Array, kernel
+from structgen_kernels.jit import Int, Int32Array, lean_kernel
 from structgen_kernels.layout import BLOCK_BASE, BLOCK_TABLE, BLOCK_TAIL_STATE
 
 UNITS = 16
@@ -31,7 +31,7 @@ _LOW_HEX = 11  # and a u; up to _LOW_HEX + 3: so many digits
 OPENING = 15  # the opening quote comes before the first code point
 
 
-@kernel
+@lean_kernel
 def spelled_step(static: Int32Array, block: Int, state: Int, byte: Int) -> Int:
     """The state after one byte; 0 is dead."""
     relative = state - static[block + BLOCK_BASE]
@@ -68,7 +68,7 @@ def spelled_step(static: Int32Array, block: Int, state: Int, byte: Int) -> Int:
     return result
 
 
-@kernel
+@lean_kernel
 def add_spelled_alive(static: Int32Array, block: Int, state: Int, out: Int32Array, at: Int) -> None:
     """OR the bitset of the bytes that lead on from ``state`` into ``out[at : at + 8]``."""
     relative = state - static[block + BLOCK_BASE]
@@ -96,12 +96,12 @@ def add_spelled_alive(static: Int32Array, block: Int, state: Int, out: Int32Arra
             _set(out, at, 0x61 - 10 + digit)
 
 
-@kernel
+@lean_kernel
 def _set(out: Int32Array, at: Int, byte: Int) -> None:
     out[at + (byte >> 5)] |= np.int32(np.uint32(1) << np.uint32(byte & 31))
 
 
-@kernel
+@lean_kernel
 def _digit(point: Int, unit: Int) -> Int:
     """The value of the hexadecimal digit that comes next."""
     if unit >= _LOW_HEX:
@@ -109,7 +109,7 @@ def _digit(point: Int, unit: Int) -> Int:
     return hex_digit(point, 0, unit - _HEX)
 
 
-@kernel
+@lean_kernel
 def _hex_value(byte: Int) -> Int:
     """-1 for what is no hexadecimal digit."""
     value = -1

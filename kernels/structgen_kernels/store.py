@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from structgen_kernels.jit import ByteArray, Int, Int32Array, kernel
+from structgen_kernels.jit import ByteArray, Int, Int32Array, Int64Array, kernel, lean_kernel
 from structgen_kernels.layout import (
     ACCEPTS,
     CLASS_MAP,
@@ -75,13 +75,21 @@ def walk_terminal(
     return np.int64(n_crossing)
 
 
-@kernel
+@lean_kernel
 def reaches_more(
-    static: Int32Array, classes: ByteArray, trie: Int32Array, token_ids: Int32Array, state: Int, limit: Int
+    static: Int32Array,
+    classes: ByteArray,
+    trie: Int32Array,
+    token_ids: Int32Array,
+    state: Int,
+    limit: Int,
+    by_depth: Int64Array,
 ) -> bool:
-    """True when a terminal alone reaches more than ``limit`` nodes of the trie. O(limit + dead branches)."""
+    """True when a terminal alone reaches more than ``limit`` nodes of the trie. O(limit + dead branches).
+
+    Works in the first ``limit + 2`` words of ``by_depth`` int64.
+    """
     first_nodes = token_ids.shape[0] - 256
-    by_depth = np.zeros(limit + 2, np.int64)
     by_depth[0] = state
     reached = 0
     for first in range(256):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from structgen_kernels.jit import ByteArray, Int, Int32Array, kernel
+from structgen_kernels.jit import ByteArray, Int, Int32Array, lean_kernel
 from structgen_kernels.layout import (
     ALIVE,
     BLOCK_ALIVE,
@@ -37,7 +37,7 @@ from structgen_kernels.layout import (
 from structgen_kernels.spelled import add_spelled_alive, spelled_step
 
 
-@kernel
+@lean_kernel
 def block_of(static: Int32Array, state: Int) -> Int:
     """Offset in ``static`` of the block that a state number past the tables belongs to."""
     low = 0
@@ -51,7 +51,7 @@ def block_of(static: Int32Array, state: Int) -> Int:
     return np.int64(static[BLOCKS] + low * BLOCK_SIZE)
 
 
-@kernel
+@lean_kernel
 def _bounded_step(static: Int32Array, block: Int, state: Int, byte: Int) -> Int:
     units = static[block + BLOCK_UNITS]
     relative = state - static[block + BLOCK_BASE]
@@ -72,7 +72,7 @@ def _bounded_step(static: Int32Array, block: Int, state: Int, byte: Int) -> Int:
     return np.int64(static[block + BLOCK_BASE] + count * units + after - 1)
 
 
-@kernel
+@lean_kernel
 def _counted_step(static: Int32Array, state: Int, byte: Int) -> Int:
     block = block_of(static, state)
     if static[block + BLOCK_KIND] == BOUNDED:
@@ -101,7 +101,7 @@ def _counted_step(static: Int32Array, state: Int, byte: Int) -> Int:
     return np.int64(static[block + BLOCK_BASE] + count * units + after - 1)
 
 
-@kernel
+@lean_kernel
 def terminal_step(static: Int32Array, classes: ByteArray, state: Int, byte: Int) -> Int:
     """The state of a terminal after one byte; 0 is dead. O(1)."""
     if state < static[N_STATES]:
@@ -110,7 +110,7 @@ def terminal_step(static: Int32Array, classes: ByteArray, state: Int, byte: Int)
     return _counted_step(static, state, byte)
 
 
-@kernel
+@lean_kernel
 def terminal_flags(static: Int32Array, state: Int) -> Int:
     """ACCEPTS and LEADS_ON of a terminal state."""
     if state < static[N_STATES]:
@@ -118,7 +118,7 @@ def terminal_flags(static: Int32Array, state: Int) -> Int:
     return np.int32(LEADS_ON)  # a counted or bounded terminal ends in its tail, which is a table
 
 
-@kernel
+@lean_kernel
 def add_alive(static: Int32Array, state: Int, out: Int32Array, at: Int) -> None:
     """OR the bitset of the bytes that lead on from ``state`` into ``out[at : at + 8]``."""
     if state < static[N_STATES]:
@@ -149,7 +149,7 @@ def add_alive(static: Int32Array, state: Int, out: Int32Array, at: Int) -> None:
         out[at + (byte >> 5)] |= np.int32(np.uint32(1) << np.uint32(byte & 31))
 
 
-@kernel
+@lean_kernel
 def is_spelled(static: Int32Array, state: Int) -> bool:
     """True for a state of a spelled terminal: hardly any token is inside it, so the store has no entry."""
     return bool(
@@ -157,7 +157,7 @@ def is_spelled(static: Int32Array, state: Int) -> bool:
     )
 
 
-@kernel
+@lean_kernel
 def place_of(static: Int32Array, state: Int) -> Int:
     """The state itself; of a bounded terminal's, the one with the same unit and count 0."""
     if state < static[N_STATES]:
@@ -169,7 +169,7 @@ def place_of(static: Int32Array, state: Int) -> Int:
     return first + (state - first) % static[block + BLOCK_UNITS]
 
 
-@kernel
+@lean_kernel
 def counts_up(static: Int32Array, state: Int, after: Int) -> bool:
     """True when a step between two states of one bounded terminal has completed a code point."""
     if state < static[N_STATES] or after < static[N_STATES]:
@@ -182,7 +182,7 @@ def counts_up(static: Int32Array, state: Int, after: Int) -> bool:
     return bool((after - first) // units > (state - first) // units)
 
 
-@kernel
+@lean_kernel
 def representative(static: Int32Array, state: Int) -> Int:
     """The state whose tokens are those of ``state``: counts that no token is long enough to reach are alike.
 

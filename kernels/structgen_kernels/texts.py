@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from structgen_kernels.jit import Int, Int32Array, Int64Array, kernel
+from structgen_kernels.jit import Int, Int32Array, Int64Array, lean_kernel
 from structgen_kernels.layout import (
     CELL,
     CELL_BARS,
@@ -43,34 +43,34 @@ QUOTE = 0x22
 BACKSLASH = 0x5C
 
 
-@kernel
+@lean_kernel
 def cell_text(cell: Int) -> Int:
     return np.int64(-cell) // CELL
 
 
-@kernel
+@lean_kernel
 def cell_flags(cell: Int) -> Int:
     return np.int64(-cell) % CELL
 
 
-@kernel
+@lean_kernel
 def cell_of(text: Int, flags: Int) -> Int:
     return -(np.int64(text) * CELL + flags)
 
 
-@kernel
+@lean_kernel
 def is_partial(pool: Int32Array, text: Int) -> bool:
     return bool(text > TEXT_UNKNOWN and pool[text] == TAG_PARTIAL)
 
 
-@kernel
+@lean_kernel
 def hex_value(byte: Int) -> Int:
     if byte <= 0x39:
         return np.int64(byte - 0x30)
     return np.int64((byte | 0x20) - 0x61 + 10)
 
 
-@kernel
+@lean_kernel
 def _with_code_point(pool: Int32Array, interned: Int32Array, text: Int, c: Int) -> Int:
     """``text`` and a code point in UTF-8, or a status."""
     if c < 0x80:
@@ -91,7 +91,7 @@ def _with_code_point(pool: Int32Array, interned: Int32Array, text: Int, c: Int) 
     return text
 
 
-@kernel
+@lean_kernel
 def short_escape(byte: Int) -> Int:
     if byte == 0x62:
         return np.int64(0x08)
@@ -106,7 +106,7 @@ def short_escape(byte: Int) -> Int:
     return np.int64(byte)  # a quote, a backslash, a slash
 
 
-@kernel
+@lean_kernel
 def append_decoded(pool: Int32Array, interned: Int32Array, text: Int, byte: Int) -> Int:
     """A JSON string's decoded text after one more byte of its spelling, or a status.
 
@@ -147,7 +147,7 @@ def append_decoded(pool: Int32Array, interned: Int32Array, text: Int, byte: Int)
     return _with_code_point(pool, interned, before, 0x10000 + ((value >> 16) << 10) + (value & 0x3FF))
 
 
-@kernel
+@lean_kernel
 def append_open(pool: Int32Array, interned: Int32Array, scratch: Int64Array, node: Int, byte: Int) -> Int:
     """A tracked node with ``byte`` appended to all its open cells; byte -1: with their texts unknown.
 
@@ -184,20 +184,20 @@ def append_open(pool: Int32Array, interned: Int32Array, scratch: Int64Array, nod
     return node
 
 
-@kernel
+@lean_kernel
 def _is_closed(pool: Int32Array, node: Int) -> bool:
     cell = np.int64(pool[node + 2])
     return bool(cell < 0 and cell_flags(cell) & CELL_OPEN == 0)
 
 
-@kernel
+@lean_kernel
 def seen_below(pool: Int32Array, node: Int) -> Int:
     """The set of strings that were seen, of the cell below ``node``'s; 0 where none is known."""
     below = np.int64(pool[node + 3])
     return cell_text(np.int64(pool[below + 2])) if _is_closed(pool, below) else np.int64(0)
 
 
-@kernel
+@lean_kernel
 def one_unknown_below(pool: Int32Array, node: Int) -> Int:
     """1 where one more string was seen, which is not known."""
     below = np.int64(pool[node + 3])
@@ -206,7 +206,7 @@ def one_unknown_below(pool: Int32Array, node: Int) -> Int:
     return np.int64(0)
 
 
-@kernel
+@lean_kernel
 def _with_barred(
     static: Int32Array, pool: Int32Array, interned: Int32Array, scratch: Int64Array, seen: Int, barred: Int
 ) -> Int:
@@ -230,7 +230,7 @@ def _with_barred(
     return both if status > 0 else status
 
 
-@kernel
+@lean_kernel
 def begun(
     static: Int32Array,
     pool: Int32Array,
@@ -260,7 +260,7 @@ def begun(
     return single_node(pool, interned, cell_of(text, flags), node)
 
 
-@kernel
+@lean_kernel
 def is_seen(pool: Int32Array, scratch: Int64Array, node: Int) -> Int:
     """1 when the string of the open cell on top was seen before, or is barred; 0; or a status."""
     cell = np.int64(pool[node + 2])
@@ -270,7 +270,7 @@ def is_seen(pool: Int32Array, scratch: Int64Array, node: Int) -> Int:
     return here if here < 0 else np.int64(has_end(pool, here))
 
 
-@kernel
+@lean_kernel
 def key_ended(pool: Int32Array, interned: Int32Array, scratch: Int64Array, node: Int, barred: Int) -> Int:
     """``node`` with the string of the open cell on top among those that were seen; 0 when it was seen before,
     or is barred; or a status. ``barred``: the list of what is barred elsewhere in the same object.
@@ -314,20 +314,20 @@ def key_ended(pool: Int32Array, interned: Int32Array, scratch: Int64Array, node:
     return single_node(pool, interned, cell_of(seen, CELL_ONE_UNKNOWN * unknown), below)
 
 
-@kernel
+@lean_kernel
 def open_text(pool: Int32Array, node: Int) -> Int:
     """The text of the open cell on top of ``node``."""
     return cell_text(pool[node + 2])
 
 
-@kernel
+@lean_kernel
 def compares(pool: Int32Array, node: Int) -> bool:
     """True when the cell on top of ``node`` is an open key that may yet turn out to be a seen one."""
     cell = np.int64(pool[node + 2])
     return bool(cell < 0 and cell_flags(cell) == CELL_OPEN and pool[np.int64(pool[node + 3]) + 2] < 0)
 
 
-@kernel
+@lean_kernel
 def seen_alike(pool: Int32Array, scratch: Int64Array, node: Int) -> Int:
     """Of the strings that were seen, those that begin like the open one on top of ``node``, without that, and
     without an escape that is unfinished; or a status.
@@ -338,7 +338,7 @@ def seen_alike(pool: Int32Array, scratch: Int64Array, node: Int) -> Int:
     return texts_after(pool, scratch, seen_below(pool, node), text)
 
 
-@kernel
+@lean_kernel
 def below_cells(pool: Int32Array, node: Int) -> Int:
     """The first node from ``node`` downwards that is no cell."""
     while pool[node + 2] < 0:
