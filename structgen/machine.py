@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from structgen_kernels import known_masks, layout, machine, parser, records
-from structgen_kernels.layout import MASK_HAS_NO_ROOM, MASK_UNKNOWN, NOT_KNOWN
-from structgen_kernels.machine import accept_known_at, known_at
+from structgen_kernels.layout import MASK_HAS_NO_ROOM, MASK_UNKNOWN, NEED_ENTRY, NEED_STATE, NOT_KNOWN
+from structgen_kernels.machine import accept_known_at, fill_at, known_at
 from structgen_kernels.shared_memory import address_of
 
 from structgen.errors import CompileLimitError
@@ -184,15 +184,18 @@ class Machine:
 
     def _fill_new(self, config: int, bitmask: Int32Array, row: int) -> None:
         """Write the mask of ``config``, and compute it first where it is not known."""
-        self.store.trim()
-        while True:
-            if self.store.view is not self._shown:
-                self._show_store()
-            status = machine.fill_at(self.place, config, bitmask, row)
-            if status >= 0:
-                break
+        store = self.store
+        store.trim()
+        if store.view is not self._shown:
+            self._show_store()
+        is_narrow = self._spelling is None or self._pool[config + 3] != 0
+        status = fill_at(self.place, config, bitmask, row)
+        while status < 0:
             self._make_room(status)
-        if self._spelling is not None:
+            if store.view is not self._shown:
+                self._show_store()
+            status = fill_at(self.place, config, bitmask, row)
+        if not is_narrow:
             self._drop_unspellable(config, bitmask[row])
 
     def _drop_unspellable(self, config: int, row: Int32Array) -> None:
@@ -217,6 +220,33 @@ class Machine:
 
     def _make_room(self, status: int) -> None:
         """Grow what the kernel found too small, or fetch the store entry that it wants."""
+        if status == NEED_STATE:  # the usual one
+            self._expand_wanted()
+            self._tables_have_grown()
+        elif status == NEED_ENTRY:
+            state = int(self._pool[layout.POOL_WANTED])
+            epoch, offset = self.store.entry(self.tables, state, self._saved)
+            if epoch == self._epoch:
+                self._run(self._add_entry, state, offset)
+        elif status == layout.NEED_TEXT:
+            state, text = int(self._pool[layout.POOL_WANTED]), int(self._pool[layout.POOL_TEXT])
+            target = self._growing().resolve(state, self._text(text))
+            self._run(self._add_resolved, state, text, target)
+            self._tables_have_grown()
+        else:
+            self._enlarge(status)
+            self.growth.to(self.nbytes)
+
+    def _tables_have_grown(self) -> None:
+        """Report it, unless it is hardly so."""
+        tables = self._growing()
+        grown = tables.n_layouts + tables.n_parser_states // _MANY_STATES
+        if grown != self._grown:
+            self._grown = grown
+            self.growth.to(self.nbytes)
+
+    def _enlarge(self, status: int) -> None:
+        """Make an array of records larger that a kernel found full."""
         if status == layout.NEED_POOL:
             size = 2 * self._pool.shape[0]
             if size > layout.MAX_POOL:
@@ -242,32 +272,16 @@ class Machine:
         elif status == layout.TOO_MANY_THREADS:
             given = int(self._pool[layout.POOL_WANTED])
             raise CompileLimitError("max_threads", layout.MAX_THREADS, given, fixed=True)
-        elif status == layout.NEED_STATE:
-            self._expand_wanted()
-        elif status == layout.NEED_TEXT:
-            state, text = int(self._pool[layout.POOL_WANTED]), int(self._pool[layout.POOL_TEXT])
-            target = self._growing().resolve(state, self._text(text))
-            self._run(self._add_resolved, state, text, target)
         else:
-            state = int(self._pool[layout.POOL_WANTED])
-            epoch, offset = self.store.entry(self.tables, state, self._saved)
-            if epoch == self._epoch:
-                self._run(self._add_entry, state, offset)
-            return
-        if status in (layout.NEED_STATE, layout.NEED_TEXT):
-            tables = self._growing()
-            grown = tables.n_layouts + tables.n_parser_states // _MANY_STATES
-            if grown == self._grown:  # hardly
-                return
-            self._grown = grown
-        self.growth.to(self.nbytes)
+            raise ValueError(f"a kernel returned the status {status}")
 
     def _expand_wanted(self) -> None:
-        section = self._scratch[layout.WANTED_SECTION * (self._scratch.shape[0] // layout.SECTIONS) :]
-        wanted = section[1 : 1 + section[0]].tolist()
-        section[0] = 0
+        words = self._scratch.data  # of single words, quicker than the array
+        at = layout.WANTED_SECTION * (len(words) // layout.SECTIONS)
+        wanted = words[at + 1 : at + 1 + words[at]].tolist()
+        words[at] = 0
         growing = self._growing()
-        for state in dict.fromkeys(wanted):
+        for state in wanted if len(wanted) == 1 else dict.fromkeys(wanted):
             growing.expand(state)
 
     def _show_pool(self) -> None:
@@ -304,12 +318,14 @@ class Machine:
         self._cell[layout.VIEW_TABLES] = address_of(self._tables_cell)
 
     def _growing(self) -> GrowingTables:
-        if isinstance(self.tables, SavedTables):
-            self.tables = self.tables.revived()
-            self._show_tables()
-        if not isinstance(self.tables, GrowingTables):
+        tables = self.tables
+        if isinstance(tables, GrowingTables):
+            return tables
+        if not isinstance(tables, SavedTables):
             raise TypeError("tables that are complete have no states to expand")
-        return self.tables
+        self.tables = tables = tables.revived()
+        self._show_tables()
+        return tables
 
     def _text(self, text: int) -> bytes:
         """The bytes of a remembered text."""
