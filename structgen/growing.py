@@ -298,17 +298,32 @@ class GrowingTables:
             [self._terminal(mark) for mark in (described.colon, described.comma, described.end)], np.int32
         )
         names = self._spelled_starts(described.names)
+        values: list[int | None] = []
+        n_values = np.full(n, -1, np.int32)
+        for at, terminals in enumerate(described.values):
+            if terminals is not None:
+                values += map(self._terminal, terminals)
+                n_values[at] = len(terminals)
         first = len(self._keys)
         laid = _LaidMembers(key, first, beyond, beyond > 0 and bool(described.optional.all()))
         self._members[key] = laid
-        n_states, n_edges = members.STATES * n, 5 * n  # at most
+        n_states, n_edges = members.STATES * n, 5 * n + len(values)  # at most
         self._keys += [laid] * n_states
         if first + n_states > self._room["rtn"]:
             self._make_room("rtn", first + n_states)
         if self._n_edges + n_edges > self._room["edges"]:
             self._make_room("edges", self._n_edges + n_edges)
         self._n_edges += members.write_members(
-            self._static, first, self._n_edges, names, described.optional, marks, beyond, done
+            self._static,
+            first,
+            self._n_edges,
+            names,
+            described.optional,
+            n_values,
+            np.array(values, np.int32),
+            marks,
+            beyond,
+            done,
         )
         self._words[layout.N_RTN] = first + n_states
         self._n_expanded += 1

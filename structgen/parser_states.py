@@ -80,12 +80,14 @@ class Members(NamedTuple):
     """The members of an object whose names come in a fixed order, described at once.
 
     One by one, the states between them were half of what is made while a text is read. ``names``: None where
-    no such member can be; ``optional`` uint8 (n,). ``beyond``: the state in which members of other names may
+    no such member can be; ``optional`` uint8 (n,). ``values``: the terminals of which each value is one; None
+    where the state is to be expanded when text comes there. ``beyond``: the state in which members of other names may
     come, after the last of these; None where there are none. ``done``: the state behind the object.
     """
 
     names: Sequence[str | None]
     optional: npt.NDArray[np.uint8]
+    values: Sequence[Sequence[Terminal] | None]
     colon: Terminal
     comma: Terminal
     end: Terminal

@@ -27,7 +27,7 @@ from structgen_kernels.spelled import UNITS
 STATES = 4
 NAME = 0  # a name may come: this one, or a later one where it may be left out
 COLON = 1  # the name was read
-VALUE = 2  # the colon was read; its edges are found when a text comes there
+VALUE = 2  # the colon was read; mostly its edges are found when a text comes there
 AFTER = 3  # the value was read
 
 
@@ -74,6 +74,8 @@ def write_members(
     edge: Int,
     names: Int32Array,
     optional: ByteArray,
+    n_values: Int32Array,
+    values: Int32Array,
     marks: Int32Array,
     beyond: Int,
     done: Int,
@@ -81,7 +83,9 @@ def write_members(
     """Lay out the states of the members of an object. Returns how many edges that took.
 
     names int32 (n,): the first state of each name's terminal, 0 where no such member can be; optional uint8
-    (n,); marks int32 (3,): those of the colon, the comma and the closing bracket. ``first``: the number of
+    (n,); n_values int32 (n,): how many of ``values`` int32, first states of terminals, one of which is the
+    value, -1 where that is not known yet; marks int32 (3,): those of the colon, the comma and the closing
+    bracket. ``first``: the number of
     the first parser state; ``edge``: of the first edge; ``beyond``: the state in which members of other names
     may come, after the last of these, 0 for none; ``done``: the state behind the object.
     """
@@ -96,6 +100,7 @@ def write_members(
         if names[i] > 0 and beyond == 0:
             last_member = i
     free = edge
+    taken = 0
     for i in range(n):
         state = first + STATES * i
         following = state + STATES if i + 1 < n else beyond
@@ -116,7 +121,13 @@ def write_members(
         static[edges + 2 * free + 1] = state + VALUE
         free += 1
         static[count + state + COLON] = 1
-        static[count + state + VALUE] = UNEXPANDED
+        static[begin + state + VALUE] = free
+        static[count + state + VALUE] = n_values[i] if n_values[i] >= 0 else UNEXPANDED
+        for _ in range(n_values[i]):
+            static[edges + 2 * free] = values[taken]
+            static[edges + 2 * free + 1] = state + AFTER
+            taken += 1
+            free += 1
         static[begin + state + AFTER] = free
         if last_member > i:
             static[edges + 2 * free] = marks[1]

@@ -71,6 +71,13 @@ class Scalars:
             self._of[conjunction] = known
         return known
 
+    def known(self, conjunction: Conjunction) -> tuple[Parts, bool] | None:
+        """The same, if it need not be worked out any more."""
+        if len(conjunction) != 1:
+            return self._of.get(conjunction)
+        plain = _plain_key(conjunction[0])
+        return None if plain is None else _known.get((plain, self._meaning))
+
     def found(self, conjunction: Conjunction, *, whole: bool) -> Iterator[tuple[Automaton, ...]]:
         """The alternatives. ``whole``: strings are one automaton each."""
         form = self._forms.of(conjunction)

@@ -360,16 +360,27 @@ class SchemaStates:
         _, number, level = key
         language, marks, alive = self._objects[number], self._marks(level), self._emptiness.is_alive
         names: list[str | None] = []
+        values: list[tuple[Automaton, ...] | None] = []
         optional = np.zeros(len(language.ordered), np.uint8)
         for at in range(len(language.ordered)):
             name, inner, optional[at] = language.next_in_order(at, alive)
             names.append(None if inner is None else name)
+            values.append(None if inner is None else self._plain_value(inner))
         beyond = None
         if language.classes or language.listed:
             place = language.start._replace(at=len(names))
             if self._has_member(language, place):
                 beyond = ("members", number, self.places(place), level)
-        return Members(names, optional, marks.colon, marks.object_comma, marks.end_object, beyond, _DONE)
+        return Members(
+            names, optional, values, marks.colon, marks.object_comma, marks.end_object, beyond, _DONE
+        )
+
+    def _plain_value(self, conjunction: Conjunction) -> tuple[Automaton, ...] | None:
+        """The terminals of a value that is a single one; None where that is not known without looking."""
+        known = self._scalars.known(conjunction)
+        if known is None or known[1] or any(len(parts) > 1 for parts in known[0]):
+            return None
+        return tuple(parts[0] for parts in known[0])
 
     def member(self, key: MemberKey) -> Key:
         """The state of a member in order as a key of its own."""
