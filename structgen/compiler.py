@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from structgen.budget import Budget, Held
 from structgen.compiled import CompiledGrammar, GrammarSource
+from structgen.dormant_states import Awake
 from structgen.errors import (
     CompileLimitError,
     OptionError,
@@ -79,6 +80,7 @@ class Compiler:
 
         left = None if cache_bytes is None or for_masks is None else cache_bytes - for_masks
         self._budget = Budget(left, let_go)
+        self._awake = Awake()
         self._cache_size = cache_size
         self._cache: OrderedDict[tuple[str, str, str], CompiledGrammar] = OrderedDict()
         self._lock = threading.Lock()
@@ -125,7 +127,14 @@ class Compiler:
     def _compiled_schema(
         self, schema: Mapping[str, Any] | bool | str, source: GrammarSource
     ) -> CompiledGrammar:
-        tables = schema_tables(schema, source.options, self.vocabulary, AT_ONCE)
+        tables = schema_tables(
+            schema,
+            source.options,
+            self.vocabulary,
+            AT_ONCE,
+            awake=self._awake if source.text else None,  # nothing is kept without a text
+            text=source.text,
+        )
         compiled = CompiledGrammar(
             tables, self.store, source, warnings=schema_warnings(tables), budget=self._budget
         )
@@ -367,12 +376,18 @@ def _is_small(value: object) -> bool:
     return count < _FEW_VALUES
 
 
+def _as_dict(value: object) -> dict[Any, Any]:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} is no JSON")
+
+
 def _json_text(schema: object) -> str:
     """The schema as JSON, or as `repr` where it is not JSON: the front end then says what is wrong."""
     if not _is_small(schema) and _expanded_size(schema, {}) > _MOST_VALUES:
         raise CompileLimitError("max_schema_values", _MOST_VALUES, _MOST_VALUES + 1, fixed=True)
     try:
-        return json.dumps(schema)
+        return json.dumps(schema, default=_as_dict)
     except (TypeError, ValueError, RecursionError):
         try:
             return repr(schema)

@@ -229,9 +229,7 @@ class GrowingTables:
         seen = set(queue)
         while queue:
             number = queue.popleft()
-            if not self._has_edges(number) and (
-                self._n_expanded >= max_states or self._n_table >= max_table
-            ):
+            if not self._has_edges(number) and (self._n_expanded >= max_states or self._n_table >= max_table):
                 return False
             self.expand(number)
             for symbol, target in self._edges_of(number):

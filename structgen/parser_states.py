@@ -81,8 +81,8 @@ class Members(NamedTuple):
 
     One by one, the states between them were half of what is made while a text is read. ``names``: None where
     no such member can be; ``optional`` uint8 (n,). ``values``: the terminals of which each value is one; None
-    where the state is to be expanded when text comes there. ``beyond``: the state in which members of other names may
-    come, after the last of these; None where there are none. ``done``: the state behind the object.
+    where the state is to be expanded when text comes there. ``beyond``: the state in which members of other
+    names may come, after the last of these; None where there are none. ``done``: the state behind the object.
     """
 
     names: Sequence[str | None]

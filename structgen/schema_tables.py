@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from structgen.dormant_states import Awake, DormantStates
 from structgen.errors import (
     ArtifactError,
     CompileLimitError,
@@ -44,31 +46,24 @@ def schema_tables(
     extent: Extent,
     *,
     timed: bool = True,
+    awake: Awake | None = None,
+    text: str = "",
 ) -> GrowingTables:
     """The tables of a schema, whose states are known as far as ``extent`` says.
 
-    ``timed``: does ``max_seconds`` count? Not for what was compiled before. Raises as `json_schema_states`;
-    and where not every byte is a token, so that all states must be known, `CompileLimitError` for a schema
-    that has too many, `UnsupportedSchemaError` for one whose states hang on the values of items.
+    ``timed``: does ``max_seconds`` count? Not for what was compiled before. ``awake``: where the states are
+    noted, so that they may be given back while they are not needed; ``text``: the schema as JSON, from which
+    they are then made again. Raises as `json_schema_states`; and where not every byte is a token, so that all
+    states must be known, `CompileLimitError` for a schema that has too many, `UnsupportedSchemaError` for one
+    whose states hang on the values of items.
     """
-    alphabet = vocabulary.alphabet
-
-    def spell(terminal: Terminal) -> Terminal | None:
-        return spelled(terminal, alphabet)
-
-    restricted = None if alphabet.all() else spell
-    chosen_options = dict(options) if timed else {**options, "max_seconds": float("inf")}
-    try:
-        states = json_schema_states(schema, restricted, **chosen_options)
-    except UnsatisfiableSchemaError as error:
-        if restricted is None:
-            raise
-        reason = f"{error.reason}, as far as the vocabulary's tokens can spell it"
-        raise UnsatisfiableSchemaError(error.pointer, reason) from None
-    if vocabulary.is_byte_complete:
-        states.bar_names()
-    tables = GrowingTables(states, vocabulary.eos_token_ids, vocabulary.trie.max_depth, restricted)
+    restricted = _restricted(vocabulary)
+    states = _states(schema, options, vocabulary, timed=timed)
     whole = vocabulary.is_byte_complete
+    source: SchemaStates | DormantStates = states
+    if awake is not None and whole:  # else all states are known
+        source = DormantStates(states, partial(_made_again, text, options, vocabulary), awake)
+    tables = GrowingTables(source, vocabulary.eos_token_ids, vocabulary.trie.max_depth, restricted)
     chosen = extent if whole else WHOLE
     if not tables.expand_some(chosen.max_states, chosen.max_table) and not whole:
         raise CompileLimitError("max_parser_states", MAX_PARSER_STATES, MAX_PARSER_STATES + 1, fixed=True)
@@ -80,10 +75,47 @@ def schema_tables(
     return tables
 
 
+def _restricted(vocabulary: Vocabulary) -> Callable[[Terminal], Terminal | None] | None:
+    """Takes from terminals what the vocabulary cannot spell; None where it has all bytes."""
+    alphabet = vocabulary.alphabet
+
+    def spell(terminal: Terminal) -> Terminal | None:
+        return spelled(terminal, alphabet)
+
+    return None if alphabet.all() else spell
+
+
+def _states(
+    schema: Mapping[str, Any] | bool | str,
+    options: Mapping[str, object],
+    vocabulary: Vocabulary,
+    *,
+    timed: bool,
+) -> SchemaStates:
+    restricted = _restricted(vocabulary)
+    chosen_options = dict(options) if timed else {**options, "max_seconds": float("inf")}
+    try:
+        states = json_schema_states(schema, restricted, **chosen_options)
+    except UnsatisfiableSchemaError as error:
+        if restricted is None:
+            raise
+        reason = f"{error.reason}, as far as the vocabulary's tokens can spell it"
+        raise UnsatisfiableSchemaError(error.pointer, reason) from None
+    if vocabulary.is_byte_complete:
+        states.bar_names()
+    return states
+
+
+def _made_again(text: str, options: Mapping[str, object], vocabulary: Vocabulary) -> SchemaStates:
+    states = _states(text, options, vocabulary, timed=False)
+    states.lift_deadline()
+    return states
+
+
 def schema_warnings(tables: GrowingTables) -> tuple[tuple[str, str], ...]:
     """What a lenient compile left out, as (pointer, what)."""
     source = tables.source
-    return source.warnings if isinstance(source, SchemaStates) else ()
+    return source.warnings if isinstance(source, SchemaStates | DormantStates) else ()
 
 
 class SavedTables(Tables):

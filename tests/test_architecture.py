@@ -30,6 +30,7 @@ LAYERS = [
     ["rtn"],
     ["tables"],
     ["growing"],
+    ["dormant_states"],
     ["schema_tables"],
     ["store_entries"],
     ["general_store"],

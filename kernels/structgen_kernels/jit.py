@@ -27,6 +27,7 @@ ByteArray = npt.NDArray[np.uint8]
 Int = Any
 BoolArray = npt.NDArray[np.bool_]
 config: Any = numba.config  # its settings are made when it is imported, so mypy sees none
+_njit: Any = numba.njit  # of whose options its types leave out `_nrt`
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 
@@ -53,7 +54,7 @@ def code_folder() -> Path:
 
 
 def kernel(function: Kernel) -> Kernel:
-    """``numba.njit(cache=True, nogil=True)``, with the compiled code in `code_folder`."""
+    """``_njit(cache=True, nogil=True)``, with the compiled code in `code_folder`."""
     return _jitted(function, False)
 
 
@@ -82,14 +83,12 @@ def reordering_kernel(function: Kernel) -> Kernel:
     return _jitted(function, {"reassoc", "contract"})
 
 
-def _jitted(
-    function: Kernel, fastmath: Any, *, nogil: bool = True, counts_references: bool = True
-) -> Kernel:
+def _jitted(function: Kernel, fastmath: Any, *, nogil: bool = True, counts_references: bool = True) -> Kernel:
     usual = config.CACHE_DIR
     options = {} if counts_references else {"_nrt": False}
     config.CACHE_DIR = str(code_folder())  # read when the function is decorated, so only ours see it
     try:
-        jitted = cast(Kernel, numba.njit(cache=True, nogil=nogil, fastmath=fastmath, **options)(function))
+        jitted = cast(Kernel, _njit(cache=True, nogil=nogil, fastmath=fastmath, **options)(function))
     finally:
         config.CACHE_DIR = usual
     return jitted

@@ -1,9 +1,9 @@
 """What a machine does, by the address of its cell: an array as an argument would cost 0.15 us a call.
 
 A cell, int64 (VIEW_SIZE,), says where the machine's arrays are, and leads to that of its tables (see
-`layout`). The machine keeps what its cell points to, and is locked during these calls, but for `known_at` and
-`accept_known_at`: they only read, and keep Python's lock, so that no array is replaced meanwhile, while records
-may be added by a kernel of another thread.
+`layout`). The machine keeps what its cell points to, and is locked during these calls, but for `known_at`
+and `accept_known_at`: they only read, and keep Python's lock, so that no array is replaced meanwhile, while
+records may be added by a kernel of another thread.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ _FEW = 24  # as many are sorted by insertion: nearly all there are
 
 @lean_kernel
 def sort_part(values: Int64Array, begin: Int, end: Int) -> None:
-    """Sort ``values[begin:end]`` int64, ascending. O(n log n): heapsort (Williams 1964) where they are many."""
+    """Sort ``values[begin:end]`` int64, ascending. O(n log n); many by heapsort (Williams 1964)."""
     if end - begin <= _FEW:
         for i in range(begin + 1, end):
             value = values[i]

@@ -1,0 +1,167 @@
+"""States that sleep while nothing new is asked: the same grammar, whenever they are made again."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import types
+import weakref
+from typing import Any
+
+import numpy as np
+import pytest
+from test_json_schema_language import CASES, S
+
+from structgen.bitmask import allocate_bitmask
+from structgen.compiler import Compiler
+from structgen.dormant_states import Awake, DormantStates
+from structgen.errors import CompileLimitError, UnsatisfiableSchemaError
+from structgen.growing import GrowingTables
+from structgen.parser_states import Key, State
+from structgen.sources.json_schema import SchemaStates, json_schema_states
+from structgen.vocabulary import Vocabulary
+
+TOKENS: list[bytes | None] = [bytes([byte]) for byte in range(256)]
+VOCABULARY = Vocabulary([*TOKENS, b'","', b'":', b'{"', b'"a', b"[[", None], len(TOKENS) + 5)
+
+
+def source_of(grammar: Any) -> DormantStates:
+    assert isinstance(grammar.tables, GrowingTables)
+    source = grammar.tables.source
+    assert isinstance(source, DormantStates)
+    return source
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_texts_are_read_the_same_way_by_states_that_sleep_before_every_token(name: str) -> None:
+    schema, good, bad = CASES[name]
+    grammars = []
+    for _ in range(2):
+        try:
+            grammars.append(Compiler(VOCABULARY).json_schema(schema))
+        except UnsatisfiableSchemaError:
+            return
+    plain, sleepy = grammars
+    rows = allocate_bitmask(2, VOCABULARY.size)
+    for text in good + bad:
+        one, other = plain.matcher(), sleepy.matcher()
+        for token in VOCABULARY.tokenize_bytes(text.encode()):
+            source_of(sleepy).sleep()
+            one.fill_bitmask(rows, 0)
+            other.fill_bitmask(rows, 1)
+            assert np.array_equal(rows[0], rows[1])
+            source_of(sleepy).sleep()
+            taken = one.accept(token)
+            assert other.accept(token) == taken
+            if not taken:
+                break
+        assert one.is_accepting == other.is_accepting
+    assert isinstance(sleepy.tables, GrowingTables) and isinstance(plain.tables, GrowingTables)
+    assert np.array_equal(sleepy.tables.static, plain.tables.static)
+
+
+def test_only_those_that_were_asked_last_are_awake() -> None:
+    awake = Awake(3)
+
+    def made() -> SchemaStates:
+        return json_schema_states({"items": S})
+
+    sources = [DormantStates(made(), made, awake) for _ in range(5)]
+    for source in sources:
+        source.expand(source.start)
+    assert [source.is_awake for source in sources] == [False, False, True, True, True]
+    sources[2].expand(sources[2].start)
+    sources[0].expand(sources[0].start)
+    assert [source.is_awake for source in sources] == [True, False, True, False, True]
+
+
+def test_what_is_dropped_is_not_held() -> None:
+    awake = Awake(3)
+    source = DormantStates(json_schema_states(True), lambda: json_schema_states(True), awake)
+    source.expand(source.start)
+    gone = weakref.ref(source)
+    del source
+    assert gone() is None
+
+
+def test_a_question_that_met_a_limit_is_asked_again() -> None:
+    class Limited:
+        """Each question that fails has taken a number all the same."""
+
+        start: Key = ("value", 0)
+        warnings = ()
+
+        def __init__(self) -> None:
+            self.asked = 0
+
+        def expand(self, key: Key) -> State:
+            self.asked += 1
+            if key == "too much":
+                raise CompileLimitError("max_claims", 1, 2, "", fixed=True)
+            return State((), self.asked)
+
+    source = DormantStates(Limited(), Limited, Awake())  # type: ignore[arg-type]
+    with pytest.raises(CompileLimitError):
+        source.expand("too much")
+    assert source.expand("a").kind == 2
+    source.sleep()
+    assert source.expand("b").kind == 3
+
+
+def test_a_compiler_keeps_few_awake() -> None:
+    compiler = Compiler(VOCABULARY)
+    grammars = [compiler.json_schema({"properties": {f"a{i}": {"type": "string"}}}) for i in range(70)]
+    assert sum(source_of(grammar).is_awake for grammar in grammars) == 64
+    for grammar in grammars:  # and all of them still work
+        matcher = grammar.matcher()
+        assert matcher.accept_bytes(b'{"b": [{"c": 1}]}') and matcher.is_accepting
+
+
+def test_sleeping_grammars_leave_little_to_the_garbage_collector() -> None:
+    compiler = Compiler(VOCABULARY)
+
+    def used(i: int) -> Any:
+        grammar = compiler.json_schema(
+            {"properties": {f"a{i}": {"items": {"enum": ["x", i]}}, "b": {"properties": {"c": S}}}}
+        )
+        assert grammar.matcher().accept_bytes(b'{"a%d": ["x"], "b": {"c": "d"}}' % i)
+        return grammar
+
+    kept = [used(i) for i in range(4)]
+    gc.collect()
+    before = len(gc.get_objects())
+    for grammar in kept:
+        source_of(grammar).sleep()
+    gc.collect()
+    assert before - len(gc.get_objects()) > 4 * 60
+
+
+def test_a_mapping_that_is_no_dict_can_be_made_again() -> None:
+    view = types.MappingProxyType({"properties": types.MappingProxyType({"a": S})})
+    grammar = Compiler(VOCABULARY).json_schema(view)
+    source_of(grammar).sleep()
+    matcher = grammar.matcher()
+    assert matcher.accept_bytes(b'{"a": "b"}') and not grammar.matcher().accept_bytes(b'{"a": 1')
+
+
+def test_threads_that_put_each_other_to_sleep() -> None:
+    compiler = Compiler(VOCABULARY)
+    compiler._awake = Awake(1)
+    names = [name for name, (schema, good, _) in CASES.items() if good][:40]
+    failed: list[str] = []
+
+    def read(own: list[str]) -> None:
+        for name in own:
+            schema, good, _ = CASES[name]
+            grammar = compiler.json_schema(schema)
+            for text in good:
+                matcher = grammar.matcher()
+                if not (matcher.accept_bytes(text.encode()) and matcher.is_accepting):
+                    failed.append(f"{name}: {text}")
+
+    threads = [threading.Thread(target=read, args=(names[i::4] + names[:5],)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed
