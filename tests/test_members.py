@@ -1,0 +1,184 @@
+"""Members that are laid out at once are what their states, described one by one, would be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from json_texts import BYTES
+from naive_members import AFTER, COLON, NAME, VALUE, naive_members
+from structgen_kernels import layout, members
+
+from structgen.automata.build import literal
+from structgen.bitmask import allocate_bitmask
+from structgen.compiled import CompiledGrammar, GrammarSource
+from structgen.errors import CompileLimitError
+from structgen.growing import GrowingTables
+from structgen.mask_store import MaskStore
+from structgen.parser_states import ENDS, Jump, Key, MemberKey, Members, Read, State
+
+ROLES = {NAME: members.NAME, COLON: members.COLON, VALUE: members.VALUE, AFTER: members.AFTER}
+DONE = State((), ENDS)
+VALUES = [literal(b"1"), literal(b"22"), literal(b"true")]
+MASKS = MaskStore(BYTES)
+
+
+@dataclass
+class OneByOne:
+    """The states of an object, without `Members`."""
+
+    described: Members
+    start: Key = "start"
+
+    def __post_init__(self) -> None:
+        self.states: dict[Key, State] = {
+            "start": State((Read(literal(b"{"), "first"),)),
+            "first": State((Jump(("m", 0, NAME)),)),
+            "value": State((Read(VALUES[0], ("m", 0, AFTER)),)),
+            "beyond": State((Read(literal(b"*"), "star"),)),
+            "star": State((Read(self.described.end, "done"),)),
+            "done": DONE,
+            **naive_members(self.described, "m"),
+        }
+        for i, values in enumerate(self.described.values):
+            if values is None:
+                self.states["m", i, VALUE] = State((Read(VALUES[2], ("m", i, AFTER)),))
+
+    def expand(self, key: Key) -> State:
+        return self.states[key]
+
+
+class AtOnce(OneByOne):
+    """The same by `Members`."""
+
+    def expand(self, key: Key) -> State:
+        if key == "first":
+            return State((Jump(MemberKey("m", 0, members.NAME)),))
+        state = self.states[key]
+        if isinstance(key, tuple) and key[2] == VALUE:
+            return State((Read(VALUES[2], MemberKey("m", key[1], members.AFTER)),))
+        return state
+
+    def members(self, key: Key) -> Members:
+        assert key == "m"
+        return self.described
+
+    def member(self, key: MemberKey) -> Key:
+        role = next(role for role, number in ROLES.items() if number == key.role)
+        return key.members, key.at, role
+
+
+NAMES = st.lists(st.one_of(st.none(), st.text('aé"\\😀b', max_size=3)), min_size=1, max_size=6)
+
+
+@st.composite
+def described(draw: st.DrawFn) -> Members:
+    names = draw(NAMES)
+    names = [name if name not in names[:i] else None for i, name in enumerate(names)]
+    optional = np.array([name is None or draw(st.booleans()) for name in names], np.uint8)
+    values = [draw(st.one_of(st.none(), st.lists(st.sampled_from(VALUES), min_size=1, max_size=2))) for _ in names]
+    # an object that can be entered can be ended
+    beyond = draw(st.sampled_from([None, "beyond"])) if any(name is not None for name in names) else "beyond"
+    return Members(names, optional, values, literal(b":"), literal(b","), literal(b"}"), beyond, "done")
+
+
+def edges(made: GrowingTables, number: int) -> list[tuple[int, int]]:
+    return made._edges_of(number)
+
+
+def words(made: GrowingTables, section: int, number: int) -> int:
+    return int(made.static[made.static[section] + number])
+
+
+@given(described())
+def test_edges(given_members: Members) -> None:
+    made = GrowingTables(AtOnce(given_members), BYTES.eos_token_ids, 1)
+    made.expand(made.number("first"))
+    first = made.number(MemberKey("m", 0, members.NAME))
+    assert [made.key(first + i) for i in range(4)] == [("m", 0, role) for role in ROLES]
+
+    def number(target: Key) -> int:
+        if isinstance(target, tuple):
+            return first + members.STATES * target[1] + ROLES[target[2]]
+        return made.number(target)
+
+    twin = naive_members(given_members, "m")
+    for i in range(len(given_members.names)):
+        for role in ROLES:
+            at = number(("m", i, role))
+            state = twin.get(("m", i, role))
+            if state is None:
+                assert words(made, layout.RTN_COUNT, at) == layout.UNEXPANDED
+                continue
+            assert words(made, layout.RTN_FINAL, at) == 0
+            expected = [
+                (made._terminal(edge.terminal), number(edge.target))
+                if isinstance(edge, Read)
+                else (-number(edge.target), 0)
+                for edge in state.edges
+            ]
+            assert edges(made, at) == expected
+
+
+@given(described(), st.lists(st.integers(0, 255), max_size=40))
+def test_texts(given_members: Members, choices: list[int]) -> None:
+    """A walk by the masks of both: the same bytes are allowed all the way."""
+    matchers = [
+        CompiledGrammar(
+            GrowingTables(source(given_members), BYTES.eos_token_ids, 1),
+            MASKS,
+            GrammarSource("json_schema", ""),
+        ).matcher()
+        for source in (OneByOne, AtOnce)
+    ]
+    rows = allocate_bitmask(2, BYTES.size)
+    for choice in choices:
+        for row, matcher in enumerate(matchers):
+            matcher.fill_bitmask(rows, row)
+        assert np.array_equal(rows[0], rows[1])
+        allowed = np.flatnonzero(np.unpackbits(rows[0].view(np.uint8), bitorder="little"))
+        if not allowed.size:
+            return
+        token = int(allowed[choice % allowed.size])
+        assert [matcher.accept(token) for matcher in matchers] == [True, True]
+
+
+def test_names_of_all_planes_are_laid_out() -> None:
+    """Blocks of spelled terminals, written at once and one after another, are the same."""
+    names = ["", "a", 'é"', "😀" * 40, "\x00", "a\\"]
+    given_members = Members(
+        names, np.ones(6, np.uint8), [None] * 6, VALUES[0], VALUES[1], VALUES[2], None, "done"
+    )
+    at_once = GrowingTables(AtOnce(given_members), BYTES.eos_token_ids, 1)
+    alone = GrowingTables(OneByOne(given_members), BYTES.eos_token_ids, 1)
+    at_once.number(MemberKey("m", 0, 0))
+    for i in range(6):
+        alone.expand(alone.number(("m", i, NAME)))
+
+    def blocks(made: GrowingTables) -> list[list[int]]:
+        count, begin = int(made.static[layout.N_BLOCKS]), int(made.static[layout.BLOCKS])
+        found = []
+        for block in made.static[begin:][: count * layout.BLOCK_SIZE].reshape(count, -1):
+            points = int(block[layout.BLOCK_TABLE])
+            fixed = [
+                int(word)
+                for i, word in enumerate(block)
+                if i not in (layout.BLOCK_TABLE, layout.BLOCK_TAIL_STATE)
+            ]
+            found.append(fixed + made.static[points : points + int(block[layout.BLOCK_COUNTS])].tolist())
+        return found
+
+    assert blocks(at_once) == blocks(alone)
+
+
+def test_too_long_names_meet_the_limit() -> None:
+    names = ["a" * (1 << 21) + str(i) for i in range(70)]
+    given_members = Members(
+        names, np.ones(70, np.uint8), [None] * 70, VALUES[0], VALUES[1], VALUES[2], None, "done"
+    )
+    made = GrowingTables(AtOnce(given_members), BYTES.eos_token_ids, 1)
+    with pytest.raises(CompileLimitError, match="max_counted_states"):
+        made.number(MemberKey("m", 0, 0))
