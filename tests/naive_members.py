@@ -1,4 +1,4 @@
-"""Plain twin of the layout of an object's members: its states, one by one, as a source would describe them."""
+"""Plain twin of the layout of an object's members: its states one by one, as a source describes them."""
 
 from __future__ import annotations
 

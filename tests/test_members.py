@@ -79,7 +79,8 @@ def described(draw: st.DrawFn) -> Members:
     names = draw(NAMES)
     names = [name if name not in names[:i] else None for i, name in enumerate(names)]
     optional = np.array([name is None or draw(st.booleans()) for name in names], np.uint8)
-    values = [draw(st.one_of(st.none(), st.lists(st.sampled_from(VALUES), min_size=1, max_size=2))) for _ in names]
+    some = st.lists(st.sampled_from(VALUES), min_size=1, max_size=2)
+    values = [draw(st.one_of(st.none(), some)) for _ in names]
     # an object that can be entered can be ended
     beyond = draw(st.sampled_from([None, "beyond"])) if any(name is not None for name in names) else "beyond"
     return Members(names, optional, values, literal(b":"), literal(b","), literal(b"}"), beyond, "done")
