@@ -7,7 +7,6 @@ from collections.abc import Callable
 from structgen.automata.dfa import Dfa
 from structgen.errors import CompileLimitError, UnsatisfiableSchemaError
 from structgen.sources.json_schema.arrays import ArrayLanguage
-from structgen.sources.json_schema.document import escape
 from structgen.sources.json_schema.facts import (
     ArrayFacts,
     Conjunction,
@@ -22,6 +21,7 @@ from structgen.sources.json_schema.numbers import is_number_empty, number_langua
 from structgen.sources.json_schema.objects import ObjectLanguage
 from structgen.sources.json_schema.options import SchemaOptions
 from structgen.sources.json_schema.plain_values import plainly_has_value
+from structgen.sources.json_schema.pointers import escape
 from structgen.sources.json_schema.spelling import Spelled, is_written, string_automata
 from structgen.sources.json_schema.string_samples import surely_has_string
 from structgen.sources.json_schema.strings import Automaton

@@ -261,8 +261,8 @@ def _table(evaluated: Evaluated, others: Conjunction) -> MemberTable:
 
 
 def _only(place: int, facts: ObjectFacts | ArrayFacts) -> NormalForm:
-    return NormalForm(tuple((facts,) if i == place else () for i in range(len(FREE))))  # type: ignore[arg-type]
+    return NormalForm(tuple((facts,) if i == place else () for i in range(len(FREE))))
 
 
 def _else_free(place: int, facts: ObjectFacts | ArrayFacts) -> NormalForm:
-    return NormalForm(tuple((facts,) if i == place else (free,) for i, free in enumerate(FREE)))  # type: ignore[arg-type]
+    return NormalForm(tuple((facts,) if i == place else (free,) for i, free in enumerate(FREE)))

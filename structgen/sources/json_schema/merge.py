@@ -99,7 +99,7 @@ def merge_forms(left: NormalForm, right: NormalForm, budget: Budget, pointer: st
     by_type = tuple(
         _merge_alternatives(a, b, budget, pointer) for a, b in zip(left.by_type, right.by_type, strict=True)
     )
-    return NormalForm(by_type)  # type: ignore[arg-type]
+    return NormalForm(by_type)
 
 
 def union_forms(forms: Sequence[NormalForm]) -> NormalForm:
@@ -109,7 +109,7 @@ def union_forms(forms: Sequence[NormalForm]) -> NormalForm:
     by_type = tuple(
         simplified([facts for form in forms for facts in form.by_type[t]], FREE[t]) for t in range(6)
     )
-    return NormalForm(by_type)  # type: ignore[arg-type]
+    return NormalForm(by_type)
 
 
 def simplified(alternatives: list[Facts], free: Facts) -> Alternatives:

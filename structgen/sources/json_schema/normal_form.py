@@ -72,6 +72,8 @@ class NormalForms:
         self._merged_of: dict[Conjunction, NormalForm] = {(): ANYTHING}
 
     def of(self, conjunction: Conjunction) -> NormalForm:
+        if len(conjunction) == 1:
+            return self.of_node(conjunction[0])
         form = self._merged_of.get(conjunction)
         if form is None:
             form = self.of_node(conjunction[0])
@@ -233,7 +235,7 @@ class NormalForms:
                         chosen = merge_forms(chosen, other, self.budget, options[j].pointer)
                 found.append(chosen)
             by_type.append(union_forms(found).by_type[place] if found else ())
-        return NormalForm(tuple(by_type))  # type: ignore[arg-type]
+        return NormalForm(tuple(by_type))
 
     def _held(self, node: Node) -> set[Node]:
         """The subschemas that hold wherever ``node`` does: itself, and what it plainly applies in place."""
@@ -301,7 +303,7 @@ class NormalForms:
     def without(self, node: Node, name: str) -> NormalForm:
         """No member ``name``; other types are free."""
         absent = ObjectFacts((MemberTable({name: (false_at(self.document, node.pointer),)}),))
-        return NormalForm((*((facts,) for facts in FREE[:OBJECT]), (absent,)))  # type: ignore[arg-type]
+        return NormalForm((*((facts,) for facts in FREE[:OBJECT]), (absent,)))
 
     def _negation(self, node: Node) -> NormalForm:
         """Some keyword does not hold. ``node`` is negated."""
@@ -430,7 +432,7 @@ def named_member(facts: ObjectFacts, name: str) -> Conjunction:
 
 
 def _of_one_type(place: int, alternatives: Alternatives) -> NormalForm:
-    return NormalForm(tuple(alternatives if i == place else () for i in range(len(FREE))))  # type: ignore[arg-type]
+    return NormalForm(tuple(alternatives if i == place else () for i in range(len(FREE))))
 
 
 __all__ = ["Evaluated", "NormalForms", "is_true", "named_member"]
