@@ -527,8 +527,9 @@ class Document:
 
     def _check_value(self, value: object, path: Path, keyword: str) -> None:
         """An enumerated value is JSON, and not too deep."""
-        is_small = type(value) is list and len(value) < self._max_values - self._n_values
-        if is_small and all(type(item) is str for item in value):  # as nearly always
+        left = self._max_values - self._n_values
+        # as nearly always
+        if isinstance(value, list) and len(value) < left and all(type(item) is str for item in value):
             self._n_values += 1 + len(value)
             return
         pointer = f"{written(path)}/{keyword}"
