@@ -4,7 +4,7 @@ when it is scanned, and told apart by regions: what applies wherever their outer
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from structgen.sources.json_schema.keywords import HERE, HERE_OR_ITEMS, SCHEMA_VALUES, VALUES
@@ -80,25 +80,33 @@ class Contents:
         """The region that begins at a pointer."""
         return self._regions.setdefault(pointer, len(self._regions))
 
-    def reached(self) -> set[int] | None:
+    def region(self, pointer: str) -> int | None:
+        """The region that begins at a pointer, if one does."""
+        return self._regions.get(pointer)
+
+    def reached(self, region_at: Callable[[str], int | None]) -> set[int] | None:
         """The regions that the document comes to, where all its references plainly lead to regions and none
         of them leads back to what applies it to the same value. None: that must be looked at closely.
+
+        ``region_at``: finds regions at places where no schema was expected; its references are added here.
         """
         if not self.is_plain:
             return None
         reached = {self.ROOT}
-        if not self.references:
-            return reached
         leading: dict[int, list[Reference]] = {}
-        for reference in self.references:
-            leading.setdefault(reference.region, []).append(reference)
+        n_sorted = 0
         applied: dict[int, list[int]] = {}  # by base: the bases of what is applied to the same value
         pending = [self.ROOT]
         while pending:
+            for reference in self.references[n_sorted:]:
+                leading.setdefault(reference.region, []).append(reference)
+            n_sorted = len(self.references)
             for _, base, text in leading.get(pending.pop(), ()):
                 plain = text[:1] == "#" and "%" not in text
                 target = self._regions.get(text[1:]) if plain else None
-                if target is None:
+                if target is None and text[:2] == "#/":
+                    target = region_at(text)
+                if target is None or not self.is_plain:
                     return None
                 applied.setdefault(base, []).append(-target)
                 if target not in reached:

@@ -161,8 +161,9 @@ class Document:
         dialect = self._dialect(parsed, "", DIALECTS[Draft.UNION])
         uri = _own_id(parsed, dialect.draft) or ""
         self._add_resource(Resource(uri.partition("#")[0], "", parsed, dialect))
-        self.contents: Contents | None = self._scan(parsed, "", self._resource_at[""])
+        self.contents: Contents | None = Contents()
         """What to look at before compiling; whoever has done so sets it to None."""
+        self._scan(parsed, "", self._resource_at[""])
         self._load_remotes()
         self.root = self._in_scope(self.node_at(""), ())
 
@@ -337,6 +338,14 @@ class Document:
         self._scan(schema, pointer, resource)
         return resource
 
+    def region_at(self, reference: str) -> int | None:
+        """The region of a place in the document where no keyword expects a schema and a ``$ref`` names one,
+        which is scanned. None: it is another place. Raises as `resolve`.
+        """
+        resource = self._resource_at[""]
+        pointer = self._descend(resource, unquote(reference[1:]), "", reference).pointer
+        return self.contents.region(pointer) if self.contents is not None else None
+
     def _descend(self, resource: Resource, fragment: str, where: str, reference: str) -> Node:
         value, pointer = resource.root, resource.pointer
         scanned_in = self._resource_at.get(pointer, resource)
@@ -389,21 +398,25 @@ class Document:
                 for place in subschemas_in(known[1], value):
                     yield keyword, self.child(node, keyword, *place)
 
-    def _scan(self, schema: Schema, pointer: str, resource: Resource) -> Contents:
+    def _scan(self, schema: Schema, pointer: str, resource: Resource) -> None:
         """Check every subschema from here down, and note base URIs, anchors and contents.
 
         Subschemas get their nodes when they are asked for: most never are, before a text comes there.
         """
         whole, around = schema, resource
-        contents = Contents()
+        contents = self.contents or Contents()
+        # what was met before, on the way of another $ref
+        inner_roots = {place for place in self._scanned if place.startswith(f"{pointer}/")}
+        number = contents.add_region(pointer)
         # iterative, so that deep nesting is met by the limit rather than by Python's
         pending: list[tuple[Schema, Path, Resource, int, int, int | None]]
-        pending = [(schema, pointer, resource, 1, Contents.ROOT, Contents.ROOT)]
+        pending = [(schema, pointer, resource, 1, number, -number)]
         while pending:
             schema, path, resource, depth, region, base = pending.pop()
             if depth > self._max_depth:
                 raise CompileLimitError("max_depth", self._max_depth, depth, written(path)[:200])
-            if self._scanned and written(path) in self._scanned:  # met before, on the way of another $ref
+            if inner_roots and written(path) in inner_roots:
+                contents.references.append(Reference(region, base or 0, f"#{written(path)}"))
                 continue
             if self._n_subschemas >= self._max_subschemas:
                 # Python objects may hold the same one in many places, 2**n of them
@@ -470,7 +483,6 @@ class Document:
                         at = (path, keyword, *place)
                         pending.append((inner, at, resource, depth + 1, region_inside, base_inside))
         self._nodes.setdefault(pointer, Node(whole, pointer, around))
-        return contents
 
     def _note(
         self, keyword: str, value: Any, schema: Schema, path: Path, resource: Resource, contents: Contents

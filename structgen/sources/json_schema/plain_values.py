@@ -60,8 +60,8 @@ _MOST_OPTIONS = 256  # of ``anyOf``
 
 
 class Look(NamedTuple):
-    """A look into ``document``. ``any_digits``: numbers may have any number of digits. ``known``: what is known
-    to have a value, or none; what is found is added.
+    """A look into ``document``. ``any_digits``: numbers may have any number of digits. ``known``: what is
+    known to have a value, or none; what is found is added.
     """
 
     document: Document

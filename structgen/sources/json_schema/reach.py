@@ -38,11 +38,13 @@ def problems_of(document: Document, options: SchemaOptions, deadline: Deadline) 
 def _is_plainly_enforced(document: Document, options: SchemaOptions, deadline: Deadline) -> bool:
     """Told from what was noted when the document was scanned; False: look closely, and say what is wrong."""
     contents = document.contents
-    reached = None if contents is None or document.lenient else contents.reached()
-    if contents is None or reached is None:
+    if contents is None or document.lenient:
         return False
-    patterned = [found for found in contents.patterned if found.region in reached]
     try:
+        reached = contents.reached(document.region_at)
+        if reached is None:
+            return False
+        patterned = [found for found in contents.patterned if found.region in reached]
         for found in patterned:
             schema = found.schema
             if found.counts and "pattern" in schema and _may_be(schema, "string"):
