@@ -47,6 +47,8 @@ class Resource:
     dynamic_anchors: dict[str, str] = field(default_factory=dict)
 
 
+_MADE = Resource("", "", True, DIALECTS[Draft.UNION])  # of subschemas that are not in the text
+
 EITHER = ("either",)
 """The keyword, no string, of made subschemas that hold where one of several nodes does."""
 
@@ -137,7 +139,7 @@ class Document:
     def __init__(self, schema: Mapping[str, Any] | bool | str, options: SchemaOptions) -> None:
         parsed = parse_text(schema, options.max_depth) if isinstance(schema, str) else schema
         self.lenient = options.lenient
-        self.strange_dialects: list[UnsupportedSchemaError] = []  # left out, where that is allowed
+        self.strange_dialects: tuple[UnsupportedSchemaError, ...] = ()  # left out, where that is allowed
         self._max_depth = options.max_depth
         self._max_subschemas = options.max_subschemas
         self._max_values = options.max_values
@@ -145,12 +147,12 @@ class Document:
         self._nodes: dict[str, Node] = {}  # those that were asked for
         # by pointer: places where no keyword expects a schema, and a $ref found one
         self._scanned: dict[str, Resource] = {}
-        self._leading_out: list[tuple[Node, str]] = []  # references to other documents, or by a whole URI
+        # references to other documents, or by a whole URI; None when they have been followed
+        self._leading_out: list[tuple[Node, str]] | None = []
         self._resource_at: dict[str, Resource] = {}
         self._resource_of: dict[str, Resource] = {}
         self._registry = options.registry
-        self._loaded: set[str] = set()
-        self._made_resource = Resource("", "", True, DIALECTS[Draft.UNION])
+        self._loaded: dict[str, None] = {}
         self._is_dynamic = False
         self._scoped: dict[tuple[Node, Scope], Node] = {}
         self._resolved: dict[tuple[str, str], Node] = {}  # by a resource's pointer, and a reference in it
@@ -207,12 +209,12 @@ class Document:
         place = key, pointer, negated
         known = self._made.get(place)
         if known is None:
-            known = self._made[place] = Node(schema, pointer, self._made_resource, (), negated)
+            known = self._made[place] = Node(schema, pointer, _MADE, (), negated)
         return known
 
     def is_made(self, node: Node) -> bool:
         """True for what `made` gave: its pointer is that of a keyword."""
-        return node.resource is self._made_resource
+        return node.resource is _MADE
 
     def either(self, left: tuple[Node, ...], right: tuple[Node, ...], pointer: str) -> tuple[Node, ...]:
         """The disjunction of two conjunctions of at most one node each, as such a conjunction."""
@@ -287,11 +289,12 @@ class Document:
 
     def _load_remotes(self) -> None:
         """Load what is referred to, so that it is known whether scopes matter."""
-        for node, keyword in self._leading_out:  # it grows: what is loaded may refer to more
+        for node, keyword in self._leading_out or ():  # it grows: what is loaded may refer to more
             uri = node.schema[keyword].partition("#")[0]
             absolute = _joined(node.resource.uri, uri, node.at(keyword))
             if absolute not in self._resource_of:
                 self._from_registry(absolute, node.resource.dialect)
+        self._leading_out = None
 
     def _dialect(self, schema: Schema, pointer: str, default: Dialect) -> Dialect:
         try:
@@ -299,7 +302,7 @@ class Document:
         except UnsupportedSchemaError as error:
             if not self.lenient:
                 raise
-            self.strange_dialects.append(error)
+            self.strange_dialects += (error,)
             return default
 
     def unknown(self, pointer: str) -> Node:
@@ -323,7 +326,7 @@ class Document:
         """The resource that a document of the caller's, or a meta-schema, has under a URI."""
         if uri in self._loaded:
             return None
-        self._loaded.add(uri)
+        self._loaded[uri] = None
         schema = remote_schema(uri, self._registry)
         if schema is None:
             return None
@@ -504,9 +507,10 @@ class Document:
                 self._lead_out(schema, path, resource, keyword)
 
     def _lead_out(self, schema: Schema, path: Path, resource: Resource, keyword: str) -> None:
-        pointer = written(path)
-        node = self._nodes.setdefault(pointer, Node(schema, pointer, resource))
-        self._leading_out.append((node, keyword))
+        if self._leading_out is not None:
+            pointer = written(path)
+            node = self._nodes.setdefault(pointer, Node(schema, pointer, resource))
+            self._leading_out.append((node, keyword))
 
     def _embedded_resource(self, schema: Schema, pointer: str, outer: Resource) -> Resource:
         """The resource that begins here, or the one around it; ``"$id": "#name"`` is an old anchor."""

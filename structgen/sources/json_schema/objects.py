@@ -209,6 +209,9 @@ class ObjectLanguage:
 
     def inner(self, name: str) -> Conjunction | None:
         """What the member of a name has to satisfy; None when there can be none of that name."""
+        tables = self.facts.tables
+        if len(tables) == 1 and not (tables[0].patterns or self.facts.keys) and self._spelled is None:
+            return tables[0].properties.get(name, tables[0].others)  # as nearly always
         if name in self._inner:
             return self._inner[name]
         allowed = not self.facts.keys or self._forms.string_holds(self.facts.keys, name)
