@@ -56,7 +56,7 @@ def schema_tables(
     def spell(terminal: Terminal) -> Terminal | None:
         return spelled(terminal, alphabet)
 
-    restricted = None if alphabet.all() else spell
+    restricted = None if vocabulary.has_all_bytes else spell
     chosen_options = dict(options) if timed else {**options, "max_seconds": float("inf")}
     try:
         states = json_schema_states(schema, restricted, **chosen_options)
@@ -67,7 +67,7 @@ def schema_tables(
         raise UnsatisfiableSchemaError(error.pointer, reason) from None
     if vocabulary.is_byte_complete:
         states.bar_names()
-    tables = GrowingTables(states, vocabulary.eos_token_ids, vocabulary.trie.max_depth, restricted)
+    tables = GrowingTables(states, vocabulary.eos_token_ids, vocabulary.max_token_length, restricted)
     whole = vocabulary.is_byte_complete
     chosen = extent if whole else WHOLE
     if not tables.expand_some(chosen.max_states, chosen.max_table) and not whole:

@@ -41,7 +41,7 @@ class Emptiness:
         self._options = options
         self._spelled = spelled
         self._decided: dict[Conjunction, bool] = {}
-        self._look = Look(forms.document, options.max_digits is None, self._decided)
+        self._look = Look(forms, options.max_digits is None, self._decided)
         # by the ids of facts, which the languages keep
         self._objects: dict[int, ObjectLanguage] = {}
         self._arrays: dict[int, ArrayLanguage] = {}

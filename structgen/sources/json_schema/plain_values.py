@@ -1,4 +1,6 @@
-"""Subschemas that the simplest values satisfy: seen at a glance, before their normal forms are worked out."""
+"""Subschemas that simple values satisfy: seen at a glance, before the normal forms of objects and arrays are
+worked out.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +8,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from structgen.sources.json_schema.assertions import MAX_LENGTH, OWN, child
-from structgen.sources.json_schema.document import Document, Node
-from structgen.sources.json_schema.facts import Conjunction
+from structgen.sources.json_schema.document import Node
+from structgen.sources.json_schema.facts import Conjunction, LiteralFacts, NumberFacts, StringFacts
 from structgen.sources.json_schema.keywords import TYPE_NAMES, VOCABULARIES
-from structgen.sources.json_schema.values import is_spellable
+from structgen.sources.json_schema.normal_form import NormalForms
+from structgen.sources.json_schema.numbers import is_number_empty
+from structgen.sources.json_schema.string_samples import surely_has_string
+from structgen.sources.json_schema.values import ARRAY, is_spellable
 
 _ANY_VALUE = frozenset(
     ("allOf", "anyOf", "oneOf", "not", "if", "$ref", "$dynamicRef", "$recursiveRef", "enum", "const")
@@ -32,6 +37,8 @@ _NONE: frozenset[str] = frozenset()
 # or that combine.
 _HARMFUL = frozenset(keyword for known in VOCABULARIES.values() for keyword in known) - {
     "$schema",
+    "$id",
+    "id",
     "$anchor",
     "$defs",
     "definitions",
@@ -48,23 +55,37 @@ _HARMFUL = frozenset(keyword for known in VOCABULARIES.values() for keyword in k
     "items",
     "minItems",
     "maxItems",
+    "uniqueItems",
     "properties",
     "additionalProperties",
     "required",
     "minProperties",
     "maxProperties",
 }
+_BESIDE_BOUND = frozenset(("enum", "const", "multipleOf", "exclusiveMinimum", "exclusiveMaximum"))
+_NOT_SCALAR = (_HARMFUL - {"pattern", "format"}) | {
+    "items",
+    "minItems",
+    "maxItems",
+    "uniqueItems",
+    "properties",
+    "additionalProperties",
+    "required",
+    "minProperties",
+    "maxProperties",
+}
+_BESIDE_LISTED = (OWN | _HARMFUL) - {"type", "enum", "const", "$defs", "definitions", "id", "$id"}
 _OTHER_THAN_ANY_OF = (OWN | _HARMFUL) - {"anyOf", "definitions", "$defs"}
 _DEEPEST = 6  # members and items in each other
 _MOST_OPTIONS = 256  # of ``anyOf``
 
 
 class Look(NamedTuple):
-    """A look into ``document``. ``any_digits``: numbers may have any number of digits. ``known``: what is
-    known to have a value, or none; what is found is added.
+    """A look into a document. ``any_digits``: numbers may have any number of digits. ``known``: what is known
+    to have a value, or none; what is found is added.
     """
 
-    document: Document
+    forms: NormalForms
     any_digits: bool
     known: dict[Conjunction, bool]
     depth: int = 0
@@ -117,14 +138,18 @@ def _simple_types(node: Node) -> frozenset[str]:
 
 
 def _has_listed_value(node: Node) -> bool:
-    """Is there a string, boolean or null in its ``enum`` that has its ``type``, which is all that it asks?"""
+    """Is there a string, boolean or null in ``enum`` or ``const`` that has its ``type``, if that is all?"""
     if node.negated or node.schema_of_either is not None or isinstance(node.schema, bool):
         return False
     schema = node.keywords
-    if "enum" not in schema or not _BESIDE_LISTING.isdisjoint(schema):
+    if "enum" in schema:
+        values = () if "const" in schema else schema["enum"]
+    else:
+        values = (schema["const"],) if "const" in schema else ()
+    if not values or not _BESIDE_LISTED.isdisjoint(schema):
         return False
     types = _types(schema)
-    return any(_is_simple(value, types) for value in schema["enum"])
+    return any(_is_simple(value, types) for value in values)
 
 
 def _is_simple(value: object, types: frozenset[str]) -> bool:
@@ -143,18 +168,12 @@ def _has_made_value(node: Node, look: Look) -> bool:
     schema = node.keywords
     if "anyOf" in schema:
         return _OTHER_THAN_ANY_OF.isdisjoint(schema) and _has_option(node, look)
-    if not _is_harmless(schema) or "enum" in schema:
+    if _NOT_SCALAR.isdisjoint(schema):
+        return (look.any_digits and _has_number(schema)) or _has_scalar(node, look)
+    if not _is_harmless(schema) or "enum" in schema or "const" in schema:
         return False
-    if "const" in schema:
-        value = schema["const"]
-        return _is_simple(value, _types(schema)) and OWN.isdisjoint(schema.keys() - {"type", "const"})
     types = _types(schema)
-    return (
-        ("object" in types and _has_object(node, look))
-        or ("string" in types and schema.get("minLength", 0) <= schema.get("maxLength", MAX_LENGTH))
-        or ("number" in types and look.any_digits and _has_number(schema))
-        or ("array" in types and _has_array(node, look))
-    )
+    return ("object" in types and _has_object(node, look)) or ("array" in types and _has_array(node, look))
 
 
 def _is_harmless(schema: Mapping[str, Any]) -> bool:
@@ -171,7 +190,7 @@ def _has_option(node: Node, look: Look) -> bool:
     number = len(node.keywords["anyOf"])
     if number > _MOST_OPTIONS:
         return False
-    options = [child(look.document, node, "anyOf", i) for i in range(number)]
+    options = [child(look.forms.document, node, "anyOf", i) for i in range(number)]
     for option in options:
         if option and not _is_harmless(option[0].keywords):
             return False
@@ -189,9 +208,9 @@ def _has_object(node: Node, look: Look) -> bool:
     properties = schema.get("properties", {})
     for name in required:
         if name in properties:
-            inner = child(look.document, node, "properties", name)
+            inner = child(look.forms.document, node, "properties", name)
         elif "additionalProperties" in schema:
-            inner = child(look.document, node, "additionalProperties")
+            inner = child(look.forms.document, node, "additionalProperties")
         else:
             inner = ()
         if not is_spellable(name) or not plainly_has_value(inner, look):
@@ -200,22 +219,26 @@ def _has_object(node: Node, look: Look) -> bool:
 
 
 def _has_number(schema: Mapping[str, Any]) -> bool:
-    """A bound, or an integer as the lower of two bounds."""
-    low, high = schema.get("minimum"), schema.get("maximum")
-    if "multipleOf" in schema:
+    """Is it a number or an integer with one bound, or none?"""
+    given = schema.get("type")
+    if given not in ("number", "integer") or not _BESIDE_BOUND.isdisjoint(schema):
         return False
-    if "exclusiveMinimum" in schema or "exclusiveMaximum" in schema:
-        # as numbers they are bounds of their own, as booleans they sharpen those beside them
-        return not ("minimum" in schema or "maximum" in schema) and _is_one_number_of(
-            schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
-        )
-    if low is None or high is None:
-        return True
-    return type(low) is int and low <= high
+    return "minimum" not in schema or "maximum" not in schema
 
 
-def _is_one_number_of(low: object, high: object) -> bool:
-    return (low is None) != (high is None) and not isinstance(low, bool) and not isinstance(high, bool)
+def _has_scalar(node: Node, look: Look) -> bool:
+    """Has a subschema that speaks of scalars only, and of no other subschema, a number, string or literal?"""
+    for group in look.forms.of((node,))[:ARRAY]:
+        for facts in group:
+            if isinstance(facts, StringFacts):
+                found = surely_has_string(facts)
+            elif isinstance(facts, NumberFacts):
+                found = look.any_digits and not is_number_empty(facts)
+            else:
+                found = isinstance(facts, LiteralFacts) and bool(facts.values)
+            if found:
+                return True
+    return False
 
 
 def _has_array(node: Node, look: Look) -> bool:
@@ -224,10 +247,13 @@ def _has_array(node: Node, look: Look) -> bool:
     least = schema.get("minItems", 0)
     if least > schema.get("maxItems", least):
         return False
-    return not least or "items" not in schema or plainly_has_value(child(look.document, node, "items"), look)
-
-
-_BESIDE_LISTING = (OWN | _HARMFUL) - {"type", "enum", "$defs", "definitions"}
+    if "uniqueItems" in schema and least > 1:
+        return False
+    return (
+        not least
+        or "items" not in schema
+        or plainly_has_value(child(look.forms.document, node, "items"), look)
+    )
 
 
 def _types(schema: Mapping[str, Any]) -> frozenset[str]:
