@@ -28,6 +28,14 @@ class Held(Protocol):
         """Drop all records, without waiting for anybody."""
 
 
+class _Entry(weakref.ref["Held"]):
+    """A grammar, weakly: its place, and what it took when it last reported."""
+
+    __slots__ = ("key", "size")
+    key: int
+    size: int
+
+
 class Budget:
     """Counts the bytes of grammars, weakly held, least recently used first. Safe for several threads.
 
@@ -38,8 +46,9 @@ class Budget:
     def __init__(self, max_bytes: int | None, on_full: Callable[[Held], None] | None = None) -> None:
         self.max_bytes = max_bytes
         self._on_full = on_full
-        self._held: OrderedDict[int, tuple[weakref.ref[Held], int]] = OrderedDict()
-        self._dead: deque[tuple[int, weakref.ref[Held]]] = deque()  # grammars die at any moment: no lock then
+        self._held: OrderedDict[int, _Entry] = OrderedDict()
+        self._dead: deque[weakref.ref[Held]] = deque()  # grammars die at any moment: no lock then
+        self._note_dead = self._dead.append  # one for all
         self._total = 0
         self._lock = threading.Lock()
 
@@ -61,7 +70,8 @@ class Budget:
         with self._lock:
             self._bury()
             self._forget(key)
-            self._held[key] = weakref.ref(grammar, lambda gone: self._dead.append((key, gone))), size
+            entry = self._held[key] = _Entry(grammar, self._note_dead)
+            entry.key, entry.size = key, size
             self._total += size
             if self.max_bytes is not None and self._total > self.max_bytes:
                 self._make_room(grammar, int(_LOW * self.max_bytes))
@@ -78,25 +88,26 @@ class Budget:
             if self._total <= low:
                 return
             found = self._held.get(key)
-            grammar = None if found is None else found[0]()
+            grammar = None if found is None else found()
             if found is None or grammar is None or grammar is keep:
                 continue
             if self._on_full is not None:
                 self._on_full(grammar)
             grammar.shed()
             size = grammar.nbytes
-            self._held[key] = found[0], size
-            self._total += size - found[1]
+            self._total += size - found.size
+            found.size = size
             del grammar  # if nobody else has it, it is gone, and has told so
         self._bury()
 
     def _bury(self) -> None:
         while self._dead:
-            key, gone = self._dead.popleft()
-            if key in self._held and self._held[key][0] is gone:  # the key may be another grammar's by now
-                self._forget(key)
+            gone = self._dead.popleft()
+            # the key may be another grammar's by now
+            if isinstance(gone, _Entry) and self._held.get(gone.key) is gone:
+                self._forget(gone.key)
 
     def _forget(self, key: int) -> None:
         found = self._held.pop(key, None)
         if found is not None:
-            self._total -= found[1]
+            self._total -= found.size

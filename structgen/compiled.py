@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import threading
-import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -49,6 +48,9 @@ class GrammarSource:
     options: Mapping[str, object] = field(default_factory=dict)
 
 
+_making_machines = threading.Lock()  # it takes microseconds: one for all grammars
+
+
 class CompiledGrammar:
     """A grammar for one vocabulary. Immutable but for caches, and safe to share between threads.
 
@@ -77,9 +79,8 @@ class CompiledGrammar:
         self._budget = budget
         if isinstance(tables, LexedTables) and lexed_store is None:
             self._lexed_store = LexedStore(tables, store)
-        self._lock = threading.Lock()
         self._machine_lock = threading.Lock()  # of all machines there will be: tables grow under it
-        self._report()
+        self.report()
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -90,30 +91,24 @@ class CompiledGrammar:
         """The run-time records that all matchers share, made at the first use."""
         machine = self._machine
         if machine is None or machine.is_retired:
-            with self._lock:
+            with _making_machines:
                 machine = self._machine
                 if machine is None or machine.is_retired:
                     machine = self._machine = self._new_machine()
-            self._report()
+            self.report()
         elif self._budget is not None:
             self._budget.touch(self)
         return machine
 
     def _new_machine(self) -> Machine | LexedMachine:
         limit = None if self._budget is None else self._budget.machine_bytes
-        here = weakref.ref(self)  # or a grammar would not be freed before the garbage collector comes
-
-        def report() -> None:
-            grammar = here()
-            if grammar is not None:
-                grammar._report()
-
-        growth = Growth(limit, report if self._budget is not None else None)
+        growth = Growth(limit, self if self._budget is not None else None)
         if isinstance(self.tables, LexedTables):
             return LexedMachine(self.tables, self._store, self._lexed_store, growth)
         return Machine(self.tables, self._store, self._saved, growth, self._machine_lock)
 
-    def _report(self) -> None:
+    def report(self) -> None:
+        """Tell the budget how much memory this takes now."""
         if self._budget is not None:
             self._budget.report(self)
 

@@ -290,7 +290,7 @@ class Compiler:
         )
         if rtn.is_empty or not (self.store.is_byte_complete or compiled.machine.is_satisfiable):
             reason = "no text matches"
-            if not (bool(self.vocabulary.alphabet.all()) and self.store.is_byte_complete):
+            if not (self.vocabulary.has_all_bytes and self.store.is_byte_complete):
                 reason += " that the vocabulary's tokens can spell"
             recursive = grammar.source_kind in ("lark", "gbnf")
             remedy = "every rule needs an alternative that ends without calling itself" if recursive else ""

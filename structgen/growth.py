@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import weakref
+from typing import Protocol
+
+
+class Owner(Protocol):
+    """Who has a machine, and wants to know when it has grown."""
+
+    def report(self) -> None: ...
 
 
 class Growth:
-    """``limit``: bytes that a machine may hold, None for any number. ``report``: is called when it has grown.
+    """``limit``: bytes that a machine may hold, None for any number. ``owner``: is told when it has grown.
 
     ``is_over``: the machine should be given up, as it holds too much or was told to go.
     """
 
-    __slots__ = ("_limit", "_report", "_was_ended", "is_over")
+    __slots__ = ("_limit", "_owner", "_was_ended", "is_over")
 
-    def __init__(self, limit: int | None = None, report: Callable[[], None] | None = None) -> None:
+    def __init__(self, limit: int | None = None, owner: Owner | None = None) -> None:
         self.is_over = False
         self._limit = limit
-        self._report = report
+        # weak, or the owner would not be freed before the garbage collector comes
+        self._owner = None if owner is None else weakref.ref(owner)
         self._was_ended = False
 
     def to(self, nbytes: int) -> None:
         """The machine has grown to so many bytes."""
         self.is_over = self._was_ended or (self._limit is not None and nbytes > self._limit)
-        if self._report is not None:
-            self._report()
+        owner = None if self._owner is None else self._owner()
+        if owner is not None:
+            owner.report()
 
     def leave_room(self, nbytes: int) -> None:
         """So many bytes were needed for texts that are being read: there may be four times as many.

@@ -63,7 +63,7 @@ def schema_tables(
     source: SchemaStates | DormantStates = states
     if awake is not None and whole:  # else all states are known
         source = DormantStates(states, partial(_made_again, text, options, vocabulary), awake)
-    tables = GrowingTables(source, vocabulary.eos_token_ids, vocabulary.trie.max_depth, restricted)
+    tables = GrowingTables(source, vocabulary.eos_token_ids, vocabulary.max_token_length, restricted)
     chosen = extent if whole else WHOLE
     if not tables.expand_some(chosen.max_states, chosen.max_table) and not whole:
         raise CompileLimitError("max_parser_states", MAX_PARSER_STATES, MAX_PARSER_STATES + 1, fixed=True)
@@ -77,12 +77,14 @@ def schema_tables(
 
 def _restricted(vocabulary: Vocabulary) -> Callable[[Terminal], Terminal | None] | None:
     """Takes from terminals what the vocabulary cannot spell; None where it has all bytes."""
+    if vocabulary.has_all_bytes:
+        return None
     alphabet = vocabulary.alphabet
 
     def spell(terminal: Terminal) -> Terminal | None:
         return spelled(terminal, alphabet)
 
-    return None if alphabet.all() else spell
+    return spell
 
 
 def _states(

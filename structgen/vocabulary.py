@@ -34,8 +34,8 @@ class Vocabulary:
     """
 
     __slots__ = (
-        "_alphabet", "_blob", "_digest", "_eos_token_ids", "_is_byte_complete", "_lock", "_offsets",
-        "_special_tokens", "_tokens", "_trie",
+        "_alphabet", "_blob", "_digest", "_eos_token_ids", "_has_all_bytes", "_is_byte_complete", "_lock",
+        "_max_token_length", "_offsets", "_special_tokens", "_tokens", "_trie",
     )  # fmt: skip
 
     def __init__(
@@ -63,6 +63,8 @@ class Vocabulary:
         single = np.zeros(256, np.bool_)
         single[self._blob[self._offsets[:-1][lengths == 1]]] = True
         self._is_byte_complete = bool(np.array_equal(single, self._alphabet))
+        self._has_all_bytes = bool(self._alphabet.all())
+        self._max_token_length = int(lengths.max())
         for array in (self._offsets, self._blob, self._alphabet):
             array.flags.writeable = False
         self._digest = self._content_digest()
@@ -143,7 +145,12 @@ class Vocabulary:
     @property
     def max_token_length(self) -> int:
         """Bytes of the longest token."""
-        return int(np.diff(self._offsets).max())
+        return self._max_token_length
+
+    @property
+    def has_all_bytes(self) -> bool:
+        """Whether the alphabet is all 256 bytes."""
+        return self._has_all_bytes
 
     @property
     def trie(self) -> TokenTrie:

@@ -16,10 +16,9 @@ from structgen.sources.json_schema.assertions import conjunction_of
 from structgen.sources.json_schema.deadline import Deadline
 from structgen.sources.json_schema.document import Document
 from structgen.sources.json_schema.emptiness import Emptiness
-from structgen.sources.json_schema.large_patterns import check_large_patterns
 from structgen.sources.json_schema.normal_form import NormalForms
 from structgen.sources.json_schema.options import SchemaOptions
-from structgen.sources.json_schema.reach import Reach
+from structgen.sources.json_schema.reach import problems_of
 from structgen.sources.json_schema.spelling import Spelled
 from structgen.sources.json_schema.states import SchemaStates
 
@@ -45,12 +44,11 @@ def json_schema_states(
     chosen = SchemaOptions.parse(options)
     deadline = Deadline(chosen.max_seconds)
     document = Document(schema, chosen)
-    reach = Reach(document)
-    check_large_patterns(reach.nodes.values(), chosen, deadline)
+    problems = problems_of(document, chosen, deadline)
     forms = NormalForms(document, chosen, deadline)
     emptiness = Emptiness(forms, chosen, spelled)
     root = conjunction_of(document, document.root)
     if not emptiness.is_alive(root):
         raise emptiness.why_empty(root)
-    warnings = tuple((problem.pointer, problem.warning) for problem in reach.problems)
+    warnings = tuple((problem.pointer, problem.warning) for problem in problems)
     return SchemaStates(root, forms, emptiness, chosen, warnings)

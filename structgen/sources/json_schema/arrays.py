@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
+from functools import lru_cache
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -25,6 +26,9 @@ _MOST_LISTED = 4096  # so many distinct items are told apart when there are no m
 FREELY, BY_TEXT, BY_VALUE = range(3)
 
 
+_NONE: frozenset[Any] = frozenset()  # one for all
+
+
 class Spot(NamedTuple):
     """``size``: items so far, as far as that counts. ``counts``: of those that each `Contains` holds of.
     ``pending``: clauses without a witness. ``seen``: the items so far, as keys of equality, where they count;
@@ -34,18 +38,34 @@ class Spot(NamedTuple):
     size: int
     counts: tuple[int, ...]
     pending: frozenset[int]
-    seen: frozenset[Hashable] = frozenset()
+    seen: frozenset[Hashable] = _NONE
     repeated: bool = False
+
+
+@lru_cache(maxsize=1024)
+def _spot_of_size(size: int) -> Spot:
+    """Where only the number of items counts: one for all arrays."""
+    return Spot(size, (), _NONE)
 
 
 class ArrayLanguage:
     """The arrays of some facts. Raises `CompileLimitError` where clauses combine in too many ways."""
 
+    __slots__ = (
+        "_finishes",
+        "_forms",
+        "_kept_apart",
+        "_last",
+        "_most",
+        "_options",
+        "_values",
+        "facts",
+    )
+
     def __init__(self, facts: ArrayFacts, forms: NormalForms, options: SchemaOptions) -> None:
         self.facts = facts
         self._forms = forms
         self._options = options
-        self._finite = FiniteValues(forms, options)
         self._values: dict[Hashable, Any] = {}
         self._finishes: dict[Spot, bool] = {}
         self._kept_apart: int | None = None
@@ -62,9 +82,10 @@ class ArrayLanguage:
     @property
     def start(self) -> Spot:
         facts = self.facts
-        return Spot(
-            0, tuple(0 for _ in facts.contains), frozenset(range(len(facts.clauses))), frozenset(), False
-        )
+        if not (facts.contains or facts.clauses):
+            return _spot_of_size(0)
+        pending = frozenset(range(len(facts.clauses))) or _NONE
+        return Spot(0, tuple(0 for _ in facts.contains), pending, _NONE, False)
 
     @property
     def is_simple(self) -> bool:
@@ -94,12 +115,13 @@ class ArrayLanguage:
             if any(alternatives for i, alternatives in enumerate(form.by_type) if i != STRING):
                 return BY_VALUE
         if len(places) == 1 and not facts.contains and not facts.clauses:
-            values = self._finite.values(facts.rest, _MOST_LISTED)
+            values = FiniteValues(self._forms, self._options).values(facts.rest, _MOST_LISTED)
             if values is not None:  # they are all for the same places, so their number is all that counts
                 self._most = min(len(values), len(values) if self._most is None else self._most)
             return BY_TEXT
+        finite = FiniteValues(self._forms, self._options)
         for inner in places:
-            if self._finite.values(inner, _MOST_LISTED) is not None:
+            if finite.values(inner, _MOST_LISTED) is not None:
                 return BY_VALUE
         return BY_TEXT
 
@@ -134,7 +156,7 @@ class ArrayLanguage:
             if self.facts.repeats and not spot.repeated:
                 yield from self._repeating(inner, after, alive)
             elif self.can_finish(after, alive):
-                spoiling = self._spoiling(after) if self.kept_apart == BY_VALUE else frozenset()
+                spoiling = self._spoiling(after) if self.kept_apart == BY_VALUE else _NONE
                 allowed = conjoin(inner, self._among(spoiling, negated=True)) if spoiling else inner
                 if not spoiling or alive(allowed):
                     yield allowed, after
@@ -155,7 +177,7 @@ class ArrayLanguage:
         """Values that an item may not have, or too few are left for the distinct ones that must come."""
         options = self._needed_values(after)
         if not options or (len(options) == 1 and options[0][0] < len(options[0][1])):
-            return frozenset()
+            return _NONE
         return frozenset(
             key
             for _, keys in options
@@ -188,6 +210,9 @@ class ArrayLanguage:
         if most is not None and spot.size >= most:
             return
         base = facts.item(spot.size)
+        if self.is_simple:
+            yield base, _spot_of_size(min(spot.size + 1, self._last) if most is None else spot.size + 1)
+            return
         if self.remembers:
             base = conjoin(base, self._comparable())
         if facts.unique and self.remembers and spot.seen:
@@ -235,7 +260,7 @@ class ArrayLanguage:
                 for count, wanted, (_, counted) in zip(spot.counts, facts.contains, chosen, strict=False)
             )
             held = chosen[len(facts.contains) :]
-            left = frozenset(c for c, (_, counted) in zip(pending, held, strict=True) if not counted)
+            left = frozenset(c for c, (_, counted) in zip(pending, held, strict=True) if not counted) or _NONE
             yield inner, Spot(index, counts, left, spot.seen, spot.repeated)
 
     def _comparable(self) -> Conjunction:
@@ -253,6 +278,8 @@ class ArrayLanguage:
 
     def can_finish(self, spot: Spot, alive: Alive, *, final: bool = True) -> bool:
         """Can an array at this spot be finished? ``final``: what ``alive`` says will not change."""
+        if self.is_simple:
+            return self._has_items(spot, alive)
         known = self._finishes.get(spot) if final else None
         if known is None:
             known = self._search(spot, alive)
@@ -266,7 +293,7 @@ class ArrayLanguage:
             return False
         if self.facts.repeats and not spot.repeated and not self._can_repeat(spot, alive):
             return False
-        plain = spot._replace(seen=frozenset(), repeated=bool(self.facts.repeats))
+        plain = spot._replace(seen=_NONE, repeated=bool(self.facts.repeats))
         seen = {plain}
         stack = [plain]
         while stack:
@@ -274,8 +301,6 @@ class ArrayLanguage:
             if self._is_settled(current):
                 if self._has_items(current, alive):
                     return self._are_distinct(spot)
-                if self.is_simple:
-                    return False
             elif self.can_close(current):
                 return self._are_distinct(spot)
             self._forms.deadline.check(self._pointer())
@@ -331,8 +356,9 @@ class ArrayLanguage:
             needed[facts.item(i)] += 1
         needed[facts.rest] += max(facts.min_items - max(first, len(facts.prefix)), 0)
         options: list[tuple[int, list[Hashable]]] = []
+        finite = FiniteValues(self._forms, self._options)
         for inner, number in needed.items():
-            values = self._finite.values(inner, needed.total() + len(spot.seen)) if number else None
+            values = finite.values(inner, needed.total() + len(spot.seen)) if number else None
             if values is not None:
                 for value in values:
                     self._values.setdefault(equality_key(value), value)

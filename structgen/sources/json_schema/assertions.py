@@ -111,11 +111,17 @@ def conjunction_of(document: Document, node: Node) -> Conjunction:
 
     One that only refers to another is that other one, so that both have one rule.
     """
-    seen = {node}
-    while (target := _alias(document, node)) is not None and target not in seen:
-        node = target
-        seen.add(node)
-    return () if is_true(node.schema) else (node,)
+    known = document.alone.get(node)
+    if known is None:
+        target, seen = node, {node}
+        while (following := _alias(document, target)) is not None and following not in seen:
+            target = following
+            seen.add(target)
+        alone = document.alone.get(target)
+        if alone is None:
+            alone = document.alone[target] = () if is_true(target.schema) else (target,)
+        known = document.alone[node] = alone
+    return known
 
 
 def _alias(document: Document, node: Node) -> Node | None:
@@ -184,7 +190,7 @@ class Assertions:
             if keyword in schema:
                 values = schema[keyword] if keyword == "enum" else [schema[keyword]]
                 self._values(values, by_type, node.at(keyword))
-        return NormalForm(tuple(tuple(alternatives) for alternatives in by_type))  # type: ignore[arg-type]
+        return _form(by_type)
 
     def own_negation(self, node: Node) -> NormalForm:
         """What does not satisfy them all."""
@@ -209,7 +215,7 @@ class Assertions:
                 for place, facts in enumerate(self._other_values(values, node.at(keyword))):
                     if facts is not None:
                         by_type[place].append(facts)
-        return NormalForm(tuple(tuple(alternatives) for alternatives in by_type))  # type: ignore[arg-type]
+        return _form(by_type)
 
     # -- values --------------------------------------------------------------------------------------
 
@@ -498,6 +504,13 @@ def _conjoin(by_type: list[list[Facts]], place: int, facts: Facts | None) -> Non
     by_type[place] = [] if merged is None else [merged]
 
 
+def _form(by_type: Sequence[list[Facts]]) -> NormalForm:
+    return NormalForm(
+        free if len(found) == 1 and found[0] is free[0] else tuple(found)
+        for found, free in zip(by_type, ANYTHING, strict=True)
+    )
+
+
 def _names(given: str | Sequence[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
 
@@ -516,7 +529,7 @@ def _form_of_types(names: tuple[str, ...], plain: bool) -> NormalForm:
     """``type`` alone, as most subschemas have it."""
     by_type: list[list[Facts]] = [[facts] for facts in FREE]
     _types(names, plain, by_type)
-    return NormalForm(tuple(tuple(alternatives) for alternatives in by_type))  # type: ignore[arg-type]
+    return _form(by_type)
 
 
 def _types(names: Sequence[str], plain: bool, by_type: list[list[Facts]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from structgen.errors import InvalidSchemaError, UnsupportedSchemaError
@@ -11,18 +11,24 @@ from structgen.sources.json_schema.keywords import DRAFT_OF_URI, VOCABULARIES, C
 from structgen.sources.json_schema.remote import SchemaRegistry, remote_schema
 
 _MOST_META_SCHEMAS = 16  # one described by the next one
+_ALL_KEYWORDS = frozenset(keyword for known in VOCABULARIES.values() for keyword in known)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dialect:
     """``keywords``: the known ones, with the check of their value and where their subschemas are.
 
-    ``asserts_formats``: its vocabularies say so, whatever the option ``format`` says.
+    ``asserts_formats``: its vocabularies say so, whatever the option ``format`` says. ``foreign``: keywords
+    that others know and this one does not.
     """
 
     draft: Draft
     keywords: Mapping[str, tuple[Check, str | None]]
     asserts_formats: bool = False
+    foreign: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "foreign", _ALL_KEYWORDS.difference(self.keywords))
 
 
 DIALECTS = {draft: Dialect(draft, keywords) for draft, keywords in VOCABULARIES.items()}

@@ -6,14 +6,23 @@ import json
 import re
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote, urljoin
 
 from structgen.errors import CompileLimitError, InvalidSchemaError, UnsupportedSchemaError
+from structgen.sources.json_schema.contents import (
+    HOLDING,
+    IN_PLACE,
+    Contents,
+    Patterned,
+    Reference,
+    is_applied,
+    subschemas_in,
+)
 from structgen.sources.json_schema.dialects import DIALECTS, Dialect, dialect_of
 from structgen.sources.json_schema.keywords import (
     HERE,
-    ITEMS,
+    HERE_OR_ITEMS,
     SCHEMA_VALUES,
     VALUES,
     Draft,
@@ -22,6 +31,7 @@ from structgen.sources.json_schema.keywords import (
     kind,
 )
 from structgen.sources.json_schema.options import SchemaOptions
+from structgen.sources.json_schema.pointers import Path, escape, written
 from structgen.sources.json_schema.remote import remote_schema
 
 
@@ -37,11 +47,16 @@ class Resource:
     dynamic_anchors: dict[str, str] = field(default_factory=dict)
 
 
+_MADE = Resource("", "", True, DIALECTS[Draft.UNION])  # of subschemas that are not in the text
+
 EITHER = ("either",)
 """The keyword, no string, of made subschemas that hold where one of several nodes does."""
 
 UNKNOWN = ("unknown",)
 """The keyword of a made subschema of which nothing is known: neither it nor its negation refuses a value."""
+
+_NOTED = frozenset(("enum", "const", "$anchor", "$dynamicAnchor", "$dynamicRef", "$recursiveRef"))
+_NO_KEYWORDS: Final[Mapping[str, Any]] = {}
 
 APPLIES_ITSELF = "the schema applies itself to the same value, without end"
 
@@ -49,30 +64,35 @@ Scope = tuple[Resource, ...]
 """The resources that evaluation came through, each once, the outermost first: where ``$dynamicRef`` looks."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Node:
     """One subschema at its place, or (``negated``) what it does not hold of.
 
-    Nodes are the same exactly when they are the same object. ``scope`` is empty in documents without
-    ``$dynamicRef`` and ``$recursiveRef``.
+    Nodes are the same exactly when they are the same object, and never change. ``scope`` is empty in
+    documents without ``$dynamicRef`` and ``$recursiveRef``. ``keywords``: ``schema`` without what its dialect
+    does not know though others do; {} for a boolean.
     """
 
-    schema: Schema
-    pointer: str
-    resource: Resource
-    scope: Scope = ()
-    negated: bool = False
-    keywords: Mapping[str, Any] = field(init=False)
-    """``schema`` without the keywords that its dialect does not know; {} for a boolean."""
+    __slots__ = ("keywords", "negated", "pointer", "resource", "schema", "scope")
 
-    def __post_init__(self) -> None:
-        schema = self.schema
-        keywords = schema
-        if isinstance(schema, bool):
-            keywords = {}
-        elif not (vocabulary := self.resource.dialect.keywords).keys() >= schema.keys():
-            keywords = {keyword: value for keyword, value in schema.items() if keyword in vocabulary}
-        object.__setattr__(self, "keywords", keywords)
+    # not a frozen dataclass: its __init__ takes four times as long, and most schemas have dozens of nodes
+    def __init__(
+        self, schema: Schema, pointer: str, resource: Resource, scope: Scope = (), negated: bool = False
+    ) -> None:
+        self.schema = schema
+        self.pointer = pointer
+        self.resource = resource
+        self.scope = scope
+        self.negated = negated
+        keywords: Mapping[str, Any] = _NO_KEYWORDS
+        if not isinstance(schema, bool):
+            keywords = schema
+            foreign = resource.dialect.foreign
+            if not foreign.isdisjoint(schema):
+                keywords = {keyword: value for keyword, value in schema.items() if keyword not in foreign}
+        self.keywords = keywords
+
+    def __repr__(self) -> str:
+        return f"Node({'not ' if self.negated else ''}{self.pointer or '(root)'})"
 
     @property
     def is_true(self) -> bool:
@@ -103,7 +123,10 @@ class Node:
 
     def at(self, *tokens: str | int) -> str:
         """The JSON Pointer of a place inside this subschema."""
-        return self.pointer + "".join("/" + escape(str(token)) for token in tokens)
+        pointer = self.pointer
+        for token in tokens:
+            pointer = f"{pointer}/{escape(token) if isinstance(token, str) else token}"
+        return pointer
 
 
 class Document:
@@ -116,32 +139,35 @@ class Document:
     def __init__(self, schema: Mapping[str, Any] | bool | str, options: SchemaOptions) -> None:
         parsed = parse_text(schema, options.max_depth) if isinstance(schema, str) else schema
         self.lenient = options.lenient
-        self.strange_dialects: list[UnsupportedSchemaError] = []  # left out, where that is allowed
+        self.strange_dialects: tuple[UnsupportedSchemaError, ...] = ()  # left out, where that is allowed
         self._max_depth = options.max_depth
         self._max_subschemas = options.max_subschemas
         self._max_values = options.max_values
-        self._n_values = 0
-        self._nodes: dict[str, Node] = {}
-        self._inside: dict[str, list[tuple[str, str]]] = {}  # keywords and pointers of what is inside a node
-        self._leading_out: list[tuple[Node, str]] = []  # references to other documents, or by a whole URI
+        self._n_values = self._n_subschemas = 0
+        self._nodes: dict[str, Node] = {}  # those that were asked for
+        # by pointer: places where no keyword expects a schema, and a $ref found one
+        self._scanned: dict[str, Resource] = {}
+        # references to other documents, or by a whole URI; None when they have been followed
+        self._leading_out: list[tuple[Node, str]] | None = []
         self._resource_at: dict[str, Resource] = {}
         self._resource_of: dict[str, Resource] = {}
         self._registry = options.registry
-        self._loaded: set[str] = set()
-        self._made_resource = Resource("", "", True, DIALECTS[Draft.UNION])
+        self._loaded: dict[str, None] = {}
         self._is_dynamic = False
         self._scoped: dict[tuple[Node, Scope], Node] = {}
-        self._resolved: dict[
-            tuple[str, str], Node
-        ] = {}  # by the pointer of a resource, and a reference in it
+        self._resolved: dict[tuple[str, str], Node] = {}  # by a resource's pointer, and a reference in it
         self._negations: dict[Node, Node] = {}
         self._made: dict[tuple[Hashable, str, bool], Node] = {}
+        self.alone: dict[Node, tuple[Node, ...]] = {}
+        """What `conjunction_of` found: one tuple for all that ask."""
         dialect = self._dialect(parsed, "", DIALECTS[Draft.UNION])
         uri = _own_id(parsed, dialect.draft) or ""
         self._add_resource(Resource(uri.partition("#")[0], "", parsed, dialect))
+        self.contents: Contents | None = Contents()
+        """What to look at before compiling; whoever has done so sets it to None."""
         self._scan(parsed, "", self._resource_at[""])
         self._load_remotes()
-        self.root = self._in_scope(self._nodes[""], ())
+        self.root = self._in_scope(self.node_at(""), ())
 
     def dynamic_targets(self, node: Node) -> list[Node]:
         """What the ``$dynamicRef`` or ``$recursiveRef`` of ``node`` may name, in one scope or another."""
@@ -149,19 +175,22 @@ class Document:
         name = unquote(node.schema.get("$dynamicRef", "").partition("#")[2])
         for resource in self._resource_at.values():
             if name in resource.dynamic_anchors:
-                targets.append(self._nodes[resource.dynamic_anchors[name]])
+                targets.append(self.node_at(resource.dynamic_anchors[name]))
             if "$recursiveRef" in node.schema and _has_recursive_anchor(resource.root):
-                targets.append(self._nodes[resource.pointer])
+                targets.append(self.node_at(resource.pointer))
         return targets
-
-    @property
-    def nodes(self) -> Iterator[Node]:
-        """All subschemas found so far, in the order of the text as far as they belong together."""
-        return iter(self._nodes.values())
 
     def child(self, node: Node, *place: str | int) -> Node:
         """The subschema at a place inside ``node`` that is known to hold one; never negated."""
-        return self._in_scope(self._nodes[node.at(*place)], node.scope)
+        pointer = node.at(*place)
+        known = self._nodes.get(pointer)
+        if known is None:
+            schema = node.schema
+            for token in place:
+                schema = schema[token]
+            resource = self._resource_at.get(pointer, node.resource)
+            known = self._nodes[pointer] = Node(schema, pointer, resource)
+        return self._in_scope(known, node.scope) if self._is_dynamic else known
 
     def negation(self, node: Node) -> Node:
         """What ``node`` does not hold of."""
@@ -180,12 +209,12 @@ class Document:
         place = key, pointer, negated
         known = self._made.get(place)
         if known is None:
-            known = self._made[place] = Node(schema, pointer, self._made_resource, (), negated)
+            known = self._made[place] = Node(schema, pointer, _MADE, (), negated)
         return known
 
     def is_made(self, node: Node) -> bool:
         """True for what `made` gave: its pointer is that of a keyword."""
-        return node.resource is self._made_resource
+        return node.resource is _MADE
 
     def either(self, left: tuple[Node, ...], right: tuple[Node, ...], pointer: str) -> tuple[Node, ...]:
         """The disjunction of two conjunctions of at most one node each, as such a conjunction."""
@@ -235,7 +264,7 @@ class Document:
             pointer = resource.anchors.get(fragment)
             if pointer is None:
                 raise InvalidSchemaError(where, f"{reference!r} names no anchor of the schema")
-            return self._nodes[pointer]
+            return self.node_at(pointer)
         return self._descend(resource, fragment, where, reference)
 
     def resolve_dynamic(self, node: Node) -> Node:
@@ -248,23 +277,24 @@ class Document:
                 return target
             for resource in node.scope:
                 if name in resource.dynamic_anchors:
-                    return self._in_scope(self._nodes[resource.dynamic_anchors[name]], node.scope)
+                    return self._in_scope(self.node_at(resource.dynamic_anchors[name]), node.scope)
             return target
         target = self.resolve(node, node.schema["$recursiveRef"], "$recursiveRef")
         if not _has_recursive_anchor(target.schema):
             return target
         for resource in node.scope:
             if _has_recursive_anchor(resource.root):
-                return self._in_scope(self._nodes[resource.pointer], node.scope)
+                return self._in_scope(self.node_at(resource.pointer), node.scope)
         return target
 
     def _load_remotes(self) -> None:
         """Load what is referred to, so that it is known whether scopes matter."""
-        for node, keyword in self._leading_out:  # it grows: what is loaded may refer to more
+        for node, keyword in self._leading_out or ():  # it grows: what is loaded may refer to more
             uri = node.schema[keyword].partition("#")[0]
             absolute = _joined(node.resource.uri, uri, node.at(keyword))
             if absolute not in self._resource_of:
                 self._from_registry(absolute, node.resource.dialect)
+        self._leading_out = None
 
     def _dialect(self, schema: Schema, pointer: str, default: Dialect) -> Dialect:
         try:
@@ -272,7 +302,7 @@ class Document:
         except UnsupportedSchemaError as error:
             if not self.lenient:
                 raise
-            self.strange_dialects.append(error)
+            self.strange_dialects += (error,)
             return default
 
     def unknown(self, pointer: str) -> Node:
@@ -296,7 +326,7 @@ class Document:
         """The resource that a document of the caller's, or a meta-schema, has under a URI."""
         if uri in self._loaded:
             return None
-        self._loaded.add(uri)
+        self._loaded[uri] = None
         schema = remote_schema(uri, self._registry)
         if schema is None:
             return None
@@ -311,8 +341,19 @@ class Document:
         self._scan(schema, pointer, resource)
         return resource
 
+    def region_at(self, reference: str) -> int | None:
+        """The region of a place in the document where no keyword expects a schema and a ``$ref`` names one,
+        which is scanned. None: it is another place. Raises as `resolve`.
+        """
+        resource = self._resource_at[""]
+        pointer = self._descend(resource, unquote(reference[1:]), "", reference).pointer
+        return self.contents.region(pointer) if self.contents is not None else None
+
     def _descend(self, resource: Resource, fragment: str, where: str, reference: str) -> Node:
         value, pointer = resource.root, resource.pointer
+        scanned_in = self._resource_at.get(pointer, resource)
+        # has the place been scanned as a schema; else: where are schemas in what is here?
+        is_schema, below = True, ""
         for raw in fragment.split("/")[1:]:
             token = raw.replace("~1", "/").replace("~0", "~")
             if isinstance(value, Mapping) and token in value:
@@ -323,12 +364,22 @@ class Document:
                 raise InvalidSchemaError(
                     where, f"{reference!r} leads nowhere: there is no {token!r} in {pointer or '(root)'}"
                 )
+            if is_schema:
+                is_schema, below = _of_keyword(scanned_in.dialect, token, value)
+            elif below:
+                is_schema = below != SCHEMA_VALUES or isinstance(value, (bool, Mapping))
+                below = ""
             pointer = f"{pointer}/{escape(token)}"
+            scanned_in = self._resource_at.get(pointer, scanned_in)
             resource = self._resource_at.get(pointer, resource)
+            if pointer in self._scanned:
+                is_schema, scanned_in = True, self._scanned[pointer]
         known = self._nodes.get(pointer)
-        if known is None:  # a place where no keyword expects a schema, or one in an unknown keyword
-            self._scan(value, pointer, resource)
-            known = self._nodes[pointer]
+        if known is None:
+            if not is_schema:  # a place where no keyword expects a schema, or one in an unknown keyword
+                self._scan(value, pointer, resource)
+                self._scanned[pointer] = scanned_in = resource
+            known = self._nodes[pointer] = Node(value, pointer, scanned_in)
         return known
 
     def _add_resource(self, resource: Resource) -> None:
@@ -336,76 +387,130 @@ class Document:
         self._resource_of.setdefault(resource.uri, resource)
 
     def node_at(self, pointer: str) -> Node:
-        """The subschema at a pointer; KeyError where there is none."""
+        """The subschema at the pointer of a resource or an anchor."""
         return self._nodes[pointer]
 
     def inside(self, node: Node) -> Iterator[tuple[str, Node]]:
         """The subschemas in the keywords of ``node``, each with its keyword, in the order of the text."""
-        for keyword, pointer in self._inside.get(node.pointer, ()):
-            yield keyword, self._nodes[pointer]
+        if isinstance(node.schema, bool):
+            return
+        vocabulary = node.resource.dialect.keywords
+        for keyword, value in node.schema.items():
+            known = vocabulary.get(keyword)
+            if known is not None and known[1] is not None:
+                for place in subschemas_in(known[1], value):
+                    yield keyword, self.child(node, keyword, *place)
 
     def _scan(self, schema: Schema, pointer: str, resource: Resource) -> None:
-        """Check every subschema from here down, and note nodes, base URIs and anchors."""
+        """Check every subschema from here down, and note base URIs, anchors and contents.
+
+        Subschemas get their nodes when they are asked for: most never are, before a text comes there.
+        """
+        whole, around = schema, resource
+        contents = self.contents or Contents()
+        # what was met before, on the way of another $ref
+        inner_roots = {place for place in self._scanned if place.startswith(f"{pointer}/")}
+        number = contents.add_region(pointer)
         # iterative, so that deep nesting is met by the limit rather than by Python's
-        pending: list[tuple[Schema, str, Resource, int]] = [(schema, pointer, resource, 1)]
+        pending: list[tuple[Schema, Path, Resource, int, int, int | None]]
+        pending = [(schema, pointer, resource, 1, number, -number)]
         while pending:
-            schema, pointer, resource, depth = pending.pop()
-            if pointer in self._nodes:  # met before, on the way of another $ref
-                continue
+            schema, path, resource, depth, region, base = pending.pop()
             if depth > self._max_depth:
-                raise CompileLimitError("max_depth", self._max_depth, depth, pointer[:200])
-            if len(self._nodes) >= self._max_subschemas:
+                raise CompileLimitError("max_depth", self._max_depth, depth, written(path)[:200])
+            if inner_roots and written(path) in inner_roots:
+                contents.references.append(Reference(region, base or 0, f"#{written(path)}"))
+                continue
+            if self._n_subschemas >= self._max_subschemas:
                 # Python objects may hold the same one in many places, 2**n of them
-                raise CompileLimitError("max_subschemas", self._max_subschemas, len(self._nodes) + 1, pointer)
+                limit = self._max_subschemas
+                raise CompileLimitError("max_subschemas", limit, limit + 1, written(path))
+            self._n_subschemas += 1
             if schema is True or schema is False:
-                self._nodes[pointer] = Node(schema, pointer, resource)
                 continue
             if type(schema) is not dict and not isinstance(schema, Mapping):
                 raise InvalidSchemaError(
-                    pointer, f"a schema must be an object or a boolean, not {kind(schema)}"
+                    written(path), f"a schema must be an object or a boolean, not {kind(schema)}"
                 )
-            if depth > 1 and ("$id" in schema or "id" in schema):
-                resource = self._embedded_resource(schema, pointer, resource)
-            elif depth > 1 and "$schema" in schema:
-                resource = self._in_dialect(schema, pointer, resource)
-            node = self._nodes[pointer] = Node(schema, pointer, resource)
+            if depth > 1:
+                if "$id" in schema or "id" in schema:
+                    outer = resource
+                    resource = self._embedded_resource(schema, written(path), outer)
+                    contents.is_plain = contents.is_plain and resource is outer
+                elif "$schema" in schema:
+                    resource = self._in_dialect(schema, written(path), resource)
             vocabulary = resource.dialect.keywords
-            inside: list[tuple[str, str]] = []
+            if base is None:
+                base = self._n_subschemas
+            within = region
+            if "$ref" in schema and resource.dialect.draft <= Draft.DRAFT7:
+                within = Contents.NOWHERE  # siblings of $ref do not count
             for keyword, value in schema.items():
                 known = vocabulary.get(keyword)
                 if known is None:
                     if not isinstance(keyword, str):
-                        raise InvalidSchemaError(pointer, f"a keyword must be a string, not {kind(keyword)}")
+                        raise InvalidSchemaError(
+                            written(path), f"a keyword must be a string, not {kind(keyword)}"
+                        )
                     continue
-                check, subschemas = known
+                check, where = known
                 expected = check(value)
                 if expected:
                     raise InvalidSchemaError(
-                        f"{pointer}/{escape(keyword)}",
+                        f"{written(path)}/{escape(keyword)}",
                         f"{keyword!r} must be {expected}, not {_shown(value)}",
                         _REMEDIES.get((keyword, kind(value)), ""),
                     )
-                if subschemas is not None:
-                    before = f"{pointer}/{keyword}"
-                    for place, inner in subschemas_in(subschemas, value):
-                        at = before + place
-                        inside.append((keyword, at))
-                        pending.append((inner, at, resource, depth + 1))
-                elif keyword == "$ref":
+                if keyword == "$ref":
+                    contents.references.append(Reference(region, base, value))
                     if value[:1] not in ("", "#"):
-                        self._leading_out.append((node, keyword))
-                elif keyword == "$anchor":
-                    resource.anchors[value] = pointer
-                elif keyword == "$dynamicAnchor":
-                    resource.anchors[value] = resource.dynamic_anchors[value] = pointer
-                elif keyword == "$dynamicRef" or keyword == "$recursiveRef":
-                    self._is_dynamic = True
-                    if keyword == "$dynamicRef" and value[:1] not in ("", "#"):
-                        self._leading_out.append((node, keyword))
-                elif keyword == "enum" or keyword == "const":
-                    self._check_value(value, f"{pointer}/{keyword}")
-            if inside:
-                self._inside[pointer] = inside
+                        self._lead_out(schema, path, resource, keyword)
+                elif keyword == "pattern" or keyword == "patternProperties":
+                    contents.patterned.append(Patterned(region, within == region, schema, path))
+                if where is None:
+                    if keyword in _NOTED:
+                        self._note(keyword, value, schema, path, resource, contents)
+                elif keyword in HOLDING:
+                    for name, inner in value.items():
+                        at = (path, keyword, name)
+                        number = contents.add_region(written(at))
+                        pending.append((inner, at, resource, depth + 1, number, -number))
+                elif where == VALUES and keyword not in IN_PLACE:
+                    for name, inner in value.items():
+                        pending.append((inner, (path, keyword, name), resource, depth + 1, within, None))
+                else:
+                    region_inside = within if is_applied(keyword, schema) else Contents.NOWHERE
+                    base_inside = base if keyword in IN_PLACE else None
+                    for place in subschemas_in(where, value):
+                        inner = value[place[0]] if place else value
+                        at = (path, keyword, *place)
+                        pending.append((inner, at, resource, depth + 1, region_inside, base_inside))
+        self._nodes.setdefault(pointer, Node(whole, pointer, around))
+
+    def _note(
+        self, keyword: str, value: Any, schema: Schema, path: Path, resource: Resource, contents: Contents
+    ) -> None:
+        """What later stages need to know of a keyword that was found."""
+        if keyword == "enum" or keyword == "const":
+            self._check_value(value, path, keyword)
+            return
+        contents.is_plain = False
+        if keyword == "$anchor" or keyword == "$dynamicAnchor":
+            pointer = written(path)
+            self._nodes.setdefault(pointer, Node(schema, pointer, resource))
+            resource.anchors[value] = pointer
+            if keyword == "$dynamicAnchor":
+                resource.dynamic_anchors[value] = pointer
+        else:  # $dynamicRef, $recursiveRef
+            self._is_dynamic = True
+            if keyword == "$dynamicRef" and value[:1] not in ("", "#"):
+                self._lead_out(schema, path, resource, keyword)
+
+    def _lead_out(self, schema: Schema, path: Path, resource: Resource, keyword: str) -> None:
+        if self._leading_out is not None:
+            pointer = written(path)
+            node = self._nodes.setdefault(pointer, Node(schema, pointer, resource))
+            self._leading_out.append((node, keyword))
 
     def _embedded_resource(self, schema: Schema, pointer: str, outer: Resource) -> Resource:
         """The resource that begins here, or the one around it; ``"$id": "#name"`` is an old anchor."""
@@ -413,12 +518,14 @@ class Document:
         if not identifier or pointer in self._resource_at:
             return self._resource_at.get(pointer, outer)
         if identifier.startswith("#"):
+            self._nodes.setdefault(pointer, Node(schema, pointer, outer))
             outer.anchors[identifier[1:]] = pointer
             return outer
         dialect = self._dialect(schema, pointer, outer.dialect)
         uri = _joined(outer.uri, identifier.partition("#")[0], pointer)
         resource = Resource(uri, pointer, schema, dialect)
         self._add_resource(resource)
+        self._nodes.setdefault(pointer, Node(schema, pointer, resource))
         return resource
 
     def _in_dialect(self, schema: Schema, pointer: str, outer: Resource) -> Resource:
@@ -434,8 +541,14 @@ class Document:
             self._resource_at[pointer] = replace(outer, dialect=dialect)
         return self._resource_at[pointer]
 
-    def _check_value(self, value: object, pointer: str) -> None:
+    def _check_value(self, value: object, path: Path, keyword: str) -> None:
         """An enumerated value is JSON, and not too deep."""
+        left = self._max_values - self._n_values
+        # as nearly always
+        if isinstance(value, list) and len(value) < left and all(type(item) is str for item in value):
+            self._n_values += 1 + len(value)
+            return
+        pointer = f"{written(path)}/{keyword}"
         pending: list[tuple[object, int]] = [(value, 0)]
         while pending:
             value, depth = pending.pop()
@@ -461,11 +574,6 @@ _REMEDIES = {
     ("required", "a boolean"): "list the required names in the object around it (draft 4 and later)",
     ("items", "an array"): "draft 2020-12 calls this prefixItems",
 }
-
-
-def escape(token: str) -> str:
-    """A name as part of a JSON Pointer (RFC 6901)."""
-    return token.replace("~", "~0").replace("/", "~1") if "~" in token or "/" in token else token
 
 
 def parse_text(text: str, max_depth: int) -> Any:
@@ -503,18 +611,13 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-def subschemas_in(where: str, value: Any) -> list[tuple[str, Any]]:
-    """The subschemas in a keyword's value, with their pointers from it. ``where``: as `keywords` says."""
-    if where == HERE:
-        return [("", value)]
-    if where == VALUES:
-        return [("/" + escape(name), inner) for name, inner in value.items()]
-    if where == ITEMS or (where != SCHEMA_VALUES and isinstance(value, (list, tuple))):
-        return [(f"/{i}", inner) for i, inner in enumerate(value)]
-    if where == SCHEMA_VALUES:
-        schemas = value.items()
-        return [("/" + escape(name), inner) for name, inner in schemas if isinstance(inner, (bool, Mapping))]
-    return [("", value)]
+def _of_keyword(dialect: Dialect, keyword: str, value: Any) -> tuple[bool, str]:
+    """Is a keyword's value a subschema; else: where are they in it? '' for nowhere."""
+    where = dialect.keywords.get(keyword, (None, None))[1]
+    if where is None:
+        return False, ""
+    is_schema = where == HERE or (where == HERE_OR_ITEMS and not isinstance(value, (list, tuple)))
+    return is_schema, "" if is_schema else where
 
 
 def _joined(base: str, uri: str, where: str) -> str:

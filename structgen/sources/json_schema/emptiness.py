@@ -7,7 +7,6 @@ from collections.abc import Callable
 from structgen.automata.dfa import Dfa
 from structgen.errors import CompileLimitError, UnsatisfiableSchemaError
 from structgen.sources.json_schema.arrays import ArrayLanguage
-from structgen.sources.json_schema.document import escape
 from structgen.sources.json_schema.facts import (
     ArrayFacts,
     Conjunction,
@@ -21,7 +20,8 @@ from structgen.sources.json_schema.normal_form import NormalForms, named_member
 from structgen.sources.json_schema.numbers import is_number_empty, number_language
 from structgen.sources.json_schema.objects import ObjectLanguage
 from structgen.sources.json_schema.options import SchemaOptions
-from structgen.sources.json_schema.plain_values import plainly_has_value
+from structgen.sources.json_schema.plain_values import Look, plainly_has_value
+from structgen.sources.json_schema.pointers import escape
 from structgen.sources.json_schema.spelling import Spelled, is_written, string_automata
 from structgen.sources.json_schema.string_samples import surely_has_string
 from structgen.sources.json_schema.strings import Automaton
@@ -41,9 +41,10 @@ class Emptiness:
         self._options = options
         self._spelled = spelled
         self._decided: dict[Conjunction, bool] = {}
+        self._look = Look(forms, options.max_digits is None, self._decided)
+        # by the ids of facts, which the languages keep
         self._objects: dict[int, ObjectLanguage] = {}
         self._arrays: dict[int, ArrayLanguage] = {}
-        self._kept: list[Facts] = []  # so that their ids stay theirs
 
     def object_language(self, facts: ObjectFacts) -> ObjectLanguage:
         known = self._objects.get(id(facts))
@@ -51,14 +52,12 @@ class Emptiness:
             known = self._objects[id(facts)] = ObjectLanguage(
                 facts, self._forms, self._options, self._spelled
             )
-            self._kept.append(facts)
         return known
 
     def array_language(self, facts: ArrayFacts) -> ArrayLanguage:
         known = self._arrays.get(id(facts))
         if known is None:
             known = self._arrays[id(facts)] = ArrayLanguage(facts, self._forms, self._options)
-            self._kept.append(facts)
         return known
 
     def is_alive(self, conjunction: Conjunction) -> bool:
@@ -75,10 +74,7 @@ class Emptiness:
 
     def _is_plain(self, conjunction: Conjunction) -> bool:
         """`plainly_has_value`, kept; with a vocabulary that lacks bytes even that may not be written."""
-        if self._spelled is None and plainly_has_value(conjunction):
-            self._decided[conjunction] = True
-            return True
-        return False
+        return self._spelled is None and plainly_has_value(conjunction, self._look)
 
     def facts_are_alive(self, facts: Facts) -> bool:
         """The same for one alternative."""

@@ -69,6 +69,12 @@ _NOTHING_EVALUATED = Evaluated()
 Case = tuple[NormalForm, Evaluated]
 
 
+def needs_evaluation(node: Node) -> bool:
+    """True when a subschema has a keyword that depends on what others evaluate."""
+    schema = node.keywords
+    return any(keyword in schema and schema[keyword] is not True for keyword in _UNEVALUATED)
+
+
 class Evaluation:
     """The cases of a document's subschemas."""
 
@@ -76,11 +82,6 @@ class Evaluation:
         self._forms = forms
         self._cases: dict[tuple[Node, bool], list[Case]] = {}
         self._open: set[tuple[Node, bool]] = set()
-
-    def needs(self, node: Node) -> bool:
-        """True when a subschema has a keyword that depends on what others evaluate."""
-        schema = node.keywords
-        return any(keyword in schema and schema[keyword] is not True for keyword in _UNEVALUATED)
 
     def evaluated(self, node: Node) -> list[Case]:
         """The cases in which ``node``, not negated, holds: together all of them."""
@@ -261,8 +262,8 @@ def _table(evaluated: Evaluated, others: Conjunction) -> MemberTable:
 
 
 def _only(place: int, facts: ObjectFacts | ArrayFacts) -> NormalForm:
-    return NormalForm(tuple((facts,) if i == place else () for i in range(len(FREE))))  # type: ignore[arg-type]
+    return NormalForm(tuple((facts,) if i == place else () for i in range(len(FREE))))
 
 
 def _else_free(place: int, facts: ObjectFacts | ArrayFacts) -> NormalForm:
-    return NormalForm(tuple((facts,) if i == place else (free,) for i, free in enumerate(FREE)))  # type: ignore[arg-type]
+    return NormalForm(tuple((facts,) if i == place else (free,) for i, free in enumerate(FREE)))

@@ -133,21 +133,27 @@ Facts = LiteralFacts | NumberFacts | StringFacts | ArrayFacts | ObjectFacts
 Alternatives = tuple[Facts, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class NormalForm:
-    """``by_type``: the alternatives of null, boolean, number, string, array and object."""
+_ByType = tuple[Alternatives, Alternatives, Alternatives, Alternatives, Alternatives, Alternatives]
 
-    by_type: tuple[Alternatives, Alternatives, Alternatives, Alternatives, Alternatives, Alternatives]
+
+class NormalForm(_ByType):
+    """The alternatives of null, boolean, number, string, array and object."""
+
+    __slots__ = ()
+
+    @property
+    def by_type(self) -> _ByType:
+        return self
 
     @property
     def is_empty(self) -> bool:
         """True when not even one alternative is left."""
-        return not any(self.by_type)
+        return not any(self)
 
     @property
     def has_children(self) -> bool:
         """True when a value may be an array or an object."""
-        return bool(self.by_type[ARRAY] or self.by_type[OBJECT])
+        return bool(self[ARRAY] or self[OBJECT])
 
 
 FREE: tuple[Facts, ...] = (
@@ -160,5 +166,5 @@ FREE: tuple[Facts, ...] = (
 )
 """For each type, the facts that hold of every value of it."""
 
-ANYTHING = NormalForm(tuple((facts,) for facts in FREE))  # type: ignore[arg-type]
+ANYTHING = NormalForm(tuple((facts,) for facts in FREE))
 NOTHING = NormalForm(((), (), (), (), (), ()))

@@ -6,12 +6,13 @@ All other automata are made when text first comes to them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from structgen.regex.size import may_be_large
 from structgen.sources.json_schema.deadline import Deadline
-from structgen.sources.json_schema.document import Node
 from structgen.sources.json_schema.options import SchemaOptions
+from structgen.sources.json_schema.pointers import Path, written
 from structgen.sources.json_schema.strings import (
     Pattern,
     StringFacts,
@@ -21,25 +22,32 @@ from structgen.sources.json_schema.strings import (
 )
 
 
-def check_large_patterns(nodes: Iterable[Node], options: SchemaOptions, deadline: Deadline) -> None:
-    """Raises `CompileLimitError` with the pointer of the pattern."""
-    for node in nodes:
-        schema = node.keywords
+def check_large_patterns(
+    subschemas: Iterable[tuple[Mapping[str, Any], Path]], options: SchemaOptions, deadline: Deadline
+) -> None:
+    """``subschemas``: their keywords and their places. Raises `CompileLimitError` with the pointer of the
+    pattern.
+    """
+    for schema, path in subschemas:
         if "pattern" in schema:
             lengths = (_length(schema, "minLength") or 0, _length(schema, "maxLength"))
-            _check(schema["pattern"], node.at("pattern"), lengths, options)
+            _check(schema["pattern"], (path, "pattern"), lengths, options)
         if "patternProperties" in schema:
             for text in schema["patternProperties"]:
-                _check(text, node.at("patternProperties", text), (0, None), options)
-        deadline.check(node.pointer)
+                _check(text, (path, "patternProperties", text), (0, None), options)
+        deadline.check()
 
 
-def _check(text: str, pointer: str, lengths: tuple[int, int | None], options: SchemaOptions) -> None:
-    if unsupported(text):
-        return  # left out, where that is allowed
-    pattern = Pattern(text, pointer)
-    if may_be_large(pattern_regex(pattern)):
+def _check(text: str, path: Path, lengths: tuple[int, int | None], options: SchemaOptions) -> None:
+    # a pattern that is not supported is left out, where that is allowed
+    if not unsupported(text) and _may_be_large(text):
+        pattern = Pattern(text, written(path))
         string_language(StringFacts(*lengths, patterns=(pattern,)), options.max_states)
+
+
+@lru_cache(maxsize=4096)
+def _may_be_large(text: str) -> bool:
+    return may_be_large(pattern_regex(Pattern(text, "")))
 
 
 def _length(schema: Mapping[str, Any], keyword: str) -> int | None:

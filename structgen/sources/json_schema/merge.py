@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from structgen.automata.build import MAX_STATES
 from structgen.errors import CompileLimitError
@@ -43,18 +43,31 @@ _T = TypeVar("_T")
 _MOST_SEARCHED = 100_000  # some seconds
 
 
+class Judge(Protocol):
+    """Who can tell quickly."""
+
+    def is_quickly_empty(self, facts: Facts) -> bool:
+        """True only for what has plainly no value."""
+
+
 class Budget:
     """How many merged alternatives a schema may still make, and how many ways to finish objects may be tried.
 
-    ``is_empty``: a quick test of what has plainly no value; it is asked where alternatives multiply.
+    ``judge``: is asked where alternatives multiply.
     """
 
-    def __init__(self, limit: int, is_empty: Callable[[Facts], bool], deadline: Deadline) -> None:
+    __slots__ = ("_deadline", "_judge", "_limit", "_n_searched", "_spent")
+
+    def __init__(self, limit: int, judge: Judge, deadline: Deadline) -> None:
         self._limit = limit
+        self._judge = judge
         self._deadline = deadline
         self._spent = 0
         self._n_searched = 0
-        self.is_empty = is_empty
+
+    def is_empty(self, facts: Facts) -> bool:
+        """Has it plainly no value?"""
+        return self._judge.is_quickly_empty(facts)
 
     def renew(self) -> None:
         """What was spent is forgotten: for what is worked out while texts are read."""
@@ -99,7 +112,7 @@ def merge_forms(left: NormalForm, right: NormalForm, budget: Budget, pointer: st
     by_type = tuple(
         _merge_alternatives(a, b, budget, pointer) for a, b in zip(left.by_type, right.by_type, strict=True)
     )
-    return NormalForm(by_type)  # type: ignore[arg-type]
+    return NormalForm(by_type)
 
 
 def union_forms(forms: Sequence[NormalForm]) -> NormalForm:
@@ -109,7 +122,7 @@ def union_forms(forms: Sequence[NormalForm]) -> NormalForm:
     by_type = tuple(
         simplified([facts for form in forms for facts in form.by_type[t]], FREE[t]) for t in range(6)
     )
-    return NormalForm(by_type)  # type: ignore[arg-type]
+    return NormalForm(by_type)
 
 
 def simplified(alternatives: list[Facts], free: Facts) -> Alternatives:
@@ -169,7 +182,9 @@ def _merge_alternatives(
         return ()
     if len(left) == len(right) == 1:
         merged = merge_facts(left[0], right[0])
-        return () if merged is None else (merged,)
+        if merged is left[0]:
+            return left
+        return () if merged is None else right if merged is right[0] else (merged,)
     if len(left) * len(right) > _MULTIPLIED_AS_THEY_ARE and isinstance(left[0], ObjectFacts):
         left, right = _with_clauses(left), _with_clauses(right)
     budget.spend(len(left) * len(right), pointer)

@@ -9,7 +9,7 @@ from structgen.errors import CompileLimitError, InvalidSchemaError
 from structgen.sources.json_schema.assertions import OWN, Assertions, false_at
 from structgen.sources.json_schema.deadline import Deadline
 from structgen.sources.json_schema.document import APPLIES_ITSELF, Document, Node, is_true
-from structgen.sources.json_schema.evaluated import Evaluated, Evaluation
+from structgen.sources.json_schema.evaluated import Evaluated, Evaluation, needs_evaluation
 from structgen.sources.json_schema.facts import (
     ANYTHING,
     FREE,
@@ -58,13 +58,10 @@ class NormalForms:
             assert_formats=options.format == "assert",
             plain_integers=options.integers == "plain",
         )
-        # what these two know of it is weak: without cycles a schema's thousands of objects go when it goes
-        me = weakref.proxy(self)
-        self._evaluation = Evaluation(me)
+        self._evaluation: Evaluation | None = None
         self._options = options
-        self.budget = Budget(
-            options.max_alternatives, lambda facts: me._is_quickly_empty(facts), self.deadline
-        )
+        # what it knows of this is weak: without cycles a schema's thousands of objects go when it goes
+        self.budget = Budget(options.max_alternatives, weakref.proxy(self), self.deadline)
         self._of_node: dict[Node, NormalForm] = {}
         self._open: dict[Node, Iterator[Node]] = {}  # being worked out, the outermost first
         self._floor = 0  # how many of them do not apply to the value that is looked at
@@ -72,6 +69,8 @@ class NormalForms:
         self._merged_of: dict[Conjunction, NormalForm] = {(): ANYTHING}
 
     def of(self, conjunction: Conjunction) -> NormalForm:
+        if len(conjunction) == 1:
+            return self.of_node(conjunction[0])
         form = self._merged_of.get(conjunction)
         if form is None:
             form = self.of_node(conjunction[0])
@@ -171,8 +170,8 @@ class NormalForms:
             return self.of_node(self._in_place(node)[0])
         if node.negated:
             return self._negation(node)
-        if self._evaluation.needs(node):
-            return union_forms([form for form, _ in self._evaluation.evaluated(node)])
+        if needs_evaluation(node):
+            return union_forms([form for form, _ in self._evaluations().evaluated(node)])
         return self.all_of([form for forms in self.parts(node).values() for form in forms], node)
 
     def parts(self, node: Node) -> dict[str, list[NormalForm]]:
@@ -233,7 +232,7 @@ class NormalForms:
                         chosen = merge_forms(chosen, other, self.budget, options[j].pointer)
                 found.append(chosen)
             by_type.append(union_forms(found).by_type[place] if found else ())
-        return NormalForm(tuple(by_type))  # type: ignore[arg-type]
+        return NormalForm(tuple(by_type))
 
     def _held(self, node: Node) -> set[Node]:
         """The subschemas that hold wherever ``node`` does: itself, and what it plainly applies in place."""
@@ -301,7 +300,7 @@ class NormalForms:
     def without(self, node: Node, name: str) -> NormalForm:
         """No member ``name``; other types are free."""
         absent = ObjectFacts((MemberTable({name: (false_at(self.document, node.pointer),)}),))
-        return NormalForm((*((facts,) for facts in FREE[:OBJECT]), (absent,)))  # type: ignore[arg-type]
+        return NormalForm((*((facts,) for facts in FREE[:OBJECT]), (absent,)))
 
     def _negation(self, node: Node) -> NormalForm:
         """Some keyword does not hold. ``node`` is negated."""
@@ -341,9 +340,14 @@ class NormalForms:
                     present = _of_one_type(OBJECT, (ObjectFacts(required=(name,)),))
                     inner = self._not(document.child(plain, keyword, name))
                     forms.append(merge_forms(inner, present, self.budget, node.pointer))
-        if self._evaluation.needs(plain):
-            forms += self._evaluation.violations(plain)
+        if needs_evaluation(plain):
+            forms += self._evaluations().violations(plain)
         return union_forms(forms)
+
+    def _evaluations(self) -> Evaluation:
+        if self._evaluation is None:
+            self._evaluation = Evaluation(weakref.proxy(self))
+        return self._evaluation
 
     def _not(self, node: Node) -> NormalForm:
         return self.of_node(self.document.negation(node))
@@ -359,7 +363,7 @@ class NormalForms:
                     return False
         return True
 
-    def _is_quickly_empty(self, facts: Facts) -> bool:
+    def is_quickly_empty(self, facts: Facts) -> bool:
         """`_is_surely_empty` for merging, which comes back here: recursive schemas would without end."""
         if self._n_merging == _DISJOINT_DEPTH:
             return False
@@ -430,7 +434,7 @@ def named_member(facts: ObjectFacts, name: str) -> Conjunction:
 
 
 def _of_one_type(place: int, alternatives: Alternatives) -> NormalForm:
-    return NormalForm(tuple(alternatives if i == place else () for i in range(len(FREE))))  # type: ignore[arg-type]
+    return NormalForm(tuple(alternatives if i == place else () for i in range(len(FREE))))
 
 
 __all__ = ["Evaluated", "NormalForms", "is_true", "named_member"]

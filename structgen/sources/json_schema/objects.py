@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import lru_cache
 from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from structgen.errors import CompileLimitError
 from structgen.sources.json_schema.facts import (
@@ -67,6 +67,18 @@ class Place(NamedTuple):
     pending: frozenset[int]
 
 
+_NONE: frozenset[Any] = frozenset()  # one for all
+
+
+@lru_cache(maxsize=4096)
+def place_in_order(at: int) -> Place:
+    """Where only the names that are behind count: one for all objects."""
+    return Place(at, _NONE, 0, _NONE)
+
+
+_BEGINNING = place_in_order(0)
+
+
 class Step(NamedTuple):
     """A member that may come next: its name, or its class; what its value satisfies; the place behind it."""
 
@@ -86,6 +98,31 @@ class ObjectLanguage:
     Raises `CompileLimitError` where key patterns or clauses combine in too many ways.
     """
 
+    # Python's garbage collector looks at every container of every schema that is kept: so few of them, and
+    # those without members shared
+    __slots__ = (
+        "_all_possible",
+        "_both",
+        "_classes",
+        "_clauses",
+        "_counts",
+        "_finishes",
+        "_forms",
+        "_index_of",
+        "_inner",
+        "_last_required",
+        "_listed",
+        "_options",
+        "_required",
+        "_spelled",
+        "_spoken_of",
+        "_start",
+        "_unsatisfied",
+        "_witness_keys",
+        "facts",
+        "ordered",
+    )
+
     def __init__(
         self, facts: ObjectFacts, forms: NormalForms, options: SchemaOptions, spelled: Spelled | None = None
     ) -> None:
@@ -97,24 +134,23 @@ class ObjectLanguage:
         self.ordered = self._names()
         self._index_of = {name: i for i, name in enumerate(self.ordered)}
         self._listed: tuple[str, ...] = ()
-        self._witness_keys: list[Conjunction] = []
+        self._witness_keys: tuple[Conjunction, ...] = ()
         self._classes: tuple[KeyClass, ...] | None = None
-        self._required = frozenset(facts.required)
-        self._unsatisfied: frozenset[int] | None = None
+        self._required = dict.fromkeys(facts.required)  # of strings, so it is none of the collector's
+        self._last_required: int | None = None
+        self._unsatisfied: frozenset[int] | None = None if facts.clauses else _NONE
+        self._spoken_of: tuple[str, ...] | None = None
+        self._start: Place | None = None
         self._clauses: list[list[_Witness]] | None = None
         self._counts = facts.min_members > 0 or facts.max_members is not None
         self._finishes: dict[Place, bool] = {}
+        self._all_possible: bool | None = None  # are all required members?
         self._both: dict[tuple[Conjunction, Conjunction], Conjunction] = {}
 
-    @cached_property
+    @property
     def is_simple(self) -> bool:
         """True when neither counts nor clauses matter: required members are all that must be."""
         return not self._counts and not self._waiting
-
-    @cached_property
-    def _last_required(self) -> int:
-        """Where the last of the required names stands among those in order; -1: none is required."""
-        return max((self._index_of.get(name, -1) for name in self._required), default=-1)
 
     def next_in_order(self, at: int, alive: Alive) -> tuple[str, Conjunction | None, bool]:
         """The name at a place in order, what its member has to satisfy (None: there may be none), and whether
@@ -127,7 +163,10 @@ class ObjectLanguage:
 
     @property
     def start(self) -> Place:
-        return Place(0, frozenset(), 0, self._waiting)
+        if self._start is None:
+            waiting = self._waiting
+            self._start = Place(0, _NONE, 0, waiting) if waiting else _BEGINNING
+        return self._start
 
     @property
     def _waiting(self) -> frozenset[int]:
@@ -136,9 +175,10 @@ class ObjectLanguage:
         It is what decides between the options of ``oneOf`` that name their kind in a required member.
         """
         if self._unsatisfied is None:
-            self._unsatisfied = frozenset(
+            waiting = (
                 c for c, clause in enumerate(self.facts.clauses) if not any(map(self._is_borne, clause))
             )
+            self._unsatisfied = frozenset(waiting) or _NONE
         return self._unsatisfied
 
     def _is_borne(self, witness: MemberWitness) -> bool:
@@ -169,6 +209,9 @@ class ObjectLanguage:
 
     def inner(self, name: str) -> Conjunction | None:
         """What the member of a name has to satisfy; None when there can be none of that name."""
+        tables = self.facts.tables
+        if len(tables) == 1 and not (tables[0].patterns or self.facts.keys) and self._spelled is None:
+            return tables[0].properties.get(name, tables[0].others)  # as nearly always
         if name in self._inner:
             return self._inner[name]
         allowed = not self.facts.keys or self._forms.string_holds(self.facts.keys, name)
@@ -186,10 +229,13 @@ class ObjectLanguage:
         self._find_classes()
         return self._listed
 
-    @cached_property
+    @property
     def spoken_of(self) -> tuple[str, ...]:
         """The names that members of their own have: no class holds any of them. () when there is no class."""
-        return tuple(dict.fromkeys((*self.ordered, *self.listed))) if self.classes else ()
+        if self._spoken_of is None:
+            names = dict.fromkeys((*self.ordered, *self.listed)) if self.classes else ()
+            self._spoken_of = tuple(names)
+        return self._spoken_of
 
     @property
     def classes(self) -> tuple[KeyClass, ...]:
@@ -220,13 +266,13 @@ class ObjectLanguage:
                         deciding.update((pattern.text, pattern) for pattern, _ in witness.table.patterns)
                     if witness.key is not None and witness.key not in keys:
                         keys.append(witness.key)
-        self._witness_keys = keys
+        self._witness_keys = tuple(keys)
         found: list[tuple[StringFacts, frozenset[str], frozenset[int]]] = [
-            (StringFacts(excluded=frozenset(self.ordered)), frozenset(), frozenset())
+            (StringFacts(excluded=frozenset(self.ordered) or _NONE), _NONE, _NONE)
         ]
         if facts.keys:
             found = [
-                (merged, frozenset(), frozenset())
+                (merged, _NONE, _NONE)
                 for names, _, _ in found
                 for allowed in self._forms.of(facts.keys).by_type[STRING]
                 if isinstance(allowed, StringFacts) and (merged := merge_strings(names, allowed)) is not None
@@ -334,7 +380,7 @@ class ObjectLanguage:
         """May the object end here?"""
         facts = self.facts
         if self.is_simple and not self._options.any_order:
-            return place.at > self._last_required
+            return place.at > self._found_last_required()
         if place.size < facts.min_members and self._counts:
             return False
         if any(self._is_ahead(name, place) for name in facts.required):
@@ -343,6 +389,12 @@ class ObjectLanguage:
             any(kind == "absent" and self._is_ahead(str(name), place) for kind, name, _ in self._witnesses[c])
             for c in place.pending
         )
+
+    def _found_last_required(self) -> int:
+        """Where the last of the required names stands among those in order; -1: none is required."""
+        if self._last_required is None:
+            self._last_required = max((self._index_of.get(name, -1) for name in self._required), default=-1)
+        return self._last_required
 
     def _is_ahead(self, name: str, place: Place) -> bool:
         """True when a member of this name has not come yet and may still come."""
@@ -359,6 +411,8 @@ class ObjectLanguage:
         pending = place.pending
         if pending:
             pending = frozenset(c for c in pending if ("absent", name, ()) not in self._witnesses[c])
+        if not (place.seen or place.size or pending):
+            return place_in_order(place.at + 1)
         return Place(place.at + 1, place.seen, place.size, pending)
 
     def named_steps(self, name: str, place: Place, alive: Alive) -> Iterator[Step]:
@@ -385,11 +439,11 @@ class ObjectLanguage:
             at, seen = place.at + 1, place.seen
         pending = place.pending
         if not pending:
-            after = Place(at, seen, count, pending)
+            after = Place(at, seen, count, pending) if seen or count else place_in_order(at)
             if alive(inner) and self.can_finish(after, alive):
                 yield Step(name, key_class, inner, after)
             return
-        freely: frozenset[int] = frozenset()
+        freely: frozenset[int] = _NONE
         claims: list[tuple[int, Conjunction]] = []
         for c in sorted(pending):
             for kind, which, extra in self._witnesses[c]:
@@ -437,6 +491,11 @@ class ObjectLanguage:
         """Can an object at this place be finished? ``final``: what ``alive`` says will not change."""
         if not final:
             return self._search(place, alive)
+        if not place.pending and not self._counts:
+            # what must be there decides, and what is possible at the beginning is so at every place
+            if self._all_possible is None:
+                self._all_possible = self._search(_BEGINNING, alive)
+            return self._all_possible or self._search(place, alive)
         known = self._finishes.get(place)
         if known is None:
             known = self._finishes[place] = self._search(place, alive)
@@ -465,7 +524,7 @@ class ObjectLanguage:
             if options not in open_clauses:
                 open_clauses.append(options)
         open_clauses.sort(key=len)  # what has the fewest ways out fails first
-        return self._choose(open_clauses, present, frozenset(), [], place, alive)
+        return self._choose(open_clauses, present, _NONE, [], place, alive)
 
     def _can_be(self, witness: _Witness, present: dict[str, Conjunction], place: Place, alive: Alive) -> bool:
         """Is this witness possible, others apart?"""

@@ -1,13 +1,20 @@
-"""Subschemas that the simplest values satisfy: seen at a glance, before their normal forms are worked out."""
+"""Subschemas that simple values satisfy: seen at a glance, before the normal forms of objects and arrays are
+worked out.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
+from structgen.sources.json_schema.assertions import MAX_LENGTH, OWN, child
 from structgen.sources.json_schema.document import Node
-from structgen.sources.json_schema.facts import Conjunction
-from structgen.sources.json_schema.values import is_spellable
+from structgen.sources.json_schema.facts import Conjunction, LiteralFacts, NumberFacts, StringFacts
+from structgen.sources.json_schema.keywords import TYPE_NAMES, VOCABULARIES
+from structgen.sources.json_schema.normal_form import NormalForms
+from structgen.sources.json_schema.numbers import is_number_empty
+from structgen.sources.json_schema.string_samples import surely_has_string
+from structgen.sources.json_schema.values import ARRAY, is_spellable
 
 _ANY_VALUE = frozenset(
     ("allOf", "anyOf", "oneOf", "not", "if", "$ref", "$dynamicRef", "$recursiveRef", "enum", "const")
@@ -25,10 +32,91 @@ _EVERY_TYPE = frozenset(_OF_TYPE)
 _NONE: frozenset[str] = frozenset()
 
 
-def plainly_has_value(conjunction: Conjunction) -> bool:
-    """True when a simple value satisfies every subschema; False says nothing."""
-    if len(conjunction) == 1 and _has_listed_value(conjunction[0]):
+# Keywords whose forms are worked out without an error, so that it may be done later; with any of a document's
+# unknown ones. The others are those that apply subschemas to the same value, that read patterns and formats,
+# or that combine.
+_HARMFUL = frozenset(keyword for known in VOCABULARIES.values() for keyword in known) - {
+    "$schema",
+    "$id",
+    "id",
+    "$anchor",
+    "$defs",
+    "definitions",
+    "type",
+    "enum",
+    "const",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "minLength",
+    "maxLength",
+    "items",
+    "minItems",
+    "maxItems",
+    "uniqueItems",
+    "properties",
+    "additionalProperties",
+    "required",
+    "minProperties",
+    "maxProperties",
+}
+_BESIDE_BOUND = frozenset(("enum", "const", "multipleOf", "exclusiveMinimum", "exclusiveMaximum"))
+_NOT_SCALAR = (_HARMFUL - {"pattern", "format"}) | {
+    "items",
+    "minItems",
+    "maxItems",
+    "uniqueItems",
+    "properties",
+    "additionalProperties",
+    "required",
+    "minProperties",
+    "maxProperties",
+}
+_BESIDE_LISTED = (OWN | _HARMFUL) - {"type", "enum", "const", "$defs", "definitions", "id", "$id"}
+_OTHER_THAN_ANY_OF = (OWN | _HARMFUL) - {"anyOf", "definitions", "$defs"}
+_DEEPEST = 6  # members and items in each other
+_MOST_OPTIONS = 256  # of ``anyOf``
+
+
+class Look(NamedTuple):
+    """A look into a document. ``any_digits``: numbers may have any number of digits. ``known``: what is known
+    to have a value, or none; what is found is added.
+    """
+
+    forms: NormalForms
+    any_digits: bool
+    known: dict[Conjunction, bool]
+    depth: int = 0
+
+    def deeper(self) -> Look:
+        return self._replace(depth=self.depth + 1)
+
+
+def plainly_has_value(conjunction: Conjunction, look: Look) -> bool:
+    """True when a simple value satisfies every subschema; False says nothing.
+
+    True comes without an error that the form of what was looked at would have raised.
+    """
+    if not conjunction:
         return True
+    known = look.known.get(conjunction)
+    if known is None:
+        known = _has_plain_value(conjunction, look)
+        if known:
+            look.known[conjunction] = True
+    return known
+
+
+def _has_plain_value(conjunction: Conjunction, look: Look) -> bool:
+    if len(conjunction) == 1:
+        node = conjunction[0]
+        return (
+            bool(_simple_types(node))
+            or _has_listed_value(node)
+            or (look.depth < _DEEPEST and _has_made_value(node, look.deeper()))
+        )
     types = _EVERY_TYPE
     for node in conjunction:
         types &= _simple_types(node)
@@ -50,27 +138,132 @@ def _simple_types(node: Node) -> frozenset[str]:
 
 
 def _has_listed_value(node: Node) -> bool:
-    """Is there a string, boolean or null in its ``enum`` that has its ``type``, which is all that it asks?"""
+    """Is there a string, boolean or null in ``enum`` or ``const`` that has its ``type``, if that is all?"""
     if node.negated or node.schema_of_either is not None or isinstance(node.schema, bool):
         return False
     schema = node.keywords
-    if "enum" not in schema or not schema.keys() <= _LISTING:
+    if "enum" in schema:
+        values = () if "const" in schema else schema["enum"]
+    else:
+        values = (schema["const"],) if "const" in schema else ()
+    if not values or not _BESIDE_LISTED.isdisjoint(schema):
         return False
     types = _types(schema)
-    return any(
-        ("null" in types and value is None)
+    return any(_is_simple(value, types) for value in values)
+
+
+def _is_simple(value: object, types: frozenset[str]) -> bool:
+    """A string, boolean or null of one of these types?"""
+    return (
+        ("string" in types and isinstance(value, str) and is_spellable(value))
+        or ("null" in types and value is None)
         or ("boolean" in types and isinstance(value, bool))
-        or ("string" in types and isinstance(value, str) and is_spellable(value))
-        for value in schema["enum"]
     )
 
 
-_LISTING = frozenset(("type", "enum", "title", "description", "default", "$comment", "$schema"))
+def _has_made_value(node: Node, look: Look) -> bool:
+    """Is there plainly a value that needs more than being the simplest one of its type?"""
+    if node.negated or node.schema_of_either is not None or isinstance(node.schema, bool):
+        return False
+    schema = node.keywords
+    if "anyOf" in schema:
+        return _OTHER_THAN_ANY_OF.isdisjoint(schema) and _has_option(node, look)
+    if _NOT_SCALAR.isdisjoint(schema):
+        return (look.any_digits and _has_number(schema)) or _has_scalar(node, look)
+    if not _is_harmless(schema) or "enum" in schema or "const" in schema:
+        return False
+    types = _types(schema)
+    return ("object" in types and _has_object(node, look)) or ("array" in types and _has_array(node, look))
+
+
+def _is_harmless(schema: Mapping[str, Any]) -> bool:
+    return (
+        _HARMFUL.isdisjoint(schema)
+        and not isinstance(schema.get("items"), (list, tuple))
+        and schema.get("maxLength", 0) <= MAX_LENGTH
+        and schema.get("minLength", 0) <= MAX_LENGTH
+    )
+
+
+def _has_option(node: Node, look: Look) -> bool:
+    """Have all options a value? One would do, but what the forms of the others raise has to be raised."""
+    number = len(node.keywords["anyOf"])
+    if number > _MOST_OPTIONS:
+        return False
+    options = [child(look.forms.document, node, "anyOf", i) for i in range(number)]
+    for option in options:
+        if option and not _is_harmless(option[0].keywords):
+            return False
+    return all(plainly_has_value(option, look) for option in options)
+
+
+def _has_object(node: Node, look: Look) -> bool:
+    """The object of just the required members."""
+    schema = node.keywords
+    required = dict.fromkeys(schema.get("required", ()))
+    if schema.get("minProperties", 0) > len(required) or schema.get("maxProperties", len(required)) < len(
+        required
+    ):
+        return False
+    properties = schema.get("properties", {})
+    for name in required:
+        if name in properties:
+            inner = child(look.forms.document, node, "properties", name)
+        elif "additionalProperties" in schema:
+            inner = child(look.forms.document, node, "additionalProperties")
+        else:
+            inner = ()
+        if not is_spellable(name) or not plainly_has_value(inner, look):
+            return False
+    return True
+
+
+def _has_number(schema: Mapping[str, Any]) -> bool:
+    """Is it a number or an integer with one bound, or none?"""
+    given = schema.get("type")
+    if given not in ("number", "integer") or not _BESIDE_BOUND.isdisjoint(schema):
+        return False
+    return "minimum" not in schema or "maximum" not in schema
+
+
+def _has_scalar(node: Node, look: Look) -> bool:
+    """Has a subschema that speaks of scalars only, and of no other subschema, a number, string or literal?"""
+    for group in look.forms.of((node,))[:ARRAY]:
+        for facts in group:
+            if isinstance(facts, StringFacts):
+                found = surely_has_string(facts)
+            elif isinstance(facts, NumberFacts):
+                found = look.any_digits and not is_number_empty(facts)
+            else:
+                found = isinstance(facts, LiteralFacts) and bool(facts.values)
+            if found:
+                return True
+    return False
+
+
+def _has_array(node: Node, look: Look) -> bool:
+    """The array of the fewest items."""
+    schema = node.keywords
+    least = schema.get("minItems", 0)
+    if least > schema.get("maxItems", least):
+        return False
+    if "uniqueItems" in schema and least > 1:
+        return False
+    return (
+        not least
+        or "items" not in schema
+        or plainly_has_value(child(look.forms.document, node, "items"), look)
+    )
 
 
 def _types(schema: Mapping[str, Any]) -> frozenset[str]:
     given = schema.get("type")
     if given is None:
         return _EVERY_TYPE
-    names = (given,) if isinstance(given, str) else given
+    if isinstance(given, str):
+        return _ONE_TYPE[given]
+    names = given
     return frozenset("number" if name == "integer" else name for name in names)
+
+
+_ONE_TYPE = {name: frozenset(("number" if name == "integer" else name,)) for name in TYPE_NAMES}

@@ -8,19 +8,54 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from structgen.errors import InvalidSchemaError, UnsupportedSchemaError
+from structgen.errors import InvalidSchemaError, StructgenError, UnsupportedSchemaError
+from structgen.sources.json_schema.contents import IN_PLACE, is_applied
+from structgen.sources.json_schema.deadline import Deadline
 from structgen.sources.json_schema.document import APPLIES_ITSELF, Document, Node
 from structgen.sources.json_schema.keywords import Draft
+from structgen.sources.json_schema.large_patterns import check_large_patterns
+from structgen.sources.json_schema.options import SchemaOptions
 from structgen.sources.json_schema.strings import Pattern, pattern_regex
 
-_HOLDING = frozenset(("$defs", "definitions"))  # their subschemas apply where one is referred to
-_CONDITIONAL = frozenset(("then", "else"))
 _EVALUATED = {"unevaluatedProperties": "members", "unevaluatedItems": "items"}
-_IN_PLACE = frozenset(
-    ["allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas", "dependencies"]
-)
-_APPLYING = _IN_PLACE | {"$ref"}
+_APPLYING = IN_PLACE | {"$ref"}
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+
+
+def problems_of(document: Document, options: SchemaOptions, deadline: Deadline) -> tuple[Problem, ...]:
+    """What cannot be enforced and is left out. Raises as `Reach` and `check_large_patterns`."""
+    if _is_plainly_enforced(document, options, deadline):
+        problems: tuple[Problem, ...] = ()
+    else:
+        reach = Reach(document)
+        nodes = reach.nodes.values()
+        check_large_patterns(((node.keywords, node.pointer) for node in nodes), options, deadline)
+        problems = reach.problems
+    document.contents = None
+    return problems
+
+
+def _is_plainly_enforced(document: Document, options: SchemaOptions, deadline: Deadline) -> bool:
+    """Told from what was noted when the document was scanned; False: look closely, and say what is wrong."""
+    contents = document.contents
+    if contents is None or document.lenient:
+        return False
+    try:
+        reached = contents.reached(document.region_at)
+        if reached is None:
+            return False
+        patterned = [found for found in contents.patterned if found.region in reached]
+        for found in patterned:
+            schema = found.schema
+            if found.counts and "pattern" in schema and _may_be(schema, "string"):
+                pattern_regex(Pattern(schema["pattern"], ""))
+            if found.counts and "patternProperties" in schema and _may_be(schema, "object"):
+                for text in schema["patternProperties"]:
+                    pattern_regex(Pattern(text, ""))
+        check_large_patterns(((found.schema, found.path) for found in patterned), options, deadline)
+    except StructgenError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +141,7 @@ class Reach:
     def _in_place(self, node: Node, schema: Mapping[str, Any]) -> list[Node]:
         found = [self._document.resolve(node, schema["$ref"], "$ref")] if "$ref" in schema else []
         if not (found and node.draft <= Draft.DRAFT7):
-            found += [inner for keyword, inner in self._children(node, schema) if keyword in _IN_PLACE]
+            found += [inner for keyword, inner in self._children(node, schema) if keyword in IN_PLACE]
         return found
 
     def _targets(self, node: Node, schema: Mapping[str, Any]) -> list[Node]:
@@ -127,11 +162,8 @@ class Reach:
     def _children(self, node: Node, schema: Mapping[str, Any]) -> Iterator[tuple[str, Node]]:
         """The subschemas of keywords that apply them."""
         for keyword, inner in self._document.inside(node):
-            if keyword in _HOLDING or (keyword in _CONDITIONAL and "if" not in schema):
-                continue
-            if keyword == "additionalItems" and not isinstance(schema.get("items"), (list, tuple)):
-                continue
-            yield keyword, inner
+            if is_applied(keyword, schema):
+                yield keyword, inner
 
     def _check_patterns(self, node: Node, schema: Mapping[str, Any]) -> None:
         if "pattern" in schema and _may_be(schema, "string"):
@@ -187,7 +219,7 @@ class Reach:
             ):
                 return True
             found = self._targets(node, schema)
-            found += [inner for keyword, inner in self._children(node, schema) if keyword in _IN_PLACE]
+            found += [inner for keyword, inner in self._children(node, schema) if keyword in IN_PLACE]
             pending += [inner for inner in found if inner.pointer not in seen]
             seen.update(inner.pointer for inner in found)
         return False

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from structgen.sources.json_schema.document import Document, Node, escape, subschemas_in
+from structgen.sources.json_schema.document import Document, Node
 from structgen.sources.json_schema.formats import FORMATS, format_is_exact
 from structgen.sources.json_schema.keywords import VOCABULARIES, Draft
 from structgen.sources.json_schema.options import SchemaOptions
+from structgen.sources.json_schema.pointers import escape
 from structgen.sources.json_schema.reach import Reach
 
 Status = Literal[
@@ -127,14 +128,7 @@ class _Reporter:
                     for keyword, value in node.schema.items():
                         yield from self._keyword(node, keyword, value)
                     if root.pointer == "":
-                        pending += reversed(list(self._inside(node)))
-
-    def _inside(self, node: Node) -> Iterator[Node]:
-        for keyword, value in node.schema.items():
-            known = node.resource.dialect.keywords.get(keyword)
-            if known is not None and known[1] is not None:
-                for place, _ in subschemas_in(known[1], value):
-                    yield self._document.node_at(f"{node.pointer}/{keyword}{place}")
+                        pending += reversed([inner for _, inner in self._document.inside(node)])
 
     def _keyword(self, node: Node, keyword: str, value: Any) -> Iterator[KeywordReport]:
         pointer = node.at(keyword)

@@ -15,9 +15,10 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
 from structgen.sources.json_schema.blame import Rule
-from structgen.sources.json_schema.document import Document, escape
+from structgen.sources.json_schema.document import Document
 from structgen.sources.json_schema.keywords import Draft
 from structgen.sources.json_schema.options import SchemaOptions
+from structgen.sources.json_schema.pointers import escape
 
 _VALIDATORS: dict[Draft, Any] = {
     Draft.DRAFT4: jsonschema.Draft4Validator,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from structgen.sources.json_schema.document import escape
+from structgen.sources.json_schema.pointers import escape
 
 _TOKEN = re.compile(
     rb"""(?P<blank>[ \t\n\r]+)|(?P<string>"(?:[^"\\]|\\.)*")|(?P<number>-?[0-9][0-9.eE+-]*|-)"""
