@@ -321,6 +321,28 @@ def product(
 
 
 @kernel
+def write_runs(table: Int32Array, runs: Int32Array) -> Int:
+    """Write where the targets of each row change: -1 - column and target, and 0 behind each row.
+
+    table int32 (k, c); runs int32 (any,). Returns how many words that takes; 0 when there is no room.
+    """
+    n = 0
+    for s in range(table.shape[0]):
+        before = np.int32(0)
+        if n + 2 * table.shape[1] >= runs.shape[0]:
+            return np.int64(0)
+        for c in range(table.shape[1]):
+            if table[s, c] != before:
+                before = table[s, c]
+                runs[n] = -1 - c
+                runs[n + 1] = before
+                n += 2
+        runs[n] = 0
+        n += 1
+    return np.int64(n)
+
+
+@kernel
 def find_places(table: Int32Array, other: Int32Array, other_class: Int64Array, place: Int64Array) -> bool:
     """Run an automaton beside another one, from the start of both.
 
