@@ -22,7 +22,7 @@ from structgen.general_store import (
 from structgen.growing import GrowingTables
 from structgen.mask_store import MaskStore
 from structgen.schema_tables import Extent, schema_tables
-from structgen.sources.json_schema.formats import FORMATS
+from structgen.sources.json_schema.formats import FORMATS, open_format_automata
 from structgen.store_entries import stored_states
 from structgen.vocabulary import Vocabulary
 
@@ -83,6 +83,7 @@ def general_store(vocabulary: Vocabulary, progress: Progress | None = None) -> G
         return None
     known = load_general_store(vocabulary)
     if known is not None:
+        open_format_automata()
         return known
     if not cache.can_store(KIND, store_key(vocabulary)):
         return None
@@ -92,6 +93,7 @@ def general_store(vocabulary: Vocabulary, progress: Progress | None = None) -> G
             file=sys.stderr,
             flush=True,
         )
+    open_format_automata()
     store = MaskStore(vocabulary)
     todo = list(general_schemas())
     for done, (name, schema, options) in enumerate(todo):

@@ -87,7 +87,7 @@ class MaskStore:
         self.max_bytes = max_bytes
         self.n_found = 0  # entries that no grammar's file had, and of these (work counters)
         self.n_walked = 0  # walks of all the trie that this took
-        self.walks = Trie(self.trie, self.token_ids, vocabulary.size, trie.max_depth)
+        self.walks = Trie(self.trie, self.children, self.token_ids, vocabulary.size, trie.max_depth)
         self.cell = np.zeros(layout.VIEW_SIZE, np.int64)
         for where, array in (
             (layout.VIEW_TRIE, self.trie),

@@ -18,8 +18,8 @@ from structgen_kernels import layout
 from structgen.tables import Int32Array, StateTables
 
 SHARED_STATES = 40  # an automaton of more states is named by where it comes from
-_FEW_NODES = 4096  # so few nodes are walked in less time than a name takes
-_MANY_NODES = 1 << 15
+_FEW_NODES = 1024  # so few nodes are walked in less time than a name takes
+_MANY_NODES = 1 << 11
 _FIRST_CROSSING = 1 << 12
 _NO_LIMIT = 1 << 62
 _NO_MAXIMUM = 1 << 16
@@ -54,11 +54,12 @@ class Profile(NamedTuple):
 
 @dataclass(frozen=True)
 class Trie:
-    """A vocabulary's trie as kernels read it: ``nodes`` int32 (n + 1, 4), see `MaskStore`; ``token_ids``
-    int32; ``n_ids``; ``longest``, the bytes of the longest token.
+    """A vocabulary's trie as kernels read it: ``nodes`` int32 (n + 1, 4), ``children`` and ``token_ids`` int32,
+    see `MaskStore`; ``n_ids``; ``longest``, the bytes of the longest token.
     """
 
     nodes: Int32Array
+    children: Int32Array
     token_ids: Int32Array
     n_ids: int
     longest: int
@@ -69,12 +70,21 @@ class Trie:
 
     @cached_property
     def below(self) -> npt.NDArray[np.uint64]:
-        """uint64 (n,): see `structgen_kernels.store_loops.bytes_below`; made for the first whole walk."""
-        from structgen_kernels.store_loops import bytes_below
+        """uint64 (n,): see `structgen_kernels.store_below.bytes_below`; made for the first walk."""
+        from structgen_kernels.store_below import bytes_below
 
         below = np.zeros(self.nodes.shape[0] - 1, np.uint64)
         bytes_below(self.nodes, below)
+        below.flags.writeable = False
         return below
+
+    @cached_property
+    def for_walks(self) -> tuple[Int32Array, Int32Array, Int32Array, npt.NDArray[np.uint64], Int32Array]:
+        """What `structgen_kernels.store_loops` takes: also the row of all tokens that have bytes."""
+        full = np.zeros(self.n_words, np.int32)
+        apply_tokens(full, self.token_ids[: self.nodes[-1, 2]])
+        full.flags.writeable = False
+        return self.nodes, self.children, self.token_ids, self.below, full
 
     def in_order(self, crossing: Int32Array) -> Int32Array:
         """Crossing nodes in the order that a content has them."""
@@ -187,45 +197,57 @@ def base_state(tables: StateTables, state: int) -> int:
 
 
 def few(trie: Trie, tables: StateTables, state: int) -> Content | None:
-    """The content of a table state that reaches few nodes of the trie; None for another."""
+    """The content of a table state for which few nodes of the trie need a look; None for another."""
     if is_counted(tables, state):
         return None
-    row = np.zeros(trie.n_words, np.int32)
-    crossing = np.zeros(_FEW_NODES, np.int32)
-    count = _walk_by_steps(trie, tables, state, _FEW_NODES, row, crossing)
+    row = np.empty(trie.n_words, np.int32)
+    crossing = np.empty(_FEW_NODES, np.int32)
+    count = _walk_table(trie, tables, state, _FEW_NODES, row, crossing)
     return None if count < 0 else Content(row, trie.in_order(crossing[:count]))
 
 
 def walked(trie: Trie, tables: StateTables, state: int) -> Content:
     """The content of a terminal state that has no profile, in one walk of the trie."""
-    from structgen_kernels.store_bounded import walk_bounded
+    from structgen_kernels.store_loops import walk_bounded
+
+    crossing = np.empty(_FIRST_CROSSING, np.int32)
+    while True:
+        row = np.empty(trie.n_words, np.int32)
+        if is_counted(tables, state):
+            tail = np.frombuffer(_tail_of(tables, _block_of(tables, state)), np.uint8)
+            count = walk_bounded(tables.static, trie.for_walks, state, tail, row, crossing)
+        else:
+            count = _walk_table(trie, tables, state, _NO_LIMIT, row, crossing)
+        if count <= crossing.shape[0]:
+            return Content(row, trie.in_order(crossing[:count]))
+        crossing = np.empty(count, np.int32)
+
+
+def _walk_table(
+    trie: Trie, tables: StateTables, state: int, limit: int, row: Int32Array, crossing: Int32Array
+) -> int:
+    """Walk from a table state; -1: more than ``limit`` nodes."""
+    from structgen_kernels.store import walk_terminal
     from structgen_kernels.store_loops import walk_loops
 
     static, classes = tables.static, tables.classes
-    crossing = np.zeros(_FIRST_CROSSING, np.int32)
-    while True:
-        row = np.zeros(trie.n_words, np.int32)
-        if is_counted(tables, state):
-            tail = np.frombuffer(_tail_of(tables, _block_of(tables, state)), np.uint8)
-            count = walk_bounded(static, trie.nodes, trie.token_ids, state, tail, row, crossing)
-        elif tables.origin(state)[2]:
-            count = _walk_by_steps(trie, tables, state, _NO_LIMIT, row, crossing)
-        else:
-            looped = np.empty(tables.n_terminal_states, np.uint64)
-            nodes, ids = trie.nodes, trie.token_ids
-            count = walk_loops(static, classes, nodes, ids, trie.below, looped, state, row, crossing)
-        if count <= crossing.shape[0]:
-            return Content(row, trie.in_order(crossing[:count]))
-        crossing = np.zeros(count, np.int32)
-
-
-def _walk_by_steps(
-    trie: Trie, tables: StateTables, state: int, limit: int, row: Int32Array, crossing: Int32Array
-) -> int:
-    from structgen_kernels.store import walk_terminal
-
-    static, classes = tables.static, tables.classes
-    return int(walk_terminal(static, classes, trie.nodes, trie.token_ids, state, limit, row, crossing))
+    _, local, is_head = tables.origin(state)
+    if is_head:  # it leads into a counted terminal
+        row[:] = 0
+        return int(walk_terminal(static, classes, trie.nodes, trie.token_ids, state, limit, row, crossing))
+    base = state - local
+    return int(
+        walk_loops(
+            (static, classes),
+            trie.for_walks,
+            state,
+            base,
+            tables.n_terminal_states - base,
+            limit,
+            row,
+            crossing,
+        )
+    )
 
 
 def profile(trie: Trie, tables: StateTables, state: int) -> Profile:

@@ -7,6 +7,14 @@ import random
 import numpy as np
 import pytest
 from structgen_kernels.store import walk_terminal
+from structgen_kernels.store_below import (
+    BROKEN_AT,
+    HEIGHT_AT,
+    MOST_HEIGHT,
+    N_KINDS,
+    group_of,
+    kind_of_lead,
+)
 from structgen_kernels.trie import CHILD_BITS, child_of
 
 from structgen import store_entries
@@ -78,9 +86,18 @@ def test_what_is_below_a_node() -> None:
             path[at - 1 :] = [trie.nodes[below, 0] & 255]
             tails.append(bytes(path))
         broken = any(not begins_utf8(tail) for tail in tails)
-        beyond = any(byte >= 0x80 for tail in tails for byte in tail)
-        assert bool(trie.below[node] >> np.uint64(63)) == broken, tails
-        assert bool((trie.below[node] >> np.uint64(62)) & np.uint64(1)) == beyond, tails
+        kinds = {kind(byte) for tail in tails for byte in tail} - {None}
+        said = int(trie.below[node])
+        assert bool((said >> BROKEN_AT) & 1) == broken, tails
+        assert {i for i in range(N_KINDS) if (said >> i) & 1} == kinds, tails
+        assert (said >> HEIGHT_AT) & MOST_HEIGHT == max(map(len, tails)), tails
+
+
+def kind(byte: int) -> int | None:
+    """None for a byte that goes on in a character, or is in none."""
+    if byte < 0x80:
+        return int(group_of(byte))
+    return int(kind_of_lead(byte)) if byte >= 0xC2 else None
 
 
 def begins_utf8(data: bytes) -> bool:

@@ -321,6 +321,60 @@ def product(
 
 
 @kernel
+def write_runs(table: Int32Array, runs: Int32Array) -> Int:
+    """Write where the targets of each row change: -1 - column and target, and 0 behind each row.
+
+    table int32 (k, c); runs int32 (any,). Returns how many words that takes; 0 when there is no room.
+    """
+    n = 0
+    for s in range(table.shape[0]):
+        before = np.int32(0)
+        if n + 2 * table.shape[1] >= runs.shape[0]:
+            return np.int64(0)
+        for c in range(table.shape[1]):
+            if table[s, c] != before:
+                before = table[s, c]
+                runs[n] = -1 - c
+                runs[n + 1] = before
+                n += 2
+        runs[n] = 0
+        n += 1
+    return np.int64(n)
+
+
+@kernel
+def find_places(table: Int32Array, other: Int32Array, other_class: Int64Array, place: Int64Array) -> bool:
+    """Run an automaton beside another one, from the start of both.
+
+    table int32 (k, c); other int32 (m, d), other_class int64 (c,): its column for each class. Writes the state
+    of the other one in which each state is met into ``place`` int64 (k,), zeros on entry. Returns False, and
+    ``place`` is half done, where one is met in two, or the other one goes nowhere. O(k c).
+    """
+    order = np.zeros(table.shape[0], np.int64)
+    order[0] = 1
+    place[1] = 1
+    n_found = 1
+    i = 0
+    while i < n_found:
+        state = order[i]
+        i += 1
+        for c in range(table.shape[1]):
+            after = table[state, c]
+            if after == 0:
+                continue
+            beside = np.int64(other[place[state], other_class[c]])
+            if beside == 0:
+                return False
+            if place[after] == 0:
+                place[after] = beside
+                order[n_found] = after
+                n_found += 1
+            elif place[after] != beside:
+                return False
+    return True
+
+
+@kernel
 def least_distance(table: Int32Array, accepting: BoolArray, counts: BoolArray) -> Int32Array:
     """How many steps into states that count lie at least on the way from each state to an accepting one.
 

@@ -7,6 +7,7 @@ through regular expressions, determinising and minimising took ten times as long
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from structgen_kernels.code_points import (
     BACKSLASH,
@@ -19,7 +20,9 @@ from structgen_kernels.code_points import (
     utf8_size,
 )
 from structgen_kernels.jit import BoolArray, ByteArray, Int, Int32Array, Int64Array, kernel
-from structgen_kernels.minimise import numbered
+from structgen_kernels.minimise import distinct_columns
+
+Bits = NDArray[np.uint64]
 
 _MOST_STEPS = 12  # \uD83D\uDE00
 _SPELLINGS = 3
@@ -76,25 +79,57 @@ def _copy(source: Int32Array, i: Int, target: Int32Array, j: Int) -> None:
 
 
 @kernel
-def _slot(table: Int32Array, slots: Int32Array, rows: Int32Array, j: Int) -> Int:
-    """The slot of ``rows[j]``: of the state that has this row, or an empty one."""
-    h = np.uint64(1469598103934665603)
+def _weights(n_classes: Int) -> Bits:
+    """Odd numbers without pattern (Steele, Lea, Flood, Fast splittable pseudorandom number generators, 2014)."""
+    weights = np.zeros(n_classes, np.uint64)
+    for i in range(n_classes):
+        z = np.uint64(i + 1) * np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        weights[i] = z | np.uint64(1)
+    return weights
+
+
+@kernel
+def _hash(rows: Int32Array, j: Int, weights: Bits) -> np.uint64:
+    """A weighted sum, which compiles to wide instructions; rows are long, and mostly zeros."""
+    total = np.uint64(0)
     for i in range(rows.shape[1]):
-        h = (h ^ np.uint64(rows[j, i])) * np.uint64(1099511628211)
-        h ^= h >> np.uint64(29)
+        total += np.uint64(rows[j, i]) * weights[i]
+    return total ^ (total >> np.uint64(32))
+
+
+@kernel
+def _slot(table: Int32Array, slots: Int32Array, hashes: Bits, rows: Int32Array, j: Int, h: np.uint64) -> Int:
+    """The slot of ``rows[j]``, whose hash is ``h``: of the state that has this row, or an empty one.
+
+    ``hashes`` uint64 (states,): of the rows of ``table``.
+    """
     mask = slots.shape[0] - 1
     slot = np.int64(h & np.uint64(mask))
     while slots[slot] != 0:
         known = slots[slot]
-        same = True
-        for i in range(rows.shape[1]):
-            if table[known, i] != rows[j, i]:
-                same = False
-                break
+        same = hashes[known] == h
+        i = 0
+        while same and i < rows.shape[1]:
+            same = table[known, i] == rows[j, i]
+            i += 1
         if same:
             return slot
         slot = (slot + 1) & mask
     return slot
+
+
+@kernel
+def _slots(hashes: Bits, count: Int, size: Int) -> Int32Array:
+    """A larger table of slots for the states 2 to ``count - 1``, no two of which are alike."""
+    slots = np.zeros(size, np.int32)
+    for state in range(2, count):
+        slot = np.int64(hashes[state] & np.uint64(size - 1))
+        while slots[slot] != 0:
+            slot = (slot + 1) & (size - 1)
+        slots[slot] = state
+    return slots
 
 
 @kernel
@@ -131,44 +166,42 @@ def _fine_classes(points: Int32Array, outer_class: ByteArray) -> tuple[ByteArray
 
 
 @kernel
-def _classes_merged(
-    table: Int32Array, class_of: ByteArray, accepting: BoolArray
+def _finished(
+    table: Int32Array, count: Int, class_of: ByteArray, accepting: BoolArray
 ) -> tuple[Int32Array, ByteArray, BoolArray]:
-    """One class for all that have the same column; their numbers stay in the order of first bytes."""
-    n_states, n_classes = table.shape
-    hashes = np.zeros(n_classes, np.uint64)
-    for state in range(n_states):
-        for i in range(n_classes):
-            hashes[i] = (hashes[i] ^ np.uint64(table[state, i])) * np.uint64(1099511628211)
-            hashes[i] ^= hashes[i] >> np.uint64(29)
-    merged = np.zeros(n_classes, np.int64)
-    kept = np.zeros(n_classes, np.int64)
-    count = 0
-    for i in range(n_classes):
-        found = -1
-        for j in range(count):
-            if hashes[kept[j]] == hashes[i]:
-                same = True
-                for state in range(n_states):
-                    if table[state, kept[j]] != table[state, i]:
-                        same = False
-                        break
-                if same:
-                    found = j
-                    break
-        if found < 0:
-            kept[count] = i
-            found = count
-            count += 1
-        merged[i] = found
-    smaller = np.empty((n_states, count), np.int32)
-    for state in range(n_states):
-        for j in range(count):
-            smaller[state, j] = table[state, kept[j]]
+    """The first ``count`` states of a table, numbered breadth-first, with one class for columns that are alike.
+
+    The numbers of classes stay in the order of first bytes. The table is copied once: that is what most of the
+    time goes into, as its memory is new.
+    """
+    columns, like = distinct_columns(table[:count])
+    width = columns.shape[0]
+    number = np.zeros(count, np.int32)
+    order = np.zeros(count, np.int32)
+    number[1] = 1
+    order[1] = 1
+    n_numbered = 2
+    i = 1
+    while i < n_numbered:
+        for j in range(width):
+            after = table[order[i], columns[j]]
+            if after != 0 and number[after] == 0:
+                number[after] = n_numbered
+                order[n_numbered] = after
+                n_numbered += 1
+        i += 1
+    result = np.empty((n_numbered, width), np.int32)
+    accepts = np.zeros(n_numbered, np.bool_)
+    for j in range(width):
+        result[0, j] = 0
+    for i in range(1, n_numbered):
+        accepts[i] = accepting[order[i]]
+        for j in range(width):
+            result[i, j] = number[table[order[i], columns[j]]]
     byte_class = np.empty(256, np.uint8)
     for byte in range(256):
-        byte_class[byte] = merged[class_of[byte]]
-    return smaller, byte_class, accepting
+        byte_class[byte] = like[class_of[byte]]
+    return result, byte_class, accepts
 
 
 @kernel
@@ -207,9 +240,11 @@ def spell_strings(
     for state in range(n_base):
         _copy(base, state, table, state)
     count: Int = np.int64(n_base)
-    slots = np.zeros(1024, np.int32)
+    weights = _weights(n_classes)
+    hashes = np.zeros(table.shape[0], np.uint64)
     for state in range(2, n_base):
-        slots[_slot(table, slots, table, state)] = state
+        hashes[state] = _hash(table, state, weights)
+    slots = _slots(hashes, count, 1024)
     longest = 0
     for t in range(n_texts):
         longest = max(longest, begin[t + 1] - begin[t])
@@ -270,21 +305,22 @@ def spell_strings(
                 for i in range(n_classes):
                     if rows[j, i] < 0:
                         rows[j, i] = templates[-rows[j, i]]
-                slot = _slot(table, slots, rows, j)
+                h = _hash(rows, j, weights)
+                slot = _slot(table, slots, hashes, rows, j, h)
                 if slots[slot] == 0:
                     if count == table.shape[0]:
                         bigger = np.zeros((2 * count, n_classes), np.int32)
                         for other in range(count):
                             _copy(table, other, bigger, other)
                         table = bigger
+                        hashes = np.concatenate((hashes, hashes))
                     _copy(rows, j, table, count)
+                    hashes[count] = h
                     slots[slot] = count
                     count += 1
                     if 2 * count > slots.shape[0]:
-                        slots = np.zeros(2 * slots.shape[0], np.int32)
-                        for other in range(2, count):
-                            slots[_slot(table, slots, table, other)] = other
-                        slot = _slot(table, slots, rows, j)
+                        slots = _slots(hashes, count, 2 * slots.shape[0])
+                        slot = _slot(table, slots, hashes, rows, j, h)
                 # a local state's template is needed no more: its place keeps the state's number
                 templates[j] = slots[slot]
             state = templates[0]
@@ -309,5 +345,4 @@ def spell_strings(
     accepts = np.zeros(table.shape[0], np.bool_)
     for state in range(n_base):
         accepts[state] = accepting[state]
-    least, ends = numbered(table, accepts)
-    return _classes_merged(least, class_of, ends)
+    return _finished(table, count, class_of, accepts)

@@ -21,7 +21,7 @@ def minimise(table: Int32Array, accepting: BoolArray) -> tuple[Int32Array, BoolA
     `_refined`, O(m log n).
     """
     n_classes = table.shape[1]
-    columns, like = _distinct_columns(table)
+    columns, like = distinct_columns(table)
     if columns.shape[0] < n_classes:
         narrow = np.zeros((table.shape[0], columns.shape[0]), np.int32)
         for s in range(table.shape[0]):
@@ -47,7 +47,7 @@ def minimise(table: Int32Array, accepting: BoolArray) -> tuple[Int32Array, BoolA
 
 
 @kernel
-def _distinct_columns(table: Int32Array) -> tuple[Int64Array, Int64Array]:
+def distinct_columns(table: Int32Array) -> tuple[Int64Array, Int64Array]:
     """(int64, the first of each kind of column; int64 (c,), which of these each column is like)."""
     k, n_classes = table.shape
     hashes = np.full(n_classes, 1469598103934665603, np.uint64)

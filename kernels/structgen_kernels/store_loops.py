@@ -1,215 +1,261 @@
-"""Walks of the trie that leave out what a terminal's state only loops over.
+"""Walks of the trie that leave out what cannot fail: all tokens below a node are taken at once.
 
-Inside most strings nearly all characters lead back to the same state. Of a trie node reached in such a state
-all tokens below are allowed, if none has another byte; which bytes are below a node, the vocabulary says.
+See `structgen_kernels.store_runs`. What is taken is kept as runs of tokens in the order of the trie, so that a
+row of nearly all tokens costs only those that are not in it.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from structgen_kernels.jit import ByteArray, Int, Int32Array, kernel
-from structgen_kernels.layout import ACCEPTS, CLASS_MAP, FLAGS, LONGEST_TOKEN, ROW
+from structgen_kernels.jit import ByteArray, Int, Int32Array, Int64Array, kernel
+from structgen_kernels.layout import (
+    ACCEPTS,
+    BLOCK_BASE,
+    BLOCK_DISTANCE,
+    BLOCK_GREATEST,
+    BLOCK_MAXIMUM,
+    BLOCK_UNITS,
+    LONGEST_TOKEN,
+)
+from structgen_kernels.store_below import BROKEN_AT, HEIGHT_AT, MOST_HEIGHT, Bits
+from structgen_kernels.store_runs import (
+    FIRST_ROW,
+    FLAGS_AT,
+    MOST_ALPHABETS,
+    MOST_EXPLORED,
+    SHIFT,
+    WIDTH,
+    find_runs,
+    run_is_safe,
+    view_of_block,
+    view_of_table,
+)
+from structgen_kernels.terminals import block_of
+from structgen_kernels.trie import CHILD_BITS
 
-Bits = NDArray[np.uint64]
-
-_N_UTF8 = 8  # states of the automaton of UTF-8, of which 0 is between two characters
-_BEYOND = np.uint64(1) << np.uint64(62)  # there are bytes from 0x80 on
-_BROKEN = np.uint64(1) << np.uint64(63)  # and not only of whole characters, or the beginning of one at an end
-_NOT_YET = _BROKEN  # never among what a state loops over
-
-
-@kernel
-def _group(byte: Int) -> Int:
-    """Which of 62 groups a byte below 0x80 is in: digits, letters and what no text has are taken together."""
-    if byte < 0x20:
-        return np.int64(0)
-    if byte < 0x30:
-        return np.int64(byte - 0x1F)  # 1 to 16
-    if byte < 0x3A:
-        return np.int64(17 if byte == 0x30 else 18)
-    if byte < 0x41:
-        return np.int64(byte - 0x3A + 19)  # to 25
-    if byte < 0x5B:
-        return np.int64(26 if byte < 0x47 else 27)
-    if byte < 0x61:
-        return np.int64(byte - 0x5B + 28)  # to 33
-    if byte < 0x7B:
-        return np.int64(34 if byte < 0x67 else 35)
-    return np.int64(byte - 0x7B + 36)  # to 40
+_NODE = (1 << CHILD_BITS) - 1
+_FIRST_NODES = 64  # a walk of fewer nodes ends before runs are found
 
 
 @kernel
-def _utf8_step(state: Int, byte: Int) -> Int:
-    """The automaton of UTF-8 (RFC 3629), -1: not well-formed. 1, 2 and 3 want so many more bytes, 4 to 7 too,
-    the next of them after 0xE0, 0xED, 0xF0 and 0xF4.
-    """
-    if state == 0:
-        if byte < 0x80:
-            return np.int64(0)
-        if byte < 0xC2 or byte > 0xF4:
-            return np.int64(-1)
-        if byte < 0xE0:
-            return np.int64(1)
-        if byte < 0xF0:
-            return np.int64(4 if byte == 0xE0 else 5 if byte == 0xED else 2)
-        return np.int64(6 if byte == 0xF0 else 7 if byte == 0xF4 else 3)
-    if byte < 0x80 or byte > 0xBF:
-        return np.int64(-1)
-    if state < 4:
-        return np.int64(state - 1)
-    if state == 4:
-        return np.int64(1 if byte >= 0xA0 else -1)
-    if state == 5:
-        return np.int64(1 if byte < 0xA0 else -1)
-    if state == 6:
-        return np.int64(2 if byte >= 0x90 else -1)
-    return np.int64(2 if byte < 0x90 else -1)
+def _added(spans: Int32Array, n: Int, begin: Int, end: Int) -> tuple[Int32Array, Int]:
+    """Add a span of tokens behind those in ``spans`` int32 (k, 2); returns them, and how many there are."""
+    if begin == end:
+        return spans, n
+    if n > 0 and spans[n - 1, 1] == begin:
+        spans[n - 1, 1] = end
+        return spans, n
+    if n == spans.shape[0]:
+        spans = np.concatenate((spans, spans))
+    spans[n, 0] = begin
+    spans[n, 1] = end
+    return spans, n + 1
 
 
 @kernel
-def bytes_below(trie: Int32Array, below: Bits) -> None:
-    """Write for each node which bytes are below it into ``below`` uint64 (nodes,): groups, and what is said
-    of those from 0x80 on where the node ends a character. O(nodes).
-    """
-    n_nodes = trie.shape[0] - 1
-    broken = np.zeros(n_nodes, np.uint8)  # by states of UTF-8: not well-formed below, from such a state
-    below[:] = 0
-    for node in range(n_nodes - 1, 0, -1):
-        parent = trie[node, 3]
-        byte = np.int64(trie[node, 0] & 255)
-        bits = below[node]
-        if byte < 0x80:
-            bits |= np.uint64(1) << np.uint64(_group(byte))
-        else:
-            bits |= _BEYOND
-        below[parent] |= bits
-        for state in range(_N_UTF8):
-            after = _utf8_step(state, byte)
-            if after < 0 or (broken[node] >> after) & 1:
-                broken[parent] |= np.uint8(1 << state)
-    for node in range(n_nodes):
-        if broken[node] & 1:
-            below[node] |= _BROKEN
-
-
-@kernel
-def _one_target(
-    static: Int32Array, classes: ByteArray, columns: Int, state: Int, first: Int, last: Int
-) -> Int:
-    """Where a state goes by all bytes from ``first`` to ``last``; 0: not to one state, or nowhere."""
-    row = np.int64(static[static[ROW] + state])
-    target = np.int64(static[row + classes[columns + first]])
-    for byte in range(first + 1, last + 1):
-        if static[row + classes[columns + byte]] != target:
-            return np.int64(0)
-    return target
-
-
-@kernel
-def _loops_beyond(static: Int32Array, classes: ByteArray, columns: Int, state: Int) -> bool:
-    """True when every character from U+0080 on leads from a state back to it, and never ends the terminal."""
-    flags = np.int64(static[FLAGS])
-    one = _one_target(static, classes, columns, state, 0xC2, 0xDF)
-    two = _one_target(static, classes, columns, state, 0xE1, 0xEC)
-    three = _one_target(static, classes, columns, state, 0xF1, 0xF3)
-    if one == 0 or two == 0 or three == 0:
-        return False
-    if _one_target(static, classes, columns, state, 0xEE, 0xEF) != two:
-        return False
-    if (
-        _one_target(static, classes, columns, one, 0x80, 0xBF) != state
-        or _one_target(static, classes, columns, two, 0x80, 0xBF) != one
-        or _one_target(static, classes, columns, three, 0x80, 0xBF) != two
-    ):
-        return False
-    for after in (one, two, three):
-        if static[flags + after] & ACCEPTS:
-            return False
-    for lead, first, last, wanted in (
-        (0xE0, 0xA0, 0xBF, one),
-        (0xED, 0x80, 0x9F, one),
-        (0xF0, 0x90, 0xBF, two),
-        (0xF4, 0x80, 0x8F, two),
-    ):
-        after = _one_target(static, classes, columns, state, lead, lead)
-        if after == 0 or static[flags + after] & ACCEPTS:
-            return False
-        if _one_target(static, classes, columns, after, first, last) != wanted:
-            return False
-    return True
-
-
-@kernel
-def _looped(static: Int32Array, classes: ByteArray, columns: Int, state: Int) -> np.uint64:
-    """What may be below a node, all of whose tokens a state takes without leaving it or ending there."""
-    if static[static[FLAGS] + state] & ACCEPTS:
-        return np.uint64(0)
-    row = np.int64(static[static[ROW] + state])
-    looped = ~np.uint64(0) & ~_BROKEN & ~_BEYOND
-    for byte in range(128):
-        if static[row + classes[columns + byte]] != state:
-            looped &= ~(np.uint64(1) << np.uint64(_group(byte)))
-    if looped != 0 and _loops_beyond(static, classes, columns, state):
-        looped |= _BEYOND
-    return looped
+def _write_row(token_ids: Int32Array, spans: Int32Array, n: Int, n_tokens: Int, full: Int32Array, row: Int32Array) -> None:
+    """Write the tokens of ``n`` spans into ``row`` int32 (words,), by what is fewer: they or the others."""
+    words = row.view(np.uint32)
+    taken = np.int64(0)
+    for i in range(n):
+        taken += spans[i, 1] - spans[i, 0]
+    if 2 * taken <= n_tokens:
+        words[:] = 0
+        for i in range(n):
+            for t in range(spans[i, 0], spans[i, 1]):
+                token = np.uint32(token_ids[t])
+                words[np.int64(token >> np.uint32(5))] |= np.uint32(1) << (token & np.uint32(31))
+        return
+    for w in range(row.shape[0]):  # which compiles to wide moves; an assignment of slices does not
+        row[w] = full[w]
+    begin = np.int64(0)
+    for i in range(n + 1):
+        end = n_tokens if i == n else np.int64(spans[i, 0])
+        for t in range(begin, end):
+            token = np.uint32(token_ids[t])
+            words[np.int64(token >> np.uint32(5))] &= ~(np.uint32(1) << (token & np.uint32(31)))
+        if i < n:
+            begin = np.int64(spans[i, 1])
 
 
 @kernel
 def walk_loops(
-    static: Int32Array,
-    classes: ByteArray,
-    trie: Int32Array,
-    token_ids: Int32Array,
-    below: Bits,
-    looped: Bits,
+    tables: tuple[Int32Array, ByteArray],
+    vocabulary: tuple[Int32Array, Int32Array, Int32Array, Bits, Int32Array],
     state: Int,
+    base: Int,
+    n_states: Int,
+    limit: Int,
     row: Int32Array,
     crossing: Int32Array,
 ) -> Int:
-    """`structgen_kernels.store.walk_terminal` within one table automaton, without a limit.
+    """`structgen_kernels.store.walk_terminal` within one table automaton.
 
-    The automaton must not lead into a counted terminal. ``below``: see `bytes_below`. ``looped`` uint64
-    (states of all tables,) is working room. Returns how many crossing nodes there are. What is kept by depth
-    is where a state's transitions are; all states of an automaton have the same columns.
+    ``tables``: (static, classes). ``vocabulary``: (trie, its children, token_ids, what `bytes_below` says, the
+    row of all tokens). The automaton's states are some of the ``n_states`` from ``base + 1`` on; it must not
+    lead into a counted terminal. Returns how many crossing nodes there are; -1 when more than ``limit`` nodes
+    are visited. Children are read from their lists: most of them are refused, and they lie far apart in the
+    trie.
     """
-    n_nodes = np.uint64(trie.shape[0] - 1)
-    longest = static[LONGEST_TOKEN] + 2
-    row_of = np.uint64(static[ROW])
-    flags_of = np.uint64(static[FLAGS])
-    columns = np.uint64(static[static[CLASS_MAP] + state])
-    by_depth = np.zeros(longest, np.uint64)
-    ends = np.zeros(longest, np.bool_)
-    by_depth[0] = np.uint64(static[row_of + np.uint64(state)])
-    looped[:] = _NOT_YET
-    n_crossing = 0
-    node = np.uint64(1)
-    one = np.uint64(1)
-    words = row.view(np.uint32)
-    while node < n_nodes:
-        label = np.uint32(trie[node, 0])
-        depth = np.uint64(label >> np.uint32(8))
-        if ends[depth - one]:
-            if n_crossing < crossing.shape[0]:
-                crossing[n_crossing] = node
-            n_crossing += 1
-        column = np.uint64(classes[columns + np.uint64(label & np.uint32(255))])
-        after = np.uint64(static[by_depth[depth - one] + column])
-        end = np.uint64(trie[node, 1])
-        if after == 0:
-            node = end
+    static, classes = tables
+    trie, children, token_ids, below, full = vocabulary
+    columns = np.empty(256, np.int32)
+    view = view_of_table(static, classes, state, base, columns)
+    first_row, width, shift, flags_at = view[FIRST_ROW], view[WIDTH], view[SHIFT], view[FLAGS_AT]
+    number = np.zeros(1, np.int32)
+    wants = np.zeros(1, np.uint8)
+    alphabets = np.zeros(1, np.uint64)
+    runs = np.zeros((1, 1), np.uint8)
+    n_alphabets = np.int64(0)
+    stack = np.empty((static[LONGEST_TOKEN] + 2, 3), np.int64)
+    depth = np.int64(0)
+    place, past, here = np.int64(children[0]), np.int64(children[1]), first_row + (state - base) * width
+    spans = np.empty((256, 2), np.int32)
+    n_spans = np.int64(0)
+    n_crossing = np.int64(0)
+    visited = np.int64(0)
+    while True:
+        if place == past:
+            if depth == 0:
+                break
+            depth -= 1
+            place, past, here = stack[depth, 0], stack[depth, 1], stack[depth, 2]
             continue
-        last = node + one
-        if end > last:
-            if looped[after] == _NOT_YET:
-                looped[after] = _looped(static, classes, np.int64(columns), np.int64(after))
-            if below[node] & ~looped[after] == 0:
-                last = end
-        for t in range(trie[node, 2], trie[last, 2]):
-            token = np.uint32(token_ids[t])
-            words[np.int64(token >> np.uint32(5))] |= np.uint32(1) << (token & np.uint32(31))
-        by_depth[depth] = np.uint64(static[row_of + after])
-        ends[depth] = (static[flags_of + after] & ACCEPTS) != 0
-        node = last
-    return np.int64(n_crossing)
+        child = np.int64(children[place])
+        place += 1
+        after = np.int64(static[here + columns[(child >> CHILD_BITS) & 255]])
+        if after == 0:
+            continue
+        after -= shift
+        node = child & _NODE
+        first, end = np.int64(children[node]), np.int64(children[node + 1])
+        if first == end:
+            visited += 1
+            spans, n_spans = _added(spans, n_spans, np.int64(trie[node, 2]), np.int64(trie[node + 1, 2]))
+            continue
+        if n_alphabets > 0 and number[after] != 0:
+            info = below[node]
+            known = np.int64(number[after])
+            if (info >> np.uint64(BROKEN_AT + wants[known])) & np.uint64(1) == 0:
+                height = np.int64(info >> np.uint64(HEIGHT_AT))
+                if run_is_safe(info, alphabets, n_alphabets, runs, known, height):
+                    spans, n_spans = _added(
+                        spans, n_spans, np.int64(trie[node, 2]), np.int64(trie[trie[node, 1], 2])
+                    )
+                    visited += 1
+                    continue
+        spans, n_spans = _added(spans, n_spans, np.int64(trie[node, 2]), np.int64(trie[node + 1, 2]))
+        if static[flags_at + after] & ACCEPTS:
+            for k in range(first, end):
+                if n_crossing < crossing.shape[0]:
+                    crossing[n_crossing] = children[k] & _NODE
+                n_crossing += 1
+        visited += 1 + ((end - first) >> 3)
+        if visited > limit:
+            return np.int64(-1)
+        if n_alphabets == 0 and visited >= _FIRST_NODES and number.shape[0] == 1:
+            number = np.zeros(n_states + 1, np.int32)
+            wants = np.zeros(MOST_EXPLORED + 1, np.uint8)
+            alphabets = np.zeros(MOST_ALPHABETS, np.uint64)
+            runs = np.zeros((MOST_ALPHABETS, MOST_EXPLORED + 1), np.uint8)
+            n_alphabets = find_runs(static, view, columns, state - base, number, wants, alphabets, runs)
+        stack[depth, 0], stack[depth, 1], stack[depth, 2] = place, past, here
+        depth += 1
+        place, past, here = first, end, first_row + after * width
+    _write_row(token_ids, spans, n_spans, np.int64(trie[trie.shape[0] - 1, 2]), full, row)
+    return n_crossing
+
+
+@kernel
+def walk_bounded(
+    static: Int32Array,
+    vocabulary: tuple[Int32Array, Int32Array, Int32Array, Bits, Int32Array],
+    state: Int,
+    tail: ByteArray,
+    row: Int32Array,
+    crossing: Int32Array,
+) -> Int:
+    """The same from a state of a bounded terminal, whose states are a unit and a count.
+
+    ``tail`` uint8 (n,): the bytes after the content.
+    """
+    trie, children, token_ids, below, full = vocabulary
+    block = block_of(static, state)
+    columns = np.empty(256, np.int32)
+    view = view_of_block(static, block, columns)
+    first_row, width = view[FIRST_ROW], view[WIDTH]
+    units = static[block + BLOCK_UNITS]
+    relative = state - static[block + BLOCK_BASE]
+    count = relative // units
+    distance = np.int64(static[block + BLOCK_DISTANCE]) - 1
+    # what a unit state may need to end, whichever it is
+    reserve = np.int64(static[block + BLOCK_GREATEST])
+    here = np.int64(relative - count * units + 1)  # unit state; -1 - i: inside the tail, i bytes read
+    left = np.int64(static[block + BLOCK_MAXIMUM] - count)  # code points that may be completed
+    number = np.zeros(units + 1, np.int32)
+    wants = np.zeros(MOST_EXPLORED + 1, np.uint8)
+    alphabets = np.zeros(MOST_ALPHABETS, np.uint64)
+    runs = np.zeros((MOST_ALPHABETS, MOST_EXPLORED + 1), np.uint8)
+    n_alphabets = find_runs(static, view, columns, here, number, wants, alphabets, runs)
+    stack = np.empty((static[LONGEST_TOKEN] + 2, 4), np.int64)
+    depth = np.int64(0)
+    place, past = np.int64(children[0]), np.int64(children[1])
+    spans = np.empty((256, 2), np.int32)
+    n_spans = np.int64(0)
+    n_crossing = np.int64(0)
+    while True:
+        if place == past:
+            if depth == 0:
+                break
+            depth -= 1
+            place, past, here, left = stack[depth, 0], stack[depth, 1], stack[depth, 2], stack[depth, 3]
+            continue
+        child = np.int64(children[place])
+        place += 1
+        byte = (child >> CHILD_BITS) & 255
+        after = np.int64(0)
+        remaining = left
+        if here < 0:
+            if byte != tail[-1 - here]:
+                continue
+            after = here - 1
+        elif byte == tail[0] and static[distance + here] == 0:
+            after = np.int64(-2)
+        else:
+            after = np.int64(static[first_row + here * width + columns[byte]])
+            if after == 0:
+                continue
+            if after < 0:
+                after = -after
+                remaining -= 1
+            if static[distance + after] > remaining:
+                continue
+        node = child & _NODE
+        first, end = np.int64(children[node]), np.int64(children[node + 1])
+        last = node + 1
+        if first != end and after > 0 and number[after] != 0:
+            info = below[node]
+            known = np.int64(number[after])
+            height = np.int64(info >> np.uint64(HEIGHT_AT))
+            if (
+                height < MOST_HEIGHT
+                and height + reserve <= remaining  # each byte completes one code point at most
+                and (info >> np.uint64(BROKEN_AT + wants[known])) & np.uint64(1) == 0
+                and run_is_safe(info, alphabets, n_alphabets, runs, known, height)
+            ):
+                last = np.int64(trie[node, 1])
+        spans, n_spans = _added(spans, n_spans, np.int64(trie[node, 2]), np.int64(trie[last, 2]))
+        if first == end or last != node + 1:
+            continue
+        if after == -1 - tail.shape[0]:
+            for k in range(first, end):
+                if n_crossing < crossing.shape[0]:
+                    crossing[n_crossing] = children[k] & _NODE
+                n_crossing += 1
+            continue
+        stack[depth, 0], stack[depth, 1], stack[depth, 2], stack[depth, 3] = place, past, here, left
+        depth += 1
+        place, past, here, left = first, end, after, remaining
+    _write_row(token_ids, spans, n_spans, np.int64(trie[trie.shape[0] - 1, 2]), full, row)
+    return n_crossing

@@ -197,15 +197,17 @@ def _equal_columns(
     table: npt.NDArray[np.int32], byte_class: npt.NDArray[np.uint8]
 ) -> tuple[list[int], npt.NDArray[np.uint8]]:
     """Of columns that are alike one, in the order of their first bytes; and the new class of each byte."""
-    columns = np.ascontiguousarray(table.T)
-    numbers: dict[bytes, int] = {}
+    from structgen_kernels.minimise import distinct_columns
+
+    _, like = distinct_columns(table)
+    numbers: dict[int, int] = {}  # by the first column that is alike
     new_class = np.zeros(table.shape[1], np.uint8)
     kept: list[int] = []
+    kinds = like.tolist()
     for column in dict.fromkeys(byte_class.tolist()):
-        content = columns[column].tobytes()
-        number = numbers.get(content)
+        number = numbers.get(kinds[column])
         if number is None:
-            number = numbers[content] = len(kept)
+            number = numbers[kinds[column]] = len(kept)
             kept.append(column)
         new_class[column] = number
     return kept, new_class[byte_class]

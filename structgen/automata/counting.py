@@ -33,26 +33,35 @@ def counting_table(content: Dfa) -> CountingTable:
 
     A minimal automaton may have one state for a place between two code points and one within, so it is
     run beside the automaton of all texts, which is at its start between two code points and nowhere else.
+    Where no state has both, that is a matter of finding the place of each.
     Raises ValueError when ``content`` accepts a text that no JSON string holds.
     """
-    from structgen_kernels.automata import least_distance, product
+    from structgen_kernels.automata import find_places, least_distance, product
 
     anything = compile_regex(ANYTHING, "json-string")
     representatives, byte_class = common_classes(content, anything)
     own_classes = content.byte_class[representatives].astype(np.int64)
-    table, accepting, pairs, _ = product(
-        content.transitions,
-        content.accepting,
-        anything.transitions,
-        anything.accepting,
-        own_classes,
-        anything.byte_class[representatives].astype(np.int64),
-        0,
-        content.n_states * anything.n_states + 2,
-    )
-    state, place = np.divmod(pairs, anything.n_states)
-    leads_on = content.transitions[state][:, own_classes] != 0
-    if not (np.array_equal(table != 0, leads_on) and np.array_equal(accepting, content.accepting[state])):
+    other_classes = anything.byte_class[representatives].astype(np.int64)
+    place = np.zeros(content.n_states, np.int64)
+    table = np.ascontiguousarray(content.transitions[:, own_classes])
+    accepting = content.accepting.copy()  # kernels are compiled for arrays that may be written, too
+    # hardly any automaton has a state for two places: then it is its own product
+    if not find_places(table, anything.transitions, other_classes, place):
+        table, accepting, pairs, _ = product(
+            content.transitions,
+            content.accepting,
+            anything.transitions,
+            anything.accepting,
+            own_classes,
+            other_classes,
+            0,
+            content.n_states * anything.n_states + 2,
+        )
+        state, place = np.divmod(pairs, anything.n_states)
+        leads_on = content.transitions[state][:, own_classes] != 0
+        if not (np.array_equal(table != 0, leads_on) and np.array_equal(accepting, content.accepting[state])):
+            raise ValueError("the content of a BoundedDfa is texts in the json-string encoding")
+    elif not np.array_equal(place[accepting], np.full(np.count_nonzero(accepting), START)):
         raise ValueError("the content of a BoundedDfa is texts in the json-string encoding")
     boundary = place == START
     signed = np.where(boundary[table], -table, table).astype(np.int32)

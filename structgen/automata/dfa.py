@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 DEAD = 0
 START = 1
+_LARGE = 1 << 14  # of a table; runs of a smaller one are found no sooner than it is hashed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +35,7 @@ class Dfa:
         if not self.digest:
             content = hashlib.blake2b(digest_size=16)
             content.update(np.array(self.transitions.shape, np.int32).tobytes())
-            content.update(np.ascontiguousarray(self.transitions).tobytes())
+            content.update(_written(np.ascontiguousarray(self.transitions)).data)
             content.update(self.byte_class.tobytes())
             content.update(self.accepting.tobytes())
             object.__setattr__(self, "digest", content.digest())
@@ -75,6 +76,17 @@ class Dfa:
 
     def __hash__(self) -> int:
         return hash(self.digest)
+
+
+def _written(table: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """A table for hashing: as it is, or where it is large as the runs of its rows, which are much less."""
+    from structgen_kernels.automata import write_runs
+
+    if table.size < _LARGE:
+        return table
+    runs = np.empty(table.size + table.shape[0], np.int32)
+    size = write_runs(table, runs)
+    return runs[:size] if size else table
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ deterministic acyclic automaton.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -170,15 +170,12 @@ class _FragmentBuilder:
             if not isinstance(later, int):
                 width *= len(later)
         targets: list[tuple[int, int, int]] = []  # low byte, high byte, target
-        for value, spellings in enumerate(step):
-            low, high = value * width, (value + 1) * width - 1
-            inner = tuple(
-                (max(a, low) - low, min(b, high) - low) for a, b in ranges if a <= high and b >= low
-            )
-            if not inner:
-                continue
-            target = self._state_for(inner, rest)
-            targets.extend((first, last, target) for first, last in spellings)
+        before: tuple[tuple[int, int], ...] = ()
+        target = 0
+        for value, inner in _cut(ranges, width):
+            if inner is not before:  # whole values are the same object
+                target, before = self._state_for(inner, rest), inner
+            targets.extend((first, last, target) for first, last in step[value])
         targets.sort()
         for i, (low, high, target) in enumerate(targets):
             if i and targets[i - 1][2] == target and targets[i - 1][1] == low - 1:
@@ -186,3 +183,27 @@ class _FragmentBuilder:
                 self.edges.append((source, previous[1], high, target))
             else:
                 self.edges.append((source, low, high, target))
+
+
+def _cut(
+    ranges: tuple[tuple[int, int], ...], width: int
+) -> Iterator[tuple[int, tuple[tuple[int, int], ...]]]:
+    """(value of the first digit, ranges of the digits behind it) for each value that ``ranges`` have."""
+    whole = ((0, width - 1),)
+    open_value = -1  # that further ranges may have, too
+    inner: list[tuple[int, int]] = []
+    for low, high in ranges:
+        value, last = low // width, high // width
+        if value != open_value:
+            if inner:
+                yield open_value, tuple(inner)
+            open_value, inner = value, []
+        while value < last:
+            inner.append((low - value * width, width - 1))
+            yield value, whole if inner[0] == whole[0] else tuple(inner)
+            value += 1
+            low = value * width
+            open_value, inner = value, []
+        inner.append((low - value * width, high - value * width))
+    if inner:
+        yield open_value, tuple(inner)

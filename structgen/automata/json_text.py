@@ -26,7 +26,7 @@ _NONZERO = Chars(CharSet.of([(0x31, 0x39)]))
 _QUOTE = 0x22
 _OTHERS = np.delete(np.arange(256), _QUOTE)
 # Below this many characters a bounded string is spelled out: as fast, and without a counter.
-UNROLLED = 8
+UNROLLED = 1
 
 # An automaton with a start, an end and nothing in between: table, byte classes, accepting states.
 _NOTHING_YET = (

@@ -35,7 +35,7 @@ from structgen.regex.syntax import (
     Repeat,
     Union,
 )
-from structgen.sources.json_schema.formats import format_complement, format_language, format_matches
+from structgen.sources.json_schema.formats import format_automaton, format_complement, format_matches
 
 # Up to so many characters are spelled out in the automaton; more are counted while reading.
 _SPELLED_OUT = 16
@@ -305,15 +305,13 @@ def _regex_of(key: _Key) -> Regex | None:
 def _content(key: _Key, max_states: int) -> Dfa:
     """The inside of the strings, whatever their length."""
     node = _regex_of(key)
-    content = compile_regex(ANYTHING, "json-string") if node is None else _compiled(node, max_states)
-    for automaton in key.contents:
+    wanted = [] if node is None else [_compiled(node, max_states)]
+    wanted += key.contents
+    wanted += [format_automaton(name, max_states) for name in key.formats]
+    wanted += [compile_regex(format_complement(name), "json-string", max_states) for name in key.other_formats]
+    content = wanted[0] if wanted else compile_regex(ANYTHING, "json-string")
+    for automaton in wanted[1:]:
         content = intersect(content, automaton, max_states)
-    for name in key.formats:
-        format_ = compile_regex(format_language(name), "json-string", max_states)
-        content = intersect(content, format_, max_states)
-    for name in key.other_formats:
-        no_format = compile_regex(format_complement(name), "json-string", max_states)
-        content = intersect(content, no_format, max_states)
     if key.excluded:
         texts = compile_regex(Union(tuple(map(Literal, key.excluded))), "json-string", max_states)
         content = difference(content, texts, max_states)

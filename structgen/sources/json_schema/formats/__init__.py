@@ -9,18 +9,22 @@ from __future__ import annotations
 
 from structgen.sources.json_schema.formats.catalogue import (
     FORMATS,
+    format_automaton,
     format_complement,
     format_is_exact,
     format_language,
     format_matches,
     format_max_length,
+    open_format_automata,
 )
 
 __all__ = [
     "FORMATS",
+    "format_automaton",
     "format_complement",
     "format_is_exact",
     "format_language",
     "format_matches",
     "format_max_length",
+    "open_format_automata",
 ]

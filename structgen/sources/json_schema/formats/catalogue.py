@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from structgen.automata.build import compile_regex
+from structgen.automata.build import MAX_STATES, compile_regex
+from structgen.automata.dfa import Dfa
 from structgen.automata.json_text import encoded
 from structgen.regex.syntax import Complement, Regex
-from structgen.sources.json_schema.formats import dates, idna, mail, network, pointers, regexes, uris
+from structgen.sources.json_schema.formats import (
+    dates,
+    idna,
+    mail,
+    network,
+    pointers,
+    regexes,
+    saved_automata,
+    uris,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +84,20 @@ def format_language(name: str) -> Regex:
     return _FORMATS[name].language
 
 
+def format_automaton(name: str, max_states: int = MAX_STATES) -> Dfa:
+    """The automaton of `format_language` in the json-string encoding, read from a file where that is quicker.
+
+    Raises `CompileLimitError` (``max_states``) as `compile_regex` does.
+    """
+    saved = saved_automata.saved(name) if max_states >= MAX_STATES else None
+    return compile_regex(_FORMATS[name].language, "json-string", max_states) if saved is None else saved
+
+
+def open_format_automata() -> None:
+    """Find the file of all formats' automata, or make it."""
+    saved_automata.open_saved(lambda name: compile_regex(_FORMATS[name].language, "json-string"))
+
+
 def format_complement(name: str) -> Regex:
     """Texts that are surely not of the format, for ``not``; those that are too long for it are left out."""
     known = _FORMATS[name]
@@ -96,7 +120,7 @@ def format_matches(name: str, text: str) -> bool:
     if known.max_length is not None and len(text) > known.max_length:
         return False
     spelled = encoded(text)
-    if compile_regex(known.language, "json-string").accepts(spelled):
+    if format_automaton(name).accepts(spelled):
         return True
     if known.none_of is None or known.decide is None:
         return False
