@@ -62,7 +62,7 @@ class Scalars:
         """The alternatives, each of one or more automata; and: may there be an array or an object?"""
         known = self._of.get(conjunction)
         if known is None:
-            plain = _plain_key(conjunction[0]) if len(conjunction) == 1 else None
+            plain = _plain_key(conjunction)
             known = None if plain is None else _known.get((plain, self._meaning))
             if known is None:
                 known = tuple(self.found(conjunction, whole=False)), self._forms.of(conjunction).has_children
@@ -73,10 +73,8 @@ class Scalars:
 
     def known(self, conjunction: Conjunction) -> tuple[Parts, bool] | None:
         """The same, if it need not be worked out any more."""
-        if len(conjunction) != 1:
-            return self._of.get(conjunction)
-        plain = _plain_key(conjunction[0])
-        return None if plain is None else _known.get((plain, self._meaning))
+        plain = _plain_key(conjunction)
+        return self._of.get(conjunction) if plain is None else _known.get((plain, self._meaning))
 
     def found(self, conjunction: Conjunction, *, whole: bool) -> Iterator[tuple[Automaton, ...]]:
         """The alternatives. ``whole``: strings are one automaton each."""
@@ -112,11 +110,16 @@ def _keep(key: tuple[Hashable, Hashable], found: tuple[Parts, bool]) -> None:
     _known_bytes[0] += size
 
 
-def _plain_key(node: Node) -> Hashable | None:
-    """Equal for nodes that plainly mean the same; None where that is not plain."""
+def _plain_key(conjunction: Conjunction) -> Hashable | None:
+    """Equal for conjunctions that plainly mean the same; None where that is not plain. (): any value."""
+    if len(conjunction) != 1:
+        return None if conjunction else ()
+    node = conjunction[0]
     schema, dialect = node.schema, node.resource.dialect
-    if type(schema) is not dict or node.negated or dialect is not DIALECTS.get(dialect.draft):
+    if node.negated or dialect is not DIALECTS.get(dialect.draft):
         return None
+    if type(schema) is not dict:
+        return () if schema is True else None
     key: list[Hashable] = [dialect.draft]
     for keyword, value in schema.items():
         if keyword in _PLAIN:
