@@ -24,7 +24,7 @@ from structgen.automata import json_text
 from structgen.automata.build import literal
 from structgen.automata.dfa import START, BoundedDfa, CountedDfa, Dfa, SpelledText
 from structgen.errors import CompileLimitError
-from structgen.parser_states import ENDS, PLAIN, Call, Key, MemberKey, Read, StateSource
+from structgen.parser_states import ENDS, PLAIN, Call, Key, MemberKey, Members, Read, State, StateSource
 from structgen.tables import (
     STORED_NODES,
     Int32Array,
@@ -46,6 +46,24 @@ _HEAP_COLUMNS = (
 _N_HEAP_COLUMNS = {layout.SPELLED: 1, layout.COUNTED: 2, layout.BOUNDED: 5}
 _MOST_WORDS = 1 << 28  # 1 GiB: what one grammar's tables may grow to
 _FIRST_COUNTED = 1 << 26  # numbers below are table states
+
+
+class _NoSource:
+    """Of tables that no parser state is in."""
+
+    start: Key = None
+
+    def expand(self, key: Key) -> State:
+        raise KeyError(key)
+
+    def members(self, key: Key) -> Members:
+        raise KeyError(key)
+
+    def member(self, key: MemberKey) -> Key:
+        raise KeyError(key)
+
+    def resolve(self, key: Key, text: bytes) -> Key | None:
+        raise KeyError(key)
 
 
 class _LaidMembers(NamedTuple):
@@ -74,9 +92,11 @@ class GrowingTables:
         eos_token_ids: Sequence[int],
         longest_token: int,
         spelled: Callable[[Terminal], Terminal | None] | None = None,
+        usual: Sequence[Terminal] = (),
     ) -> None:
         """``spelled``: a terminal as far as the vocabulary has the bytes for it; None: not at all. It
-        is not given where the vocabulary has all bytes.
+        is not given where the vocabulary has all bytes. ``usual``: terminals that sources of this kind
+        mostly have, laid out from the beginning.
         """
         self._source = source
         self._spelled = spelled
@@ -110,10 +130,37 @@ class GrowingTables:
         self.n_layouts = 0  # how often the arrays were replaced
         self._cell = np.zeros(layout.TABLES_SIZE, np.int64)
         self.place = address_of(self._cell)
-        self._lay_out()
+        if usual and spelled is None:
+            self._begin_with(usual, longest_token)
+        else:
+            self._lay_out()
+        self._n_usual = self._n_table  # table states that are there from the beginning
         self._add_state(None)  # the end of the stack
         self._describe(0, (), PLAIN)
         self._static[layout.RTN_START] = self.number(source.start)
+
+    def _begin_with(self, usual: Sequence[Terminal], longest_token: int) -> None:
+        """Begin with a copy of tables that have these terminals: one by one they take ten times as long."""
+        key = (longest_token, self._eos.tobytes(), *(terminal.digest for terminal in usual))
+        begun = _begun.get(key)
+        if begun is None:
+            begun = GrowingTables(_NoSource(), self._eos.tolist(), longest_token)
+            for terminal in usual:
+                begun._terminal(terminal)
+            begun._after_quote()
+            if len(_begun) >= _MOST_BEGUN:
+                _begun.clear()
+            _begun[key] = begun
+        self._starts = begun._starts.copy()
+        self._quoted = begun._quoted
+        self._class_offsets = begun._class_offsets.copy()
+        self._bases, self._origins = begun._bases.copy(), begun._origins.copy()
+        self._n_table, self._n_blocks = begun._n_table, begun._n_blocks
+        self._next_counted = begun._next_counted
+        self._heap_base, self._heap_used = begun._heap_base, begun._heap_used
+        self._room = begun._room.copy()
+        self._classes = begun._classes.copy()
+        self._take(begun._static.copy())
 
     # -- what kernels and the mask store read --------------------------------------------------------
 
@@ -223,13 +270,15 @@ class GrowingTables:
     def expand_some(self, max_states: int, max_table: int) -> bool:
         """Expand what the start reaches, nearest first. True when that was all.
 
-        It ends when there are ``max_states`` parser states or ``max_table`` states of terminals.
+        It ends when there are ``max_states`` parser states, or ``max_table`` states of terminals besides the
+        usual ones.
         """
         queue = deque([int(self._static[layout.RTN_START])])
         seen = set(queue)
         while queue:
             number = queue.popleft()
-            if not self._has_edges(number) and (self._n_expanded >= max_states or self._n_table >= max_table):
+            is_enough = self._n_expanded >= max_states or self._n_table - self._n_usual >= max_table
+            if is_enough and not self._has_edges(number):
                 return False
             self.expand(number)
             for symbol, target in self._edges_of(number):
@@ -556,9 +605,13 @@ class GrowingTables:
                 for column in _HEAP_COLUMNS[:n_columns]:
                     blocks[of_kind, column] += moved
         static[layout.HEAP] = self._heap_base = offset
+        self.n_layouts += 1
+        self._take(static)
+
+    def _take(self, static: Int32Array) -> None:
+        """From now on ``static`` is the array."""
         self._static = static
         self._words = static.data  # single words are written in half the time
-        self.n_layouts += 1
         self._at_begin, self._at_count = int(static[layout.RTN_BEGIN]), int(static[layout.RTN_COUNT])
         self._at_kind, self._at_edges = int(static[layout.RTN_FINAL]), int(static[layout.RTN_EDGES])
         self._freeze_views()
@@ -575,3 +628,7 @@ class GrowingTables:
             address_of(self._classes),
             self._classes.shape[0],
         )
+
+
+_MOST_BEGUN = 16
+_begun: dict[tuple[object, ...], GrowingTables] = {}  # tables with nothing but usual terminals

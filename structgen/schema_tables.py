@@ -34,7 +34,7 @@ class Extent:
     max_table: int
 
 
-AT_ONCE = Extent(4, 200)  # measured: the rest is made in the time of the masks that come to it
+AT_ONCE = Extent(8, 300)  # measured: the rest is made in the time of the masks that come to it
 AHEAD = Extent(20_000, 200_000)  # of a file
 WHOLE = Extent(MAX_PARSER_STATES, 2**26 - 1)
 
@@ -63,7 +63,8 @@ def schema_tables(
     source: SchemaStates | DormantStates = states
     if awake is not None and whole:  # else all states are known
         source = DormantStates(states, partial(_made_again, text, options, vocabulary), awake)
-    tables = GrowingTables(source, vocabulary.eos_token_ids, vocabulary.max_token_length, restricted)
+    usual = states.usual_terminals() if whole else ()
+    tables = GrowingTables(source, vocabulary.eos_token_ids, vocabulary.max_token_length, restricted, usual)
     chosen = extent if whole else WHOLE
     if not tables.expand_some(chosen.max_states, chosen.max_table) and not whole:
         raise CompileLimitError("max_parser_states", MAX_PARSER_STATES, MAX_PARSER_STATES + 1, fixed=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from structgen_kernels.jit import ByteArray, Int, Int32Array, Int64Array, kernel
+from structgen_kernels.jit import ByteArray, Int, Int32Array, kernel
 from structgen_kernels.layout import (
     ACCEPTS,
     BLOCK_BASE,
@@ -54,7 +54,9 @@ def _added(spans: Int32Array, n: Int, begin: Int, end: Int) -> tuple[Int32Array,
 
 
 @kernel
-def _write_row(token_ids: Int32Array, spans: Int32Array, n: Int, n_tokens: Int, full: Int32Array, row: Int32Array) -> None:
+def _write_row(
+    token_ids: Int32Array, spans: Int32Array, n: Int, n_tokens: Int, full: Int32Array, row: Int32Array
+) -> None:
     """Write the tokens of ``n`` spans into ``row`` int32 (words,), by what is fewer: they or the others."""
     words = row.view(np.uint32)
     taken = np.int64(0)

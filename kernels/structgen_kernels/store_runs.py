@@ -41,7 +41,9 @@ _BACKSLASH = 0x5C
 
 
 @kernel
-def view_of_table(static: Int32Array, classes: ByteArray, state: Int, base: Int, columns: Int32Array) -> Int64Array:
+def view_of_table(
+    static: Int32Array, classes: ByteArray, state: Int, base: Int, columns: Int32Array
+) -> Int64Array:
     """The automaton of a table state, whose states are those from ``base + 1`` on: int64 (VIEW_SIZE,).
 
     Writes the column of each byte into ``columns`` int32 (256,).
@@ -87,7 +89,14 @@ def step_of(static: Int32Array, view: Int64Array, state: Int, column: Int) -> In
 
 @kernel
 def _add_symbols(
-    columns: Int32Array, first: Int, last: Int, before: Int, after: Int, kind: Int, symbols: Int32Array, n: Int
+    columns: Int32Array,
+    first: Int,
+    last: Int,
+    before: Int,
+    after: Int,
+    kind: Int,
+    symbols: Int32Array,
+    n: Int,
 ) -> Int:
     """Append one symbol for each column that the bytes from ``first`` to ``last`` have; returns their number."""
     begin = n
@@ -281,7 +290,13 @@ def _homes(n_states: Int, edges: Int32Array, begin: Int64Array, wants: ByteArray
 
 @kernel
 def _suggested(
-    n_states: Int, edges: Int32Array, bits: Bits, begin: Int64Array, wants: ByteArray, sets: Bits, weights: Int64Array
+    n_states: Int,
+    edges: Int32Array,
+    bits: Bits,
+    begin: Int64Array,
+    wants: ByteArray,
+    sets: Bits,
+    weights: Int64Array,
 ) -> Int:
     """Write sets of kinds that may be worth a try, and how much each is; returns how many. First those of the
     state that is started from: what may be read there, and what leads back to it.
@@ -395,7 +410,9 @@ def find_runs(
 
 
 @kernel
-def run_is_safe(below: np.uint64, alphabets: Bits, n: Int, runs: NDArray[np.uint8], number: Int, height: Int) -> bool:
+def run_is_safe(
+    below: np.uint64, alphabets: Bits, n: Int, runs: NDArray[np.uint8], number: Int, height: Int
+) -> bool:
     """True when all that is below a node is of an alphabet, and no longer than its run."""
     for i in range(n):
         if below & KINDS & ~alphabets[i] == 0 and runs[i, number] >= height:

@@ -7,8 +7,8 @@ the text. An array or object without items has none, or where white space is fle
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from structgen.automata import json_text
 from structgen.automata.build import literal
@@ -16,8 +16,7 @@ from structgen.automata.dfa import Dfa
 from structgen.sources.json_schema.options import SchemaOptions
 
 
-@dataclass(frozen=True, slots=True)
-class Punctuation:
+class Punctuation(NamedTuple):
     """``open_*`` precede an item, ``end_*`` follow one, ``empty_*`` are both brackets."""
 
     open_object: Dfa

@@ -7,7 +7,6 @@ from collections.abc import Hashable, Iterator
 
 from structgen.automata import json_text
 from structgen.sources.json_schema.dialects import DIALECTS
-from structgen.sources.json_schema.document import Node
 from structgen.sources.json_schema.facts import Conjunction, LiteralFacts, NumberFacts, StringFacts
 from structgen.sources.json_schema.normal_form import NormalForms
 from structgen.sources.json_schema.numbers import number_language
@@ -36,6 +35,8 @@ _PLAIN = frozenset(
 ANNOTATIONS = frozenset(
     ("title", "description", "$comment", "default", "examples", "deprecated", "readOnly", "writeOnly")
 )
+_EASY = ANNOTATIONS | {"type", "minLength", "maxLength"}
+_SCALARS = ("string", "integer", "number", "boolean", "null")
 _FEW_VALUES = 64  # of an ``enum``
 _MOST_BYTES = 32 << 20
 _known: dict[tuple[Hashable, Hashable], tuple[Parts, bool]] = {}
@@ -71,10 +72,14 @@ class Scalars:
             self._of[conjunction] = known
         return known
 
-    def known(self, conjunction: Conjunction) -> tuple[Parts, bool] | None:
-        """The same, if it need not be worked out any more."""
-        plain = _plain_key(conjunction)
-        return self._of.get(conjunction) if plain is None else _known.get((plain, self._meaning))
+    def easy(self, conjunction: Conjunction) -> tuple[Parts, bool] | None:
+        """The same where it is quickly worked out, which hangs on the schema alone; None elsewhere."""
+        if len(conjunction) != 1:
+            return None
+        schema = conjunction[0].schema
+        if type(schema) is not dict or schema.get("type") not in _SCALARS or not _EASY.issuperset(schema):
+            return None
+        return self.of(conjunction)
 
     def found(self, conjunction: Conjunction, *, whole: bool) -> Iterator[tuple[Automaton, ...]]:
         """The alternatives. ``whole``: strings are one automaton each."""

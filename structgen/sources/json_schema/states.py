@@ -177,6 +177,11 @@ class SchemaStates:
         """
         self._bars_names = True
 
+    def usual_terminals(self) -> tuple[Automaton, ...]:
+        """Of values and their punctuation, as hardly any schema does without."""
+        marks = () if self._options.indent is not None else self._marks(0)
+        return (*marks, *(part for parts in self._scalars.of(())[0] for part in parts))
+
     def resolve(self, key: Key, text: bytes) -> Key | None:
         """After an item whose value must be known: where the array goes on."""
         if not isinstance(key, tuple):
@@ -376,11 +381,11 @@ class SchemaStates:
         )
 
     def _plain_value(self, conjunction: Conjunction) -> tuple[Automaton, ...] | None:
-        """The terminals of a value that is a single one; None where that is not known without looking."""
-        known = self._scalars.known(conjunction)
-        if known is None or known[1] or any(len(parts) > 1 for parts in known[0]):
+        """The terminals of a value that is a single one; None where that is not quickly told."""
+        found = self._scalars.easy(conjunction)
+        if found is None or found[1] or any(len(parts) > 1 for parts in found[0]):
             return None
-        return tuple(parts[0] for parts in known[0])
+        return tuple(parts[0] for parts in found[0])
 
     def member(self, key: MemberKey) -> Key:
         """The state of a member in order as a key of its own."""
