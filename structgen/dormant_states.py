@@ -17,7 +17,7 @@ from structgen.errors import StructgenError
 from structgen.parser_states import Key, MemberKey, Members, State
 from structgen.sources.json_schema import SchemaStates
 
-MOST_AWAKE = 64
+MOST_AWAKE = 32
 
 _EXPAND, _MEMBERS, _MEMBER, _RESOLVE = range(4)
 
