@@ -214,6 +214,12 @@ def test_a_limit_is_met_when_compiling() -> None:
         Compiler(BYTES).validate({"type": "object", "required": ["x"], "properties": {"x": long}})
 
 
+def test_facts_of_a_vocabulary_are_found_once() -> None:
+    assert BYTES.has_all_bytes and BYTES.max_token_length == BYTES.trie.max_depth == 1
+    some = Vocabulary([b"ab", b"a", b"b", b"</s>"], 3)
+    assert not some.has_all_bytes and some.max_token_length == some.trie.max_depth == 2
+
+
 def test_few_objects_are_left_to_the_garbage_collector() -> None:
     """They are counted, as every full collection looks at each of every grammar that is kept."""
     compiler = Compiler(BYTES)
