@@ -331,7 +331,8 @@ class Compiler:
 
 
 def _key(source: GrammarSource) -> tuple[str, str, str]:
-    return source.kind, source.text, json.dumps(dict(source.options), sort_keys=True, default=repr)
+    options = json.dumps(dict(source.options), sort_keys=True, default=repr) if source.options else ""
+    return source.kind, source.text, options
 
 
 def _as_schema(given: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -365,14 +366,16 @@ def _is_small(value: object) -> bool:
     count = 0
     while pending and count < _FEW_VALUES:
         inner = pending.pop()
-        if isinstance(inner, (dict, Mapping)):
+        if type(inner) is dict or isinstance(inner, Mapping):
             values: Any = inner.values()
         elif isinstance(inner, (list, tuple)):
             values = inner
         else:
             continue
         count += len(values)
-        pending += [part for part in values if part.__class__ not in _PLAIN_TYPES]
+        for part in values:
+            if type(part) not in _PLAIN_TYPES:
+                pending.append(part)
     return count < _FEW_VALUES
 
 

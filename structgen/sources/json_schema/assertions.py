@@ -112,7 +112,9 @@ def conjunction_of(document: Document, node: Node) -> Conjunction:
     One that only refers to another is that other one, so that both have one rule.
     """
     known = document.alone.get(node)
-    if known is None:
+    if known is None and "$ref" not in node.keywords and "allOf" not in node.keywords:  # as most are
+        known = document.alone[node] = () if is_true(node.schema) else (node,)
+    elif known is None:
         target, seen = node, {node}
         while (following := _alias(document, target)) is not None and following not in seen:
             target = following
@@ -405,11 +407,13 @@ class Assertions:
         asked of additional ones. ``negated``: the table is for telling what violates it.
         """
         schema, document = node.keywords, self._document
-        properties = {
-            name: child(document, node, "properties", name)
-            for name in schema.get("properties", ())
-            if is_spellable(name)
-        }
+        properties: dict[str, Conjunction] = {}
+        if "properties" in schema:
+            properties = {
+                name: conjunction_of(document, inner)
+                for name, inner in document.children(node, "properties")
+                if is_spellable(name)
+            }
         patterns = tuple(
             (
                 Pattern(text, node.at("patternProperties", text)),

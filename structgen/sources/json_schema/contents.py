@@ -108,7 +108,8 @@ class Contents:
                     target = region_at(text)
                 if target is None or not self.is_plain:
                     return None
-                applied.setdefault(base, []).append(-target)
+                if base <= 0:  # a reference leads to no other
+                    applied.setdefault(base, []).append(-target)
                 if target not in reached:
                     reached.add(target)
                     pending.append(target)

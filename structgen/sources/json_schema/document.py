@@ -55,7 +55,9 @@ EITHER = ("either",)
 UNKNOWN = ("unknown",)
 """The keyword of a made subschema of which nothing is known: neither it nor its negation refuses a value."""
 
-_NOTED = frozenset(("enum", "const", "$anchor", "$dynamicAnchor", "$dynamicRef", "$recursiveRef"))
+_NOTED = frozenset(
+    ["$ref", "pattern", "enum", "const", "$anchor", "$dynamicAnchor", "$dynamicRef", "$recursiveRef"]
+)
 _NO_KEYWORDS: Final[Mapping[str, Any]] = {}
 
 APPLIES_ITSELF = "the schema applies itself to the same value, without end"
@@ -107,10 +109,10 @@ class Node:
     @property
     def schema_of_either(self) -> tuple[Node, ...] | None:
         """The nodes that a subschema made by `Document.either` is the disjunction of."""
-        if isinstance(self.schema, dict):
-            nodes: tuple[Node, ...] | None = self.schema.get(EITHER)
-            return nodes
-        return None
+        if self.resource is not _MADE or isinstance(self.schema, bool):
+            return None
+        nodes: tuple[Node, ...] | None = self.schema.get(EITHER)
+        return nodes
 
     @property
     def draft(self) -> Draft:
@@ -119,7 +121,7 @@ class Node:
     @property
     def is_unknown(self) -> bool:
         """True for what `Document.unknown` made."""
-        return isinstance(self.schema, dict) and UNKNOWN in self.schema
+        return self.resource is _MADE and isinstance(self.schema, dict) and UNKNOWN in self.schema
 
     def at(self, *tokens: str | int) -> str:
         """The JSON Pointer of a place inside this subschema."""
@@ -191,6 +193,17 @@ class Document:
             resource = self._resource_at.get(pointer, node.resource)
             known = self._nodes[pointer] = Node(schema, pointer, resource)
         return self._in_scope(known, node.scope) if self._is_dynamic else known
+
+    def children(self, node: Node, keyword: str) -> Iterator[tuple[str, Node]]:
+        """The same for all values of a keyword's object, with their names: most subschemas are properties."""
+        nodes, before = self._nodes, f"{node.pointer}/{keyword}/"
+        for name, schema in node.schema[keyword].items():
+            pointer = before + escape(name)
+            known = nodes.get(pointer)
+            if known is None:
+                resource = self._resource_at.get(pointer, node.resource)
+                known = nodes[pointer] = Node(schema, pointer, resource)
+            yield name, self._in_scope(known, node.scope) if self._is_dynamic else known
 
     def negation(self, node: Node) -> Node:
         """What ``node`` does not hold of."""
@@ -461,14 +474,16 @@ class Document:
                         f"{keyword!r} must be {expected}, not {_shown(value)}",
                         _REMEDIES.get((keyword, kind(value)), ""),
                     )
-                if keyword == "$ref":
-                    contents.references.append(Reference(region, base, value))
-                    if value[:1] not in ("", "#"):
-                        self._lead_out(schema, path, resource, keyword)
-                elif keyword == "pattern" or keyword == "patternProperties":
-                    contents.patterned.append(Patterned(region, within == region, schema, path))
                 if where is None:
-                    if keyword in _NOTED:
+                    if keyword not in _NOTED:
+                        continue
+                    if keyword == "$ref":
+                        contents.references.append(Reference(region, base, value))
+                        if value[:1] not in ("", "#"):
+                            self._lead_out(schema, path, resource, keyword)
+                    elif keyword == "pattern":
+                        contents.patterned.append(Patterned(region, within == region, schema, path))
+                    else:
                         self._note(keyword, value, schema, path, resource, contents)
                 elif keyword in HOLDING:
                     for name, inner in value.items():
@@ -476,6 +491,8 @@ class Document:
                         number = contents.add_region(written(at))
                         pending.append((inner, at, resource, depth + 1, number, -number))
                 elif where == VALUES and keyword not in IN_PLACE:
+                    if keyword == "patternProperties":
+                        contents.patterned.append(Patterned(region, within == region, schema, path))
                     for name, inner in value.items():
                         pending.append((inner, (path, keyword, name), resource, depth + 1, within, None))
                 else:

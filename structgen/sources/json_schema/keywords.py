@@ -62,7 +62,11 @@ Check = Callable[[Any], str]
 
 
 def _schema(value: Any) -> str:
-    return "" if isinstance(value, (bool, Mapping)) else "a schema (an object or a boolean)"
+    return (
+        ""
+        if type(value) is dict or isinstance(value, (bool, Mapping))
+        else "a schema (an object or a boolean)"
+    )
 
 
 def _schemas(value: Any) -> str:
@@ -70,13 +74,17 @@ def _schemas(value: Any) -> str:
 
 
 def _schema_or_list(value: Any) -> str:
-    fits = isinstance(value, (bool, Mapping, list, tuple))
+    fits = type(value) is dict or isinstance(value, (bool, list, tuple, Mapping))
     return "" if fits else "a schema or an array of schemas"
 
 
 def _object(value: Any) -> str:
-    fits = isinstance(value, Mapping) and all(isinstance(name, str) for name in value)
-    return "" if fits else "an object"
+    if type(value) is not dict and not isinstance(value, Mapping):
+        return "an object"
+    for name in value:
+        if type(name) is not str and not isinstance(name, str):
+            return "an object"
+    return ""
 
 
 def _dependencies(value: Any) -> str:
@@ -101,8 +109,12 @@ def _string(value: Any) -> str:
 
 
 def _strings(value: Any) -> str:
-    fits = isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
-    return "" if fits else "an array of strings"
+    if not isinstance(value, (list, tuple)):
+        return "an array of strings"
+    for item in value:
+        if type(item) is not str and not isinstance(item, str):
+            return "an array of strings"
+    return ""
 
 
 def _array(value: Any) -> str:

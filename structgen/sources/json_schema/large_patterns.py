@@ -39,9 +39,11 @@ def check_large_patterns(
 
 
 def _check(text: str, path: Path, lengths: tuple[int, int | None], options: SchemaOptions) -> None:
-    # a pattern that is not supported is left out, where that is allowed
-    if not unsupported(text) and _may_be_large(text):
-        pattern = Pattern(text, written(path))
+    if unsupported(text):
+        return  # left out, where that is allowed
+    pattern = Pattern(text, written(path))
+    pattern_regex(pattern)  # its errors name the place
+    if _may_be_large(text):
         string_language(StringFacts(*lengths, patterns=(pattern,)), options.max_states)
 
 

@@ -66,11 +66,13 @@ class NormalForms:
         self._open: dict[Node, Iterator[Node]] = {}  # being worked out, the outermost first
         self._floor = 0  # how many of them do not apply to the value that is looked at
         self._n_merging = 0  # quick tests in quick tests
-        self._merged_of: dict[Conjunction, NormalForm] = {(): ANYTHING}
+        self._merged_of: dict[Conjunction, NormalForm] = {}  # of several subschemas
 
     def of(self, conjunction: Conjunction) -> NormalForm:
         if len(conjunction) == 1:
             return self.of_node(conjunction[0])
+        if not conjunction:
+            return ANYTHING
         form = self._merged_of.get(conjunction)
         if form is None:
             form = self.of_node(conjunction[0])
