@@ -1,14 +1,14 @@
 """Walks of the trie that leave out what cannot fail: all tokens below a node are taken at once.
 
-See `structgen_kernels.store_runs`. What is taken is kept as runs of tokens in the order of the trie, so that a
-row of nearly all tokens costs only those that are not in it.
+See `structgen_kernels.store_runs`. What is taken is kept as spans of tokens in the order of the trie, so that
+a row of nearly all tokens costs only those that are not in it.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from structgen_kernels.jit import ByteArray, Int, Int32Array, Int64Array, kernel
+from structgen_kernels.jit import ByteArray, Int, Int32Array, kernel
 from structgen_kernels.layout import (
     ACCEPTS,
     BLOCK_BASE,
@@ -54,7 +54,9 @@ def _added(spans: Int32Array, n: Int, begin: Int, end: Int) -> tuple[Int32Array,
 
 
 @kernel
-def _write_row(token_ids: Int32Array, spans: Int32Array, n: Int, n_tokens: Int, full: Int32Array, row: Int32Array) -> None:
+def _write_row(
+    token_ids: Int32Array, spans: Int32Array, n: Int, n_tokens: Int, full: Int32Array, row: Int32Array
+) -> None:
     """Write the tokens of ``n`` spans into ``row`` int32 (words,), by what is fewer: they or the others."""
     words = row.view(np.uint32)
     taken = np.int64(0)
@@ -92,10 +94,10 @@ def walk_loops(
 ) -> Int:
     """`structgen_kernels.store.walk_terminal` within one table automaton.
 
-    ``tables``: (static, classes). ``vocabulary``: (trie, its children, token_ids, what `bytes_below` says, the
-    row of all tokens). The automaton's states are some of the ``n_states`` from ``base + 1`` on; it must not
-    lead into a counted terminal. Returns how many crossing nodes there are; -1 when more than ``limit`` nodes
-    are visited. Children are read from their lists: most of them are refused, and they lie far apart in the
+    ``tables``: (static, classes). ``vocabulary``: (trie, its children, token_ids, what `bytes_below` says,
+    the row of all tokens). The automaton's states are some of the ``n_states`` from ``base + 1`` on; it must
+    not lead into a counted terminal. Returns how many crossing nodes there are; -1 when more than ``limit``
+    nodes are visited. Children are read from their lists: most of them are refused, and they lie far apart in the
     trie.
     """
     static, classes = tables

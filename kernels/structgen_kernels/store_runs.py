@@ -41,7 +41,9 @@ _BACKSLASH = 0x5C
 
 
 @kernel
-def view_of_table(static: Int32Array, classes: ByteArray, state: Int, base: Int, columns: Int32Array) -> Int64Array:
+def view_of_table(
+    static: Int32Array, classes: ByteArray, state: Int, base: Int, columns: Int32Array
+) -> Int64Array:
     """The automaton of a table state, whose states are those from ``base + 1`` on: int64 (VIEW_SIZE,).
 
     Writes the column of each byte into ``columns`` int32 (256,).
@@ -87,9 +89,16 @@ def step_of(static: Int32Array, view: Int64Array, state: Int, column: Int) -> In
 
 @kernel
 def _add_symbols(
-    columns: Int32Array, first: Int, last: Int, before: Int, after: Int, kind: Int, symbols: Int32Array, n: Int
+    columns: Int32Array,
+    first: Int,
+    last: Int,
+    before: Int,
+    after: Int,
+    kind: Int,
+    symbols: Int32Array,
+    n: Int,
 ) -> Int:
-    """Append one symbol for each column that the bytes from ``first`` to ``last`` have; returns their number."""
+    """Append one symbol for each column that the bytes from ``first`` to ``last`` have; returns how many."""
     begin = n
     for byte in range(first, last + 1):
         is_new = True
@@ -108,9 +117,9 @@ def _add_symbols(
 
 @kernel
 def _symbols(columns: Int32Array, symbols: Int32Array, begin: Int64Array) -> None:
-    """Write what may be read: (state of UTF-8 before, after, kind, column) into ``symbols``, in the order of the
-    state before; those of state u from ``begin[u]`` on. What goes on in a character has no kind: -1. The backslash is left out: what is behind it is not a
-    matter of kinds.
+    """Write what may be read: (state of UTF-8 before, after, kind, column) into ``symbols``, in the order of
+    the state before; those of state u from ``begin[u]`` on. What goes on in a character has no kind: -1. The
+    backslash is left out: what is behind it is not a matter of kinds.
     """
     n = np.int64(0)
     begin[0] = 0
@@ -201,8 +210,8 @@ def _explored(
     Writes ``number`` int32 (states,), zeros on entry; by number ``wants``: the state of UTF-8 in which what
     follows is read. Returns how many states there are, and two arrays that have the steps of number i from
     ``begin[i]`` on: their targets, 0 where the terminal fails or may end, or nothing is known, and the kinds.
-    What is promised of a state does not hang on how it is reached, so that any ``wants`` would do; a step into
-    one that wants something else counts as a failure.
+    What is promised of a state does not hang on how it is reached, so that any ``wants`` would do; a step
+    into one that wants something else counts as a failure.
     """
     symbols = np.empty((_MOST_SYMBOLS, 4), np.int32)
     of_utf8 = np.zeros(N_UTF8 + 1, np.int64)
@@ -281,7 +290,13 @@ def _homes(n_states: Int, edges: Int32Array, begin: Int64Array, wants: ByteArray
 
 @kernel
 def _suggested(
-    n_states: Int, edges: Int32Array, bits: Bits, begin: Int64Array, wants: ByteArray, sets: Bits, weights: Int64Array
+    n_states: Int,
+    edges: Int32Array,
+    bits: Bits,
+    begin: Int64Array,
+    wants: ByteArray,
+    sets: Bits,
+    weights: Int64Array,
 ) -> Int:
     """Write sets of kinds that may be worth a try, and how much each is; returns how many. First those of the
     state that is started from: what may be read there, and what leads back to it.
@@ -352,7 +367,7 @@ def _run_lengths(
         for e in range(into[target], into[target + 1]):
             source = sources[e]
             if runs[source] == FOR_EVER:
-                runs[source] = min(length, FOR_EVER - 1)
+                runs[source] = length if length < FOR_EVER else FOR_EVER - 1
                 queue[n_queued] = source
                 n_queued += 1
 
@@ -395,9 +410,11 @@ def find_runs(
 
 
 @kernel
-def run_is_safe(below: np.uint64, alphabets: Bits, n: Int, runs: NDArray[np.uint8], number: Int, height: Int) -> bool:
+def run_is_safe(
+    below: np.uint64, alphabets: Bits, n: Int, runs: NDArray[np.uint8], number: Int, height: Int
+) -> bool:
     """True when all that is below a node is of an alphabet, and no longer than its run."""
-    for i in range(n):
-        if below & KINDS & ~alphabets[i] == 0 and runs[i, number] >= height:
-            return True
-    return False
+    i = 0
+    while i < n and (below & KINDS & ~alphabets[i] != 0 or runs[i, number] < height):
+        i += 1
+    return bool(i < n)

@@ -308,7 +308,9 @@ def _content(key: _Key, max_states: int) -> Dfa:
     wanted = [] if node is None else [_compiled(node, max_states)]
     wanted += key.contents
     wanted += [format_automaton(name, max_states) for name in key.formats]
-    wanted += [compile_regex(format_complement(name), "json-string", max_states) for name in key.other_formats]
+    wanted += [
+        compile_regex(format_complement(name), "json-string", max_states) for name in key.other_formats
+    ]
     content = wanted[0] if wanted else compile_regex(ANYTHING, "json-string")
     for automaton in wanted[1:]:
         content = intersect(content, automaton, max_states)
