@@ -97,8 +97,8 @@ def walk_loops(
     ``tables``: (static, classes). ``vocabulary``: (trie, its children, token_ids, what `bytes_below` says,
     the row of all tokens). The automaton's states are some of the ``n_states`` from ``base + 1`` on; it must
     not lead into a counted terminal. Returns how many crossing nodes there are; -1 when more than ``limit``
-    nodes are visited. Children are read from their lists: most of them are refused, and they lie far apart in the
-    trie.
+    nodes are visited. Children are read from their lists: most of them are refused, and they lie far apart
+    in the trie.
     """
     static, classes = tables
     trie, children, token_ids, below, full = vocabulary
