@@ -9,23 +9,29 @@ as they are, machines see by the number of the epoch that their records point in
 
 from __future__ import annotations
 
+import hashlib
+import mmap
 import threading
 from typing import NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 from structgen_kernels import layout
 from structgen_kernels.shared_memory import address_of
 
 from structgen import store_entries
 from structgen.errors import VocabularyError
 from structgen.general_store import GeneralStore
-from structgen.store_entries import Content, Profile, Trie, content_digest, row_digest
+from structgen.store_entries import Content, Profile, Trie
 from structgen.tables import Int32Array, StateTables
 from structgen.vocabulary import Vocabulary
 
 NO_TEXT, TEXT, STOP = range(3)  # what an id is to a matcher
-_FIRST_ROWS = 16
-_FIRST_ENTRIES = 1 << 12
+# Room that is no memory until something is written there, while growing copies all of it in the middle of a
+# text: for rows, 67 MB at 131k ids, and for entries, in words and the same proportion to the vocabulary.
+_FIRST_ROWS = 4096
+_FIRST_ENTRIES = 1024
+_LARGE = 1 << 20  # words: from 4 MB on numpy asks for huge pages
 _NAME_BYTES = 400  # of a name in the dictionaries, roughly
 _LEAST_BYTES = 8 << 20  # what may always be held: more than the entries of one mask, which are needed at once
 
@@ -88,6 +94,7 @@ class MaskStore:
         self.n_found = 0  # entries that no grammar's file had, and of these (work counters)
         self.n_walked = 0  # walks of all the trie that this took
         self.walks = Trie(self.trie, self.children, self.token_ids, vocabulary.size, trie.max_depth)
+        _ = self.walks.for_walks  # 2 ms at 131k ids, better now than in a text
         self.cell = np.zeros(layout.VIEW_SIZE, np.int64)
         for where, array in (
             (layout.VIEW_TRIE, self.trie),
@@ -99,6 +106,7 @@ class MaskStore:
         self.cell[layout.VIEW_OFFSETS] = address_of(vocabulary.offsets)
         self.cell[layout.VIEW_IDS] = vocabulary.offsets.shape[0] - 1
         self.cell[layout.VIEW_N_WORDS] = self.n_words
+        self._weights = _weights(self.n_words // 2)
         self._lock = threading.Lock()
         self._fits: tuple[StoreView, int] | None = None  # what was found not too large: view, names
         self._begin_epoch(0)
@@ -120,7 +128,7 @@ class MaskStore:
     @property
     def nbytes(self) -> int:
         """Bytes of memory that entries take, the vocabulary's trie not counted."""
-        arrays = self.view.rows.nbytes + self.view.entries.nbytes
+        arrays = 4 * (self._n_rows * self.n_words + self._n_words_used)
         return int(arrays + self._profile_bytes + _NAME_BYTES * len(self._offsets))
 
     def entry(self, tables: StateTables, state: int, saved: SavedContents | None = None) -> tuple[int, int]:
@@ -168,16 +176,17 @@ class MaskStore:
             self._begin_epoch(self.view.epoch + 1)
 
     def _begin_epoch(self, epoch: int) -> None:
-        rows = np.zeros((_FIRST_ROWS, self.n_words), np.int32)
+        rows = _reserved(_FIRST_ROWS * self.n_words).reshape(-1, self.n_words)
+        entries = _reserved(_FIRST_ENTRIES * max(4, self.n_words))
         self._n_rows = 0
         self._n_words_used = 0
         self._offsets: dict[bytes, int] = {}  # by name
-        self._by_content: dict[bytes, int] = {}
-        self._row_numbers: dict[bytes, int] = {}
+        self._by_content: dict[tuple[int, bytes], int] = {}  # by row and digest of the crossing nodes
+        self._rows_by_sum: dict[int, list[int]] = {}
         self._dear: dict[bytes, int] = {}  # by name, what took a walk of all the trie
         self._profiles: dict[bytes, Profile] = {}
         self._profile_bytes = 0
-        self.view = StoreView(epoch, np.zeros(_FIRST_ENTRIES, np.int32), rows)
+        self.view = StoreView(epoch, entries, rows)
         self._fits = None
 
     def _offset(self, tables: StateTables, state: int, saved: SavedContents | None) -> int:
@@ -253,23 +262,32 @@ class MaskStore:
 
     def _place(self, content: Content) -> int:
         """Offset of the entry with a content, appended when it is new."""
-        of_row = row_digest(content.row)
-        digest = content_digest(of_row, content.crossing)
-        known = self._by_content.get(digest)
-        if known is not None:
-            return known
-        number = self._row_numbers.get(of_row)
-        if number is None:
-            number = self._row_numbers[of_row] = self._append_row(content.row)
-        offset = self._append_entry(number, content.crossing)
-        self._by_content[digest] = offset
+        row = self._row_number(content.row)
+        known_as = row, hashlib.blake2b(content.crossing.data, digest_size=16).digest()
+        offset = self._by_content.get(known_as)
+        if offset is None:
+            offset = self._by_content[known_as] = self._append_entry(row, content.crossing)
         return offset
+
+    def _row_number(self, row: Int32Array) -> int:
+        """The number of a row, appended when it is new. Those of equal sums are compared: a digest would take
+        ten times as long as a sum.
+        """
+        pairs = row[: 2 * self._weights.shape[0]].view(np.int64)
+        like = self._rows_by_sum.setdefault(int(pairs.dot(self._weights)), [])
+        content = row.tobytes()
+        for number in like:
+            if self.view.rows[number].tobytes() == content:
+                return number
+        number = self._append_row(row)
+        like.append(number)
+        return number
 
     def _append_row(self, row: Int32Array) -> int:
         epoch, entries, rows = self.view
         number = self._n_rows
         if number == rows.shape[0]:
-            larger = np.zeros((2 * number, self.n_words), np.int32)
+            larger = _reserved(2 * number * self.n_words).reshape(-1, self.n_words)
             larger[:number] = rows
             rows = larger
         rows[number] = row
@@ -281,7 +299,7 @@ class MaskStore:
         epoch, entries, rows = self.view
         offset, size = self._n_words_used, layout.ENTRY_HEAD + crossing.shape[0]
         if offset + size > entries.shape[0]:
-            larger = np.zeros(max(2 * entries.shape[0], offset + size), np.int32)
+            larger = _reserved(max(2 * entries.shape[0], offset + size))
             larger[:offset] = entries[:offset]
             entries = larger
         entries[offset + layout.ENTRY_ROW] = row
@@ -293,6 +311,24 @@ class MaskStore:
         self._n_words_used += size
         self.view = StoreView(epoch, entries, rows)
         return offset
+
+
+def _reserved(n_words: int) -> Int32Array:
+    """int32 (n_words,), zeros. No memory until they are written, and then a small page at a time: the first
+    word of a huge one, which numpy asks for, takes up to 5 ms.
+    """
+    if n_words < _LARGE or not hasattr(mmap, "MAP_ANONYMOUS"):
+        return np.zeros(n_words, np.int32)
+    pages = mmap.mmap(-1, 4 * n_words, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return np.frombuffer(pages, np.int32)
+
+
+def _weights(count: int) -> npt.NDArray[np.int64]:
+    """Numbers without pattern, for sums (the mixing of SplitMix; importing a generator takes longer)."""
+    z = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z.view(np.int64)
 
 
 def _first_nodes(trie: Int32Array) -> Int32Array:

@@ -7,6 +7,7 @@ the grammar. A *content* is the result, addressed by its own bytes.
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -23,6 +24,7 @@ _MANY_NODES = 1 << 11
 _FIRST_CROSSING = 1 << 12
 _NO_LIMIT = 1 << 62
 _NO_MAXIMUM = 1 << 16
+_last_units: deque[tuple[bytes, bytes]] = deque(maxlen=8)
 
 
 class Content(NamedTuple):
@@ -54,8 +56,8 @@ class Profile(NamedTuple):
 
 @dataclass(frozen=True)
 class Trie:
-    """A vocabulary's trie as kernels read it: ``nodes`` int32 (n + 1, 4), ``children`` and ``token_ids`` int32,
-    see `MaskStore`; ``n_ids``; ``longest``, the bytes of the longest token.
+    """A vocabulary's trie as kernels read it: ``nodes`` int32 (n + 1, 4), ``children`` and ``token_ids``
+    int32, see `MaskStore`; ``n_ids``; ``longest``, the bytes of the longest token.
     """
 
     nodes: Int32Array
@@ -132,9 +134,19 @@ def profile_name(tables: StateTables, state: int) -> bytes | None:
     units = int(block[layout.BLOCK_UNITS])
     unit = (state - int(block[layout.BLOCK_BASE])) % units
     content = hashlib.blake2b(b"profile", digest_size=16)
-    content.update(tables.static[block[layout.BLOCK_TABLE] :][: units * 256].data)
+    content.update(_unit_digest(tables.static[block[layout.BLOCK_TABLE] :][: units * 256].tobytes()))
     content.update(repr((unit, _tail_of(tables, block))).encode())
     return content.digest()
+
+
+def _unit_digest(table: bytes) -> bytes:
+    """Of a unit's table, of 20 kB: nearly always one of the last few, so that they are compared first."""
+    for known, digest in tuple(_last_units):  # other threads add to them
+        if known == table:
+            return digest
+    digest = hashlib.blake2b(table, digest_size=16).digest()
+    _last_units.append((table, digest))
+    return digest
 
 
 def _counted_name(tables: StateTables, state: int) -> bytes:

@@ -109,6 +109,7 @@ def _exercise() -> None:
     vocabulary = Vocabulary([bytes([byte]) for byte in range(256)] + [b"ab", b'",', None], 258)
     json_text.key("a")
     json_text.string_except(frozenset({"a"}))
+    literal(b"a" * 9000)  # large enough to be hashed by its runs
     text = difference(compile_regex(ANYTHING, "json-string"), literal(b"ab"))
     counted = CountedDfa(b'"', compile_regex(Chars(ANY), "json-string"), 1, 300, b'"')
     bounded = BoundedDfa(b"", text, 300, b'"')

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from naive_automata import minimal_automaton
-from structgen_kernels.minimise import minimise
+from naive_automata import minimal_automaton, places_beside, runs_of_rows
+from structgen_kernels.automata import find_places, write_runs
+from structgen_kernels.minimise import distinct_columns, minimise
 
 
 @st.composite
@@ -60,3 +61,44 @@ def test_a_long_chain_beside_a_loop(length: int) -> None:
     assert len(least) == length + 1
     assert least.tolist() == expected
     assert accepts.tolist() == expected_accepts
+
+
+@given(tables())
+def test_runs_of_rows(given_: tuple[np.ndarray, np.ndarray]) -> None:
+    table, _ = given_
+    runs = np.empty(2 * table.size + len(table) + 1, np.int32)
+    assert runs[: write_runs(table, runs)].tolist() == runs_of_rows(table)
+    assert write_runs(table, runs[: table.shape[1]]) == 0  # no room
+
+
+@given(tables())
+def test_columns_that_are_alike(given_: tuple[np.ndarray, np.ndarray]) -> None:
+    table, _ = given_
+    first, like = distinct_columns(table)
+    columns = [tuple(column) for column in table.T.tolist()]
+    kinds = list(dict.fromkeys(columns))
+    assert [columns[c] for c in first.tolist()] == kinds
+    assert [kinds[i] for i in like.tolist()] == columns
+
+
+@given(tables(), st.integers(1, 4), st.integers(0, 2**32 - 1))
+def test_places_beside_another_automaton(
+    given_: tuple[np.ndarray, np.ndarray], n_other: int, seed: int
+) -> None:
+    table, _ = given_
+    n_classes = table.shape[1]
+    random = np.random.default_rng(seed)
+    # mostly one that is in step: by the number of the state, or of the column
+    place_of = np.concatenate(([0], random.integers(1, n_other + 1, len(table) - 1)))
+    place_of[1] = 1
+    other = np.zeros((n_other + 1, n_classes), np.int32)
+    other[1:] = random.integers(seed % 2, n_other + 1, n_classes)
+    for state in range(1, len(table)):
+        if random.random() < 0.5:
+            other[place_of[state]] = place_of[table[state]]
+    place = np.zeros(len(table), np.int64)
+    found = find_places(table, other, np.arange(n_classes), place)
+    expected = places_beside(table.tolist(), other.tolist())
+    assert found == (expected is not None)
+    if expected is not None:
+        assert {state: p for state, p in enumerate(place.tolist()) if p} == expected

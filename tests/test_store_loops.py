@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
+from unittest import mock
 
 import numpy as np
 import pytest
+from naive_automata import longest_safe_run
+from structgen_kernels import layout
 from structgen_kernels.store import walk_terminal
 from structgen_kernels.store_below import (
     BROKEN_AT,
@@ -15,6 +18,8 @@ from structgen_kernels.store_below import (
     group_of,
     kind_of_lead,
 )
+from structgen_kernels.store_runs import MOST_ALPHABETS, MOST_EXPLORED, find_runs, view_of_table
+from structgen_kernels.terminals import terminal_step
 from structgen_kernels.trie import CHILD_BITS, child_of
 
 from structgen import store_entries
@@ -42,7 +47,10 @@ PIECES = [
 PATTERNS = [
     r"^[^/]*$", r"^[a-z]+$", r"^https?://.+$", r"foo", r"^[^\s]+$", r"^(?!a).*$", r"^[^é]*$", r"^[^a-f]*x?$",
     r"^[\u0000-\u007f]*$", r"^[\u0080-\uffff]*$", r"^[^\ud83d]*$", r"^(?:\d{4}|.*z)$", r"\.json$",
+    r"^.{3}$", r"^[a-z]{2,5}://.{0,3}$", r"^\S+( \S+){0,2}$", r"^[a-f]{4}-[^-]*$", r"^(.a)*$",
+    r"^[^\u2000-\u3000]{2,9}b$",
 ]  # fmt: skip
+BOUNDED = [r"^(ab|[c-z])*$", r"^\S+( \S+)*$", r"^(.a)*$", r"^[^é]*x[^é]*$", r"^(?:[^b]{7}b)*$"]
 
 
 def drawn(seed: int) -> Vocabulary:
@@ -71,6 +79,88 @@ def test_nothing_is_lost_by_leaving_out_loops(pattern: str, seed: int) -> None:
         assert np.array_equal(found.crossing, trie.in_order(crossing[:count])), (pattern, state)
         looked += 1
     assert looked > 2
+
+
+@pytest.mark.parametrize("maximum", [300, 3000])
+@pytest.mark.parametrize("pattern", BOUNDED)
+def test_nothing_is_lost_near_a_bound(pattern: str, maximum: int) -> None:
+    """Of a bounded terminal: all its units, at counts from which a token may or may not reach the maximum."""
+    schema = {"type": "string", "pattern": pattern, "maxLength": maximum}
+    machine = Compiler(drawn(4)).json_schema(schema).machine
+    tables, trie = machine.tables, machine.store.walks
+    static = tables.static
+    block = static[static[layout.BLOCKS] :][: layout.BLOCK_SIZE]
+    assert block[layout.BLOCK_KIND] == layout.BOUNDED
+    units, base = int(block[layout.BLOCK_UNITS]), int(block[layout.BLOCK_BASE])
+    distance = static[block[layout.BLOCK_DISTANCE] :][:units]
+    for left in (0, 1, 2, 5, 9, 20, 60, maximum):
+        for unit in range(0, units, 1 + units // 12):
+            if distance[unit] > left:
+                continue  # no such state is met
+            state = base + (maximum - left) * units + unit
+            row, crossing = np.zeros(trie.n_words, np.int32), np.zeros(trie.nodes.shape[0], np.int32)
+            count = walk_terminal(
+                static, tables.classes, trie.nodes, trie.token_ids, state, 1 << 60, row, crossing
+            )
+            found = store_entries.walked(trie, tables, state)
+            assert np.array_equal(found.row, row), (left, unit)
+            assert np.array_equal(found.crossing, trie.in_order(crossing[:count])), (left, unit)
+
+
+# One character or more of each kind, those of white space among them, and all lengths.
+CHARACTERS = [
+    *map(chr, range(0x80)),
+    *"\u0085\u00a0é\u07ff\u0800\u1680\u1fff\u2000\u2003\u3000\u3042\u4e00\ud7ff\ue000\ufeff\uffff",
+    "\U00010000", "\U0001f600", "\U000fffff", "\U0010ffff",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_runs_do_not_fail(pattern: str) -> None:
+    """What is promised of a state, against all texts of some characters."""
+    tables = Compiler(drawn(0)).json_schema({"type": "string", "pattern": pattern}).machine.tables
+    static, classes = tables.static, tables.classes
+    promised = 0
+    for start in range(1, tables.n_terminal_states):
+        _, local, is_head = tables.origin(start)
+        if is_head:
+            continue
+        base, columns = start - local, np.empty(256, np.int32)
+        view = view_of_table(static, classes, start, base, columns)
+        number = np.zeros(tables.n_terminal_states - base + 1, np.int32)
+        wants = np.zeros(MOST_EXPLORED + 1, np.uint8)
+        alphabets = np.zeros(MOST_ALPHABETS, np.uint64)
+        runs = np.zeros((MOST_ALPHABETS, MOST_EXPLORED + 1), np.uint8)
+        n = find_runs(static, view, columns, local, number, wants, alphabets, runs)
+        for i in range(n):
+            said = int(alphabets[i])
+            heads = [text.encode() for text in CHARACTERS if (said >> (kind(text.encode()[0]) or 0)) & 1]
+            length = runs[i, number[local]]
+            if wants[number[local]] == 0 and heads and length:
+                promised += 1
+                limit = min(int(length), 12)
+                assert limit == longest_safe_run(
+                    lambda state, byte: int(terminal_step(static, classes, state, byte)),
+                    lambda state: state == 0 or bool(static[static[layout.FLAGS] + state] & layout.ACCEPTS),
+                    start,
+                    heads,
+                    limit,
+                ), (pattern, start, heads)
+    assert promised > 0
+
+
+def test_a_walk_of_few_nodes_is_given_up_where_there_are_more() -> None:
+    machine = Compiler(drawn(0)).json_schema({"type": "string", "pattern": "^[a-z]{3}-.*$"}).machine
+    tables, trie = machine.tables, machine.store.walks
+    for state in range(1, tables.n_terminal_states):
+        if not tables.origin(state)[2]:
+            with mock.patch.object(store_entries, "_FEW_NODES", 10):
+                few = store_entries.few(trie, tables, state)
+            whole = store_entries.walked(trie, tables, state)
+            if few is not None:
+                assert np.array_equal(few.row, whole.row) and np.array_equal(few.crossing, whole.crossing)
+            else:
+                assert np.count_nonzero(whole.row) > 1
 
 
 def test_what_is_below_a_node() -> None:

@@ -346,9 +346,9 @@ def write_runs(table: Int32Array, runs: Int32Array) -> Int:
 def find_places(table: Int32Array, other: Int32Array, other_class: Int64Array, place: Int64Array) -> bool:
     """Run an automaton beside another one, from the start of both.
 
-    table int32 (k, c); other int32 (m, d), other_class int64 (c,): its column for each class. Writes the state
-    of the other one in which each state is met into ``place`` int64 (k,), zeros on entry. Returns False, and
-    ``place`` is half done, where one is met in two, or the other one goes nowhere. O(k c).
+    table int32 (k, c); other int32 (m, d), other_class int64 (c,): its column for each class. Writes the
+    state of the other one in which each state is met into ``place`` int64 (k,), zeros on entry. Returns
+    False, and ``place`` is half done, where one is met in two, or the other one goes nowhere. O(k c).
     """
     order = np.zeros(table.shape[0], np.int64)
     order[0] = 1

@@ -80,7 +80,7 @@ def _copy(source: Int32Array, i: Int, target: Int32Array, j: Int) -> None:
 
 @kernel
 def _weights(n_classes: Int) -> Bits:
-    """Odd numbers without pattern (Steele, Lea, Flood, Fast splittable pseudorandom number generators, 2014)."""
+    """Odd numbers without pattern (SplitMix: Steele, Lea, Flood, OOPSLA 2014)."""
     weights = np.zeros(n_classes, np.uint64)
     for i in range(n_classes):
         z = np.uint64(i + 1) * np.uint64(0x9E3779B97F4A7C15)
@@ -169,10 +169,10 @@ def _fine_classes(points: Int32Array, outer_class: ByteArray) -> tuple[ByteArray
 def _finished(
     table: Int32Array, count: Int, class_of: ByteArray, accepting: BoolArray
 ) -> tuple[Int32Array, ByteArray, BoolArray]:
-    """The first ``count`` states of a table, numbered breadth-first, with one class for columns that are alike.
+    """The first ``count`` states of a table, numbered breadth-first, with one class for like columns.
 
-    The numbers of classes stay in the order of first bytes. The table is copied once: that is what most of the
-    time goes into, as its memory is new.
+    The numbers of classes stay in the order of first bytes. The table is copied once: that is what most of
+    the time goes into, as its memory is new.
     """
     columns, like = distinct_columns(table[:count])
     width = columns.shape[0]

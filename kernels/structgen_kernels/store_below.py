@@ -15,8 +15,8 @@ Bits = NDArray[np.uint64]
 N_UTF8 = 8  # states of the automaton of UTF-8, of which 0 is between two characters
 N_GROUPS = 41  # of bytes below 0x80: see `group_of`
 N_KINDS = N_GROUPS + 7  # and of characters from U+0080 on, by their first byte: see `kind_of_lead`
-# What is said of a node in 64 bits: which kinds there are; by states of UTF-8, if not all below is a beginning
-# of well-formed text from there; how many bytes deep it goes.
+# What is said of a node in 64 bits: which kinds there are; by states of UTF-8, if not all below is a
+# beginning of well-formed text from there; how many bytes deep it goes.
 BROKEN_AT = N_KINDS
 HEIGHT_AT = BROKEN_AT + N_UTF8
 MOST_HEIGHT = 255  # and more
@@ -26,7 +26,7 @@ EVERY_KIND = ~np.uint64(0)
 
 @kernel
 def group_of(byte: Int) -> Int:
-    """Which of N_GROUPS groups a byte below 0x80 is in: digits, letters and what no text has are taken together."""
+    """Which group a byte below 0x80 is in: digits, letters and what no text has are taken together."""
     if byte < 0x20:
         return np.int64(0)
     if byte < 0x30:
@@ -46,8 +46,8 @@ def group_of(byte: Int) -> Int:
 
 @kernel
 def kind_of_lead(byte: Int) -> Int:
-    """The kind of a byte from 0xC2 on. White space of Unicode begins with 0xC2, 0xE1, 0xE2, 0xE3 and 0xEF, and
-    patterns hardly tell apart what begins with others.
+    """The kind of a byte from 0xC2 on. White space of Unicode begins with 0xC2, 0xE1, 0xE2, 0xE3 and 0xEF,
+    and patterns hardly tell apart what begins with others.
     """
     if byte == 0xC2 or byte == 0xEF:
         return np.int64(N_GROUPS)

@@ -1,7 +1,7 @@
 """Walks of the trie that leave out what cannot fail: all tokens below a node are taken at once.
 
-See `structgen_kernels.store_runs`. What is taken is kept as runs of tokens in the order of the trie, so that a
-row of nearly all tokens costs only those that are not in it.
+See `structgen_kernels.store_runs`. What is taken is kept as spans of tokens in the order of the trie, so that
+a row of nearly all tokens costs only those that are not in it.
 """
 
 from __future__ import annotations
@@ -94,11 +94,11 @@ def walk_loops(
 ) -> Int:
     """`structgen_kernels.store.walk_terminal` within one table automaton.
 
-    ``tables``: (static, classes). ``vocabulary``: (trie, its children, token_ids, what `bytes_below` says, the
-    row of all tokens). The automaton's states are some of the ``n_states`` from ``base + 1`` on; it must not
-    lead into a counted terminal. Returns how many crossing nodes there are; -1 when more than ``limit`` nodes
-    are visited. Children are read from their lists: most of them are refused, and they lie far apart in the
-    trie.
+    ``tables``: (static, classes). ``vocabulary``: (trie, its children, token_ids, what `bytes_below` says,
+    the row of all tokens). The automaton's states are some of the ``n_states`` from ``base + 1`` on; it must
+    not lead into a counted terminal. Returns how many crossing nodes there are; -1 when more than ``limit``
+    nodes are visited. Children are read from their lists: most of them are refused, and they lie far apart
+    in the trie.
     """
     static, classes = tables
     trie, children, token_ids, below, full = vocabulary

@@ -98,7 +98,7 @@ def _add_symbols(
     symbols: Int32Array,
     n: Int,
 ) -> Int:
-    """Append one symbol for each column that the bytes from ``first`` to ``last`` have; returns their number."""
+    """Append one symbol for each column that the bytes from ``first`` to ``last`` have; returns how many."""
     begin = n
     for byte in range(first, last + 1):
         is_new = True
@@ -117,9 +117,9 @@ def _add_symbols(
 
 @kernel
 def _symbols(columns: Int32Array, symbols: Int32Array, begin: Int64Array) -> None:
-    """Write what may be read: (state of UTF-8 before, after, kind, column) into ``symbols``, in the order of the
-    state before; those of state u from ``begin[u]`` on. What goes on in a character has no kind: -1. The backslash is left out: what is behind it is not a
-    matter of kinds.
+    """Write what may be read: (state of UTF-8 before, after, kind, column) into ``symbols``, in the order of
+    the state before; those of state u from ``begin[u]`` on. What goes on in a character has no kind: -1. The
+    backslash is left out: what is behind it is not a matter of kinds.
     """
     n = np.int64(0)
     begin[0] = 0
@@ -210,8 +210,8 @@ def _explored(
     Writes ``number`` int32 (states,), zeros on entry; by number ``wants``: the state of UTF-8 in which what
     follows is read. Returns how many states there are, and two arrays that have the steps of number i from
     ``begin[i]`` on: their targets, 0 where the terminal fails or may end, or nothing is known, and the kinds.
-    What is promised of a state does not hang on how it is reached, so that any ``wants`` would do; a step into
-    one that wants something else counts as a failure.
+    What is promised of a state does not hang on how it is reached, so that any ``wants`` would do; a step
+    into one that wants something else counts as a failure.
     """
     symbols = np.empty((_MOST_SYMBOLS, 4), np.int32)
     of_utf8 = np.zeros(N_UTF8 + 1, np.int64)
@@ -367,7 +367,7 @@ def _run_lengths(
         for e in range(into[target], into[target + 1]):
             source = sources[e]
             if runs[source] == FOR_EVER:
-                runs[source] = min(length, FOR_EVER - 1)
+                runs[source] = length if length < FOR_EVER else FOR_EVER - 1
                 queue[n_queued] = source
                 n_queued += 1
 
@@ -414,7 +414,7 @@ def run_is_safe(
     below: np.uint64, alphabets: Bits, n: Int, runs: NDArray[np.uint8], number: Int, height: Int
 ) -> bool:
     """True when all that is below a node is of an alphabet, and no longer than its run."""
-    for i in range(n):
-        if below & KINDS & ~alphabets[i] == 0 and runs[i, number] >= height:
-            return True
-    return False
+    i = 0
+    while i < n and (below & KINDS & ~alphabets[i] != 0 or runs[i, number] < height):
+        i += 1
+    return bool(i < n)
