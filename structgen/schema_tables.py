@@ -34,7 +34,7 @@ class Extent:
     max_table: int
 
 
-AT_ONCE = Extent(5, 300)  # measured: the rest is made in the time of the masks that come to it
+AT_ONCE = Extent(6, 300)  # measured: the rest is made in the time of the masks that come to it
 AHEAD = Extent(20_000, 200_000)  # of a file
 WHOLE = Extent(MAX_PARSER_STATES, 2**26 - 1)
 
