@@ -198,6 +198,20 @@ def begins_utf8(data: bytes) -> bool:
     return True
 
 
+def test_rows_of_equal_sums_are_told_apart() -> None:
+    store = MaskStore(drawn(1))
+    store._weights = np.zeros_like(store._weights)
+    compiler = Compiler(drawn(1))
+    tables = compiler.json_schema({"type": "string", "pattern": "^[a-z]{2}[0-9]$"}).machine.tables
+    states = [state for state in range(1, tables.n_terminal_states) if not tables.origin(state)[2]]
+    for _ in range(2):
+        for state in states:
+            found, expected = store.content(tables, state), compiler.store.content(tables, state)
+            assert np.array_equal(found.row, expected.row)
+            assert np.array_equal(found.crossing, expected.crossing)
+    assert store.n_rows == len({store.content(tables, state).row.tobytes() for state in states}) > 2
+
+
 def test_children_are_listed_by_byte() -> None:
     store = MaskStore(drawn(3))
     trie, children = store.trie, store.children
