@@ -618,16 +618,11 @@ class GrowingTables:
 
     def _freeze_views(self) -> None:
         # kernels are compiled for read-only arrays, which those of a file are
-        self._static_view = self._static.view()
-        self._static_view.flags.writeable = False
-        self._classes_view = self._classes.view()
-        self._classes_view.flags.writeable = False
-        self._cell[:] = (
-            address_of(self._static),
-            self._static.shape[0],
-            address_of(self._classes),
-            self._classes.shape[0],
-        )
+        static, classes = self._static.view(), self._classes.view()
+        static.flags.writeable = classes.flags.writeable = False
+        # the cell first: another thread may look without the lock, so what it points to has to be there
+        self._cell[:] = address_of(static), static.shape[0], address_of(classes), classes.shape[0]
+        self._static_view, self._classes_view = static, classes
 
 
 _MOST_BEGUN = 16

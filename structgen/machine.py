@@ -323,9 +323,10 @@ class Machine:
             return tables
         if not isinstance(tables, SavedTables):
             raise TypeError("tables that are complete have no states to expand")
-        self.tables = tables = tables.revived()
-        self._show_tables()
-        return tables
+        revived = tables.revived()
+        self.tables = revived
+        self._show_tables()  # what the cell pointed to lives until here
+        return revived
 
     def _text(self, text: int) -> bytes:
         """The bytes of a remembered text."""

@@ -77,7 +77,8 @@ def accept_known_at(place: Int, config: Int, token: Int) -> Int:
     steps = int64_at(cell[VIEW_STEPS], cell[VIEW_STEPS_SIZE])
     blob = bytes_at(cell[VIEW_BLOB], cell[VIEW_BLOB_SIZE])
     offsets = int64_at(cell[VIEW_OFFSETS], cell[VIEW_IDS] + 1)
-    return parser.advance_known(pool, steps, blob, offsets, config, token)
+    static, classes = _tables(cell)
+    return parser.advance_known(static, classes, pool, steps, blob, offsets, config, token)
 
 
 @kernel

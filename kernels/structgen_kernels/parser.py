@@ -513,12 +513,18 @@ def start_configuration(
 
 @lean_kernel
 def advance_known(
-    pool: Int32Array, steps: Int64Array, blob: ByteArray, offsets: Int64Array, config: Int, token: Int
+    static: Int32Array,
+    classes: ByteArray,
+    pool: Int32Array,
+    steps: Int64Array,
+    blob: ByteArray,
+    offsets: Int64Array,
+    config: Int,
+    token: Int,
 ) -> Int:
-    """`advance` by the bytes of one token, through steps that are memoised; NOT_KNOWN at one that is not.
+    """`advance` by the bytes of one token, through steps that are memoised or stay; NOT_KNOWN at another.
 
-    blob uint8 and offsets int64 (V + 1,): the bytes of all tokens. This is the usual case of a long text,
-    with half the arguments.
+    blob uint8 and offsets int64 (V + 1,): the bytes of all tokens. It writes nothing.
     """
     mask = np.uint64(steps.shape[0] - 1)
     for i in range(offsets[token], offsets[token + 1]):
@@ -530,6 +536,8 @@ def advance_known(
         while True:
             slot = published(steps, np.int64(p))
             if slot == 0:
+                if stays(static, classes, pool, config, byte):
+                    break
                 return np.int64(NOT_KNOWN)
             if slot >> STEP_VALUE_BITS == key:
                 config = slot & ((np.int64(1) << STEP_VALUE_BITS) - 1)
