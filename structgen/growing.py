@@ -344,7 +344,8 @@ class GrowingTables:
         marks = np.array(
             [self._terminal(mark) for mark in (described.colon, described.comma, described.end)], np.int32
         )
-        names = self._spelled_starts(described.names)
+        texts = [t.text for ts in described.values if ts for t in ts if isinstance(t, SpelledText)]
+        names = self._spelled_starts([*described.names, *texts])[:n]
         values: list[int | None] = []
         n_values = np.full(n, -1, np.int32)
         for at, terminals in enumerate(described.values):
@@ -455,7 +456,7 @@ class GrowingTables:
     def _spelled_starts(self, names: Sequence[str | None]) -> Int32Array:
         """int32 (n,): the first states of names, as `_terminal` gives them; 0 for None."""
         known = self._texts
-        fresh = [name for name in names if name is not None and name not in known]
+        fresh = list(dict.fromkeys(name for name in names if name is not None and name not in known))
         if fresh:
             points = np.frombuffer("".join(fresh).encode("utf-32-le"), np.int32)
             lengths = np.array([*map(len, fresh)], np.int32)

@@ -87,7 +87,7 @@ class Members(NamedTuple):
 
     names: Sequence[str | None]
     optional: npt.NDArray[np.uint8]
-    values: Sequence[Sequence[Terminal] | None]
+    values: Sequence[Sequence[Terminal | SpelledText] | None]
     colon: Terminal
     comma: Terminal
     end: Terminal

@@ -6,14 +6,19 @@ import json
 from collections.abc import Hashable, Iterator
 
 from structgen.automata import json_text
+from structgen.automata.dfa import SpelledText
 from structgen.sources.json_schema.dialects import DIALECTS
 from structgen.sources.json_schema.facts import Conjunction, LiteralFacts, NumberFacts, StringFacts
 from structgen.sources.json_schema.normal_form import NormalForms
 from structgen.sources.json_schema.numbers import number_language
 from structgen.sources.json_schema.options import SchemaOptions
 from structgen.sources.json_schema.spelling import string_automata
-from structgen.sources.json_schema.strings import Automaton, Parts
-from structgen.sources.json_schema.values import BOOLEAN, NULL, NUMBER, STRING
+from structgen.sources.json_schema.strings import Automaton
+from structgen.sources.json_schema.values import BOOLEAN, NULL, NUMBER, STRING, is_spellable
+
+Piece = Automaton | SpelledText
+Parts = tuple[tuple[Piece, ...], ...]
+"""Alternatives, each of pieces one after another."""
 
 # Schemas of these keywords only, with plain values, come to the same in all documents. ``pattern`` is not
 # among them: what is wrong with one is said with its place.
@@ -35,8 +40,9 @@ _PLAIN = frozenset(
 ANNOTATIONS = frozenset(
     ("title", "description", "$comment", "default", "examples", "deprecated", "readOnly", "writeOnly")
 )
-_EASY = ANNOTATIONS | {"type", "minLength", "maxLength"}
+_EASY = ANNOTATIONS | {"type", "minLength", "maxLength", "enum"}
 _SCALARS = ("string", "integer", "number", "boolean", "null")
+_FEW_SPELLED = 8  # strings that are read side by side
 _FEW_VALUES = 64  # of an ``enum``
 _MOST_BYTES = 32 << 20
 _known: dict[tuple[Hashable, Hashable], tuple[Parts, bool]] = {}
@@ -77,11 +83,16 @@ class Scalars:
         if len(conjunction) != 1:
             return None
         schema = conjunction[0].schema
-        if type(schema) is not dict or schema.get("type") not in _SCALARS or not _EASY.issuperset(schema):
+        if type(schema) is not dict or not _EASY.issuperset(schema):
+            return None
+        values = schema.get("enum", ())
+        if type(values) is list and not (len(values) <= _FEW_SPELLED and all(type(v) is str for v in values)):
+            return None
+        if schema.get("type", "string" if values else None) not in _SCALARS:
             return None
         return self.of(conjunction)
 
-    def found(self, conjunction: Conjunction, *, whole: bool) -> Iterator[tuple[Automaton, ...]]:
+    def found(self, conjunction: Conjunction, *, whole: bool) -> Iterator[tuple[Piece, ...]]:
         """The alternatives. ``whole``: strings are one automaton each."""
         form = self._forms.of(conjunction)
         words = {
@@ -100,12 +111,23 @@ class Scalars:
                     yield (language,)
         for facts in form.by_type[STRING]:
             if isinstance(facts, StringFacts):
-                yield from string_automata(facts, self._options, whole=whole)
+                if not whole and self._is_short_list(facts):
+                    yield from ((SpelledText(value),) for value in facts.values or () if is_spellable(value))
+                else:
+                    yield from string_automata(facts, self._options, whole=whole)
+
+    def _is_short_list(self, facts: StringFacts) -> bool:
+        """Is it one of a few strings? Spelled one by one they need no automaton, which takes 0.1 ms."""
+        values = facts.values
+        if values is None or len(values) > _FEW_SPELLED or self._options.escapes != "any":
+            return False
+        return facts == StringFacts(values=values)
 
 
 def _keep(key: tuple[Hashable, Hashable], found: tuple[Parts, bool]) -> None:
     """Keep what was found, as long as all that is kept is not too large; then begin anew."""
-    size = 2 * len(repr(key)) + sum(part.nbytes for parts in found[0] for part in parts)
+    size = 2 * len(repr(key))
+    size += sum(part.nbytes for parts in found[0] for part in parts if not isinstance(part, SpelledText))
     if size > _MOST_BYTES // 16:
         return
     if _known_bytes[0] + size > _MOST_BYTES:

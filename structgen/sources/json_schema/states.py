@@ -31,6 +31,7 @@ from structgen.parser_states import (
     Members,
     Read,
     State,
+    Terminal,
 )
 from structgen.sources.json_schema.arrays import BY_TEXT, ArrayLanguage, Spot
 from structgen.sources.json_schema.document import Node
@@ -44,7 +45,7 @@ from structgen.sources.json_schema.normal_form import NormalForms
 from structgen.sources.json_schema.objects import ObjectLanguage, Place, Step
 from structgen.sources.json_schema.options import SchemaOptions
 from structgen.sources.json_schema.punctuation import Punctuation, punctuation
-from structgen.sources.json_schema.scalars import ANNOTATIONS, Scalars
+from structgen.sources.json_schema.scalars import ANNOTATIONS, Piece, Scalars
 from structgen.sources.json_schema.spelling import key_automaton, keys_automaton, string_automata
 from structgen.sources.json_schema.strings import Automaton
 from structgen.sources.json_schema.values import ARRAY, OBJECT
@@ -177,10 +178,11 @@ class SchemaStates:
         """
         self._bars_names = True
 
-    def usual_terminals(self) -> tuple[Automaton, ...]:
+    def usual_terminals(self) -> tuple[Terminal, ...]:
         """Of values and their punctuation, as hardly any schema does without."""
         marks = () if self._options.indent is not None else self._marks(0)
-        return (*marks, *(part for parts in self._scalars.of(())[0] for part in parts))
+        pieces = (piece for parts in self._scalars.of(())[0] for piece in parts)
+        return (*marks, *(piece for piece in pieces if not isinstance(piece, SpelledText)))
 
     def resolve(self, key: Key, text: bytes) -> Key | None:
         """After an item whose value must be known: where the array goes on."""
@@ -365,7 +367,7 @@ class SchemaStates:
         _, number, level = key
         language, marks, alive = self._objects[number], self._marks(level), self._emptiness.is_alive
         names: list[str | None] = []
-        values: list[tuple[Automaton, ...] | None] = []
+        values: list[tuple[Piece, ...] | None] = []
         optional = np.zeros(len(language.ordered), np.uint8)
         for at in range(len(language.ordered)):
             name, inner, optional[at] = language.next_in_order(at, alive)
@@ -380,7 +382,7 @@ class SchemaStates:
             names, optional, values, marks.colon, marks.object_comma, marks.end_object, beyond, _DONE
         )
 
-    def _plain_value(self, conjunction: Conjunction) -> tuple[Automaton, ...] | None:
+    def _plain_value(self, conjunction: Conjunction) -> tuple[Piece, ...] | None:
         """The terminals of a value that is a single one; None where that is not quickly told."""
         found = self._scalars.easy(conjunction)
         if found is None or found[1] or any(len(parts) > 1 for parts in found[0]):
