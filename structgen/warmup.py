@@ -101,7 +101,7 @@ def _exercise() -> None:
     from structgen.regex.syntax import ANYTHING, Chars
     from structgen.rtn import build_rtn
     from structgen.schema_tables import AHEAD, schema_tables
-    from structgen.store_entries import name_by_language, profile_name, stored_states, walked
+    from structgen.store_entries import few, name_by_language, profile_name, stored_states, walked
     from structgen.symbols import symbol_grammar
     from structgen.tables import build_tables
     from structgen.vocabulary import Vocabulary
@@ -129,6 +129,8 @@ def _exercise() -> None:
         if profile_name(tables, state) is None:
             name_by_language(tables, state)  # as in a large vocabulary
             walked(store.walks, tables, state)
+    for state in range(1, tables.n_terminal_states):
+        few(store.walks, tables, state)  # of the counted terminal's head, too
     compiled = CompiledGrammar(tables, store, GrammarSource("lark", ""))
     matcher = compiled.matcher()
     bitmask = allocate_bitmask(1, vocabulary.size)

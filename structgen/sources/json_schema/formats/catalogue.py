@@ -89,7 +89,7 @@ def format_automaton(name: str, max_states: int = MAX_STATES) -> Dfa:
 
     Raises `CompileLimitError` (``max_states``) as `compile_regex` does.
     """
-    saved = saved_automata.saved(name) if max_states >= MAX_STATES else None
+    saved = saved_automata.saved(name) if max_states >= saved_automata.ENOUGH_STATES else None
     return compile_regex(_FORMATS[name].language, "json-string", max_states) if saved is None else saved
 
 

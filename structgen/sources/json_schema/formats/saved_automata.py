@@ -42,6 +42,7 @@ DIGESTS = {
     "uri-template": "dc0bd852f784672002e3aadc0e4e70b8",
     "uuid": "751a962257876e59a504971f313ab9d9",
 }
+ENOUGH_STATES = 100_000  # none of them is larger on the way, so that this limit is never met
 _logger = logging.getLogger(__name__)
 _open: dict[str, Dfa | Mapping[str, npt.NDArray[Any]]] = {}  # by format; arrays until they are asked for
 
