@@ -147,6 +147,7 @@ def distance_table(figures: dict[str, Any]) -> Table:
     table = Table(
         title=f"{figures['problem']}: log Z {facts['log_z']:.2f}, {facts['texts_seen']} texts seen, "
         f"{facts['mass_unseen']:.1%} of the mass not"
+        + (f"; by two long runs, TV {facts['tv_between_runs']:.3f}" if "long_runs" in facts else "")
         if known
         else f"{figures['problem']}: no target; {facts['draws']} exact draws of {facts['tries']} tries, "
         f"log Z at most {facts['log_z_upper']:.1f}",

@@ -1,0 +1,139 @@
+"""What is expected of the future of a prefix: the twist of particles that go down the prefix trie.
+
+The best twist of a prefix u is the mass that is still valid after it (Guarniero, Johansen, Lee 2017). Here it is
+estimated: where particles were, by
+
+    V(u) = sum over the tokens a of P(a | u) V(ua),
+
+and where nobody was by the surrogate of the model (`structgen.sampling.surrogate`). The trie's bounds, which
+tries teach, are above V, and cap it; by themselves they are no twist where tries are hardly ever accepted:
+they are 1 where nobody was, and all particles would go there. V may be wrong in both directions. Weights stay
+unbiased by any positive twist that is fixed while a population runs, and V changes in `teach` alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+
+from structgen.sampling.prefix_trie import REST, Float64, Node, log_sum
+from structgen.sampling.surrogate import MOST_TOKENS, UNKNOWN, Ids, Surrogate
+from structgen.sampling.walk import Walker
+
+# of a row's average twist, which no token's is below: what V thinks little of is still looked at now and then,
+# and a weight is not so much larger than the others when V was wrong
+_LEAST_SHARE: Final = math.log(1e-4)
+_FUTURE_BYTES: Final = 350  # measured: a future without entries
+_ENTRY_BYTES: Final = 16
+
+
+class Future:
+    """What is expected after a node, as logarithms.
+
+    kinds int64, log_twist float64 (k,): of its row's entries; log_rest: the twist of each further token;
+    log_value: V of the node.
+    """
+
+    __slots__ = ("is_counted", "kinds", "log_rest", "log_twist", "log_value")
+
+    def __init__(self, kinds: Ids) -> None:
+        self.kinds = kinds
+        self.log_twist: Float64 = np.zeros(len(kinds))
+        self.log_rest = 0.0
+        self.log_value = 0.0
+        self.is_counted = False
+
+    @property
+    def nbytes(self) -> int:
+        return _FUTURE_BYTES + _ENTRY_BYTES * len(self.kinds)
+
+
+class Futures:
+    """The expectations of one trie's nodes."""
+
+    def __init__(self, walker: Walker) -> None:
+        self._surrogate = Surrogate(walker.target, walker.mask, walker.state_of(walker.trie.root))
+
+    def of(self, walker: Walker, node: Node) -> Future:
+        """A visited node's."""
+        future: Future | None = node.future
+        if future is None:
+            future = node.future = Future(self._kinds_after(walker, node))
+            walker.trie.future_bytes += future.nbytes
+            self._expect(walker, node, future)
+        elif len(future.log_twist) < len(node.log_p):  # entries that tokens of the rest were given since
+            more = len(node.log_p) - len(future.log_twist)
+            future.log_twist = np.append(future.log_twist, np.full(more, future.log_rest))
+            future.kinds = np.append(future.kinds, np.full(more, UNKNOWN))
+        return future
+
+    def teach(self, walker: Walker, nodes: Iterable[Node]) -> None:
+        """Take in ``nodes``, all that a population passed."""
+        visited = sorted((node for node in nodes if node.is_visited), key=lambda node: -node.depth)
+        is_new = False
+        for node in visited:
+            future = self.of(walker, node)
+            if not future.is_counted and node.ids is not None:
+                future.is_counted = is_new = True
+                few = slice(0, MOST_TOKENS)
+                self._surrogate.count(
+                    walker.state_of(node), node.ids[few].astype(np.int64), np.exp(node.log_p[few]),
+                    future.kinds[few], node.log_allowed,
+                )  # fmt: skip
+        if is_new:
+            self._surrogate.settle()
+        for node in visited:  # the deepest first
+            self._expect(walker, node, node.future)
+
+    def _kinds_after(self, walker: Walker, node: Node) -> Ids:
+        kinds = np.full(len(node.log_p), UNKNOWN, np.int64)
+        if node.ids is None:
+            return kinds
+        state, stop = walker.state_of(node), walker.target.stop
+        for place, token in enumerate(node.ids[:MOST_TOKENS].tolist()):
+            child = node.children.get(token)
+            if token != stop:
+                after = walker.mask.extended(state, token) if child is None else child.state
+                if after is not None and after.kind is not None:
+                    kinds[place] = after.kind
+        return kinds
+
+    def _expect(self, walker: Walker, node: Node, future: Future) -> None:
+        """Set a node's expectations by those of its children."""
+        if node.ids is None:
+            return
+        target = walker.target
+        if target.is_cut_at(node.depth + 1):
+            twist = np.zeros(len(node.log_p))
+        else:
+            twist = self._surrogate.log_future(future.kinds, target.max_new_tokens - node.depth - 1)
+            twist[node.ids == target.stop] = 0.0
+        for token, child in node.children.items():
+            place = node.place_of(token)
+            if place != REST and token != target.stop:
+                value = twist[place] if child.future is None else child.future.log_value
+                twist[place] = np.fmin(value, child.log_bound)  # NaN where the surrogate knows nothing
+        known = ~np.isnan(twist)
+        likely = log_sum(node.log_p[known])
+        if likely > -math.inf:
+            average = log_sum(node.log_p[known] + twist[known]) - likely
+        else:
+            average = self._entered_by(node)
+        future.log_rest = average
+        twist[~known] = average
+        twist[node.log_mass == -math.inf] = -math.inf
+        future.log_value = min(node.log_bound, log_sum(np.append(node.log_p + twist, node.log_rest + average)))
+        future.log_twist = np.where(
+            twist > -math.inf, np.maximum(twist, average + _LEAST_SHARE), -math.inf
+        )
+
+    def _entered_by(self, node: Node) -> float:
+        """The twist with which particles come to a node."""
+        if node.parent is None or node.parent.future is None:
+            return 0.0
+        before: Future = node.parent.future
+        place = node.parent.place_of(node.token)
+        return float(before.log_twist[place]) if REST < place < len(before.log_twist) else before.log_rest

@@ -1,0 +1,214 @@
+"""A stand-in for the model whose valid texts can be summed: how likely a prefix is to end well, without a pass.
+
+Its next token depends on the *kind* of the constraint's state alone (`State.kind`: states of one kind allow the
+same to follow), with the average of P over the prefixes of that kind that the model was run on. Of t
+further tokens
+
+    h_t(k) = sum over the tokens a of P(a | k) h_{t-1}(k after a),        h_t(k after the stop) = 1,
+
+so that the constraint's structure and the length that is left are known from the beginning, and the model's
+habits are learned. Kinds are looked at in the order of the mass with which the stand-in reaches them.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from structgen.sampling.constraint import State
+from structgen.sampling.mask import TokenMask
+from structgen.sampling.prefix_trie import Float64
+from structgen.sampling.target import Target
+
+Ids = npt.NDArray[np.int64]
+
+UNKNOWN: Final = -1
+STOP: Final = -2  # in the place of the kind after a stop
+MOST_TOKENS: Final = 64  # of a kind at first, the likeliest; besides them all of one byte, which show its structure
+_MOST_EDGES: Final = 512  # of a kind, with those that the model made likely later
+_FEWEST_KINDS: Final = 1_000  # that are looked at, and so many more as prefixes were counted: 0.1 ms each
+_MOST_KINDS: Final = 4_000
+_MOST_STEPS: Final = 256  # h of more tokens is that of so many
+_LEAST_LOG: Final = -2_000.0  # a twist must not be 0
+
+
+class _Kind:
+    """Tokens that may follow, the kind after each, the sum of P of each over ``visits`` prefixes."""
+
+    __slots__ = ("after", "grouped", "is_seen", "state", "sums", "tokens", "visits")
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.is_seen = False  # whether the tokens were looked for
+        self.tokens: Ids = np.zeros(0, np.int64)
+        self.after = np.zeros(0, np.int64)
+        self.sums: Float64 = np.zeros(0)
+        self.visits = 0
+        self.grouped: tuple[list[int], Ids] | None = None  # the kinds after, each once; of each token its place
+
+    def add(self, tokens: Ids, after: Ids, sums: Float64) -> None:
+        self.tokens = np.append(self.tokens, tokens)
+        self.after = np.append(self.after, after)
+        self.sums = np.append(self.sums, sums)
+        self.grouped = None
+
+    def groups(self) -> tuple[list[int], Ids]:
+        if self.grouped is None:
+            kinds, places = np.unique(self.after, return_inverse=True)
+            self.grouped = kinds.tolist(), places
+        return self.grouped
+
+
+class Surrogate:
+    """`count` what the model says, then `settle`; `log_future` stays as it is in between."""
+
+    def __init__(self, target: Target, mask: TokenMask, start: State) -> None:
+        self._target = target
+        self._mask = mask
+        size = target.vocabulary.size
+        self._sums = np.zeros(size)  # of P by token, over the prefixes in whose row it was
+        self._counts = np.zeros(size)
+        self._n_counted = 0
+        self._log_allowed = 0.0  # sum over the prefixes counted
+        self._is_byte = np.diff(target.vocabulary.offsets)[:size] == 1
+        self._kinds: dict[int, _Kind] = {}
+        self._start = self._add(start)
+        self._place: dict[int, int] = {}
+        self._table: Float64 = np.zeros((1, 0))
+
+    def count(self, state: State, ids: Ids, p: Float64, after: Ids, log_allowed: float) -> None:
+        """A prefix that the model was run on. ids, p, after (k,): tokens, P and the kinds that they lead to."""
+        inside = ids < len(self._sums)
+        ids, p, after = ids[inside], p[inside], after[inside]
+        self._sums[ids] += p
+        self._counts[ids] += 1
+        self._n_counted += 1
+        self._log_allowed += log_allowed
+        place = self._add(state)
+        if place == UNKNOWN:
+            return
+        kind = self._look_at(self._kinds[place])
+        kind.visits += 1
+        matches, theirs, mine = np.intersect1d(kind.tokens, ids, assume_unique=True, return_indices=True)
+        kind.sums[theirs] += p[mine]
+        if len(matches) < len(ids):
+            is_new = after != UNKNOWN
+            is_new[mine] = False
+            room = max(0, _MOST_EDGES - len(kind.tokens))
+            kind.add(ids[is_new][:room], after[is_new][:room], p[is_new][:room])
+
+    def log_future(self, kinds: Ids, steps: int) -> Float64:
+        """log h_steps of each of ``kinds``, NaN where it is not known."""
+        row = self._table[min(max(steps, 0), len(self._table) - 1)]
+        places = [self._place.get(kind, UNKNOWN) for kind in kinds.tolist()]
+        return np.array([math.nan if place == UNKNOWN else float(row[place]) for place in places])
+
+    def settle(self) -> None:
+        """Work h out again from what was counted."""
+        if self._start == UNKNOWN:
+            return
+        most = min(_MOST_KINDS, _FEWEST_KINDS + self._n_counted)
+        waiting = [(0.0, self._start)]
+        best = {self._start: 0.0}
+        place: dict[int, int] = {}
+        sources, targets, masses, ends = [], [], [], []
+        while waiting and len(place) < most:
+            cost, number = heapq.heappop(waiting)
+            if number in place:
+                continue
+            here = place[number] = len(place)
+            kind = self._look_at(self._kinds[number])
+            after, places = kind.groups()
+            mass = np.bincount(places, self._p_of(kind), len(after)).tolist()
+            ends.append(mass.pop(0) if after[:1] == [STOP] else 0.0)
+            after = [further for further in after if further != STOP]
+            sources += [here] * len(after)
+            targets += after
+            masses += mass
+            for further, p_after in zip(after, mass, strict=True):
+                if further in place or p_after <= 0:
+                    continue
+                behind = cost - math.log(p_after)
+                if behind < best.get(further, math.inf):
+                    best[further] = behind
+                    heapq.heappush(waiting, (behind, further))
+        self._place = place
+        # what lies beyond is as good as what it is reached from, or all the same if no end was found
+        beyond = None if any(ends) else len(ends)
+        if beyond is not None:
+            ends.append(1.0)
+        onto = [
+            place.get(number, source if beyond is None else beyond)
+            for number, source in zip(targets, sources, strict=True)
+        ]
+        self._table = self._tabulated(
+            np.array(sources, np.int64), np.array(onto, np.int64), np.array(masses), np.array(ends)
+        )
+
+    def _tabulated(self, sources: Ids, targets: Ids, masses: Float64, ends: Float64) -> Float64:
+        """log h by number of tokens and kind, float64 (steps + 1, kinds)."""
+        steps = min(self._target.max_new_tokens, _MOST_STEPS)
+        is_cut = self._target.length == "truncate"
+        h = np.full(len(ends), 1.0 if is_cut else 0.0)
+        table = np.empty((steps + 1, len(ends)))
+        log_unit = 0.0  # of h: over a long text it is below what a float64 holds
+        with np.errstate(divide="ignore"):
+            table[0] = np.log(h)
+            for step in range(1, steps + 1):
+                h = np.bincount(sources, masses * h[targets], len(ends)) + ends * math.exp(-log_unit)
+                table[step] = np.log(h) + log_unit
+                top = float(h.max(initial=0.0))
+                if 0 < top < 1e-100:
+                    h /= top
+                    log_unit += math.log(top)
+        return np.clip(table, _LEAST_LOG, 0.0)
+
+    def _add(self, state: State) -> int:
+        number = state.kind
+        if number is None:
+            return UNKNOWN
+        if number not in self._kinds:
+            self._kinds[number] = _Kind(state)
+        return number
+
+    def _look_at(self, kind: _Kind) -> _Kind:
+        """Find the tokens that may follow, where that was not done yet."""
+        if kind.is_seen:
+            return kind
+        kind.is_seen = True
+        words = self._mask.of([kind.state], [0])[0]
+        allowed = np.unpackbits(words.view(np.uint8), bitorder="little")[: len(self._sums)].astype(np.bool_)
+        stop = self._target.stop
+        ends = bool(allowed[stop])
+        allowed[list(self._target.vocabulary.eos_token_ids)] = False
+        ids = np.flatnonzero(allowed)
+        if len(ids) > MOST_TOKENS:
+            likely = ids[np.argpartition(-self._means(ids), MOST_TOKENS)[:MOST_TOKENS]]
+            ids = np.union1d(likely, ids[self._is_byte[ids]])
+        after = [self._mask.extended(kind.state, token) for token in ids.tolist()]
+        numbers = np.array([UNKNOWN if state is None else self._add(state) for state in after], np.int64)
+        known = numbers != UNKNOWN
+        kind.add(ids[known], numbers[known], np.zeros(int(known.sum())))
+        if ends:
+            kind.add(np.array([stop]), np.array([STOP]), np.zeros(1))
+        return kind
+
+    def _means(self, ids: Ids) -> Float64:
+        """P of tokens on average where they may come, one prefix of an even P counted with them."""
+        means: Float64 = (self._sums[ids] + 1 / len(self._sums)) / (self._counts[ids] + 1)
+        return means
+
+    def _p_of(self, kind: _Kind) -> Float64:
+        """P of each token of a kind that was looked at.
+
+        One prefix is counted with those seen, which leaves as much of P as prefixes do on average, shared
+        out as the tokens' averages are.
+        """
+        means = self._means(kind.tokens)
+        allowed = math.exp(self._log_allowed / self._n_counted) if self._n_counted else 1.0
+        p: Float64 = (kind.sums + allowed * means / max(means.sum(), 1e-300)) / (kind.visits + 1)
+        return p
