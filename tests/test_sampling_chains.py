@@ -244,7 +244,7 @@ class Mistaken(Futures):
     def __init__(self, walker: Walker, error: float) -> None:
         super().__init__(walker)
         self._error = error
-        self.teach(walker, [node for node in walker.trie.walk() if node.is_visited])
+        self.teach(walker.trie.walk())
 
     def _expect(self, walker: Walker, node: Node, future: Future) -> None:
         super()._expect(walker, node, future)

@@ -8,7 +8,7 @@ estimated: where particles were, by
 and where nobody was by the surrogate of the model (`structgen.sampling.surrogate`). The trie's bounds, which
 tries teach, are above V, and cap it; by themselves they are no twist where tries are hardly ever accepted:
 they are 1 where nobody was, and all particles would go there. V may be wrong in both directions. Weights stay
-unbiased by any positive twist that is fixed while a population runs, and V changes in `teach` alone.
+unbiased by any positive twist that is fixed while a population runs, and V changes in `learn` alone.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 
 from structgen.sampling.prefix_trie import REST, Float64, Node, log_sum
-from structgen.sampling.surrogate import MOST_TOKENS, UNKNOWN, Ids, Surrogate
+from structgen.sampling.surrogate import MOST_TOKENS, Ids, Surrogate
 from structgen.sampling.walk import Walker
 
 # of a row's average twist, which no token's is below: what V thinks little of is still looked at now and then,
@@ -33,22 +33,22 @@ _ENTRY_BYTES: Final = 16
 class Future:
     """What is expected after a node, as logarithms.
 
-    kinds int64, log_twist float64 (k,): of its row's entries; log_rest: the twist of each further token;
-    log_value: V of the node.
+    kinds: int64, after the first entries of its row; log_twist: float64 (k,), of all of them; log_rest: of each
+    further token; log_value: V of the node.
     """
 
     __slots__ = ("is_counted", "kinds", "log_rest", "log_twist", "log_value")
 
-    def __init__(self, kinds: Ids) -> None:
+    def __init__(self, kinds: Ids, size: int) -> None:
         self.kinds = kinds
-        self.log_twist: Float64 = np.zeros(len(kinds))
+        self.log_twist: Float64 = np.zeros(size)
         self.log_rest = 0.0
         self.log_value = 0.0
         self.is_counted = False
 
     @property
     def nbytes(self) -> int:
-        return _FUTURE_BYTES + _ENTRY_BYTES * len(self.kinds)
+        return _FUTURE_BYTES + _ENTRY_BYTES * len(self.log_twist)
 
 
 class Futures:
@@ -56,50 +56,44 @@ class Futures:
 
     def __init__(self, walker: Walker) -> None:
         self._surrogate = Surrogate(walker.target, walker.mask, walker.state_of(walker.trie.root))
+        self._passed: dict[int, Node] = {}
 
     def of(self, walker: Walker, node: Node) -> Future:
         """A visited node's."""
         future: Future | None = node.future
         if future is None:
-            future = node.future = Future(self._kinds_after(walker, node))
+            ids = np.zeros(0, np.int32) if node.ids is None else node.ids[:MOST_TOKENS]
+            future = node.future = Future(
+                self._surrogate.after(walker.state_of(node), ids), len(node.log_p)
+            )
             walker.trie.future_bytes += future.nbytes
             self._expect(walker, node, future)
         elif len(future.log_twist) < len(node.log_p):  # entries that tokens of the rest were given since
             more = len(node.log_p) - len(future.log_twist)
             future.log_twist = np.append(future.log_twist, np.full(more, future.log_rest))
-            future.kinds = np.append(future.kinds, np.full(more, UNKNOWN))
         return future
 
-    def teach(self, walker: Walker, nodes: Iterable[Node]) -> None:
-        """Take in ``nodes``, all that a population passed."""
-        visited = sorted((node for node in nodes if node.is_visited), key=lambda node: -node.depth)
+    def teach(self, nodes: Iterable[Node]) -> None:
+        """Take note of ``nodes``, all that a population passed; `learn` looks at them."""
+        self._passed |= {id(node): node for node in nodes if node.is_visited}
+
+    def learn(self, walker: Walker) -> None:
+        """Work out again what is expected, before a population begins."""
+        passed = sorted(self._passed.values(), key=lambda node: -node.depth)
+        self._passed = {}
         is_new = False
-        for node in visited:
+        for node in passed:
             future = self.of(walker, node)
             if not future.is_counted and node.ids is not None:
                 future.is_counted = is_new = True
                 few = slice(0, MOST_TOKENS)
                 self._surrogate.count(
-                    walker.state_of(node), node.ids[few].astype(np.int64), np.exp(node.log_p[few]),
-                    future.kinds[few], node.log_allowed,
-                )  # fmt: skip
+                    walker.state_of(node), node.ids[few], np.exp(node.log_p[few]), node.log_allowed
+                )
         if is_new:
             self._surrogate.settle()
-        for node in visited:  # the deepest first
+        for node in passed:  # the deepest first
             self._expect(walker, node, node.future)
-
-    def _kinds_after(self, walker: Walker, node: Node) -> Ids:
-        kinds = np.full(len(node.log_p), UNKNOWN, np.int64)
-        if node.ids is None:
-            return kinds
-        state, stop = walker.state_of(node), walker.target.stop
-        for place, token in enumerate(node.ids[:MOST_TOKENS].tolist()):
-            child = node.children.get(token)
-            if token != stop:
-                after = walker.mask.extended(state, token) if child is None else child.state
-                if after is not None and after.kind is not None:
-                    kinds[place] = after.kind
-        return kinds
 
     def _expect(self, walker: Walker, node: Node, future: Future) -> None:
         """Set a node's expectations by those of its children."""
@@ -109,7 +103,10 @@ class Futures:
         if target.is_cut_at(node.depth + 1):
             twist = np.zeros(len(node.log_p))
         else:
-            twist = self._surrogate.log_future(future.kinds, target.max_new_tokens - node.depth - 1)
+            twist = np.full(len(node.log_p), math.nan)
+            twist[: len(future.kinds)] = self._surrogate.log_future(
+                future.kinds, target.max_new_tokens - node.depth - 1
+            )
             twist[node.ids == target.stop] = 0.0
         for token, child in node.children.items():
             place = node.place_of(token)

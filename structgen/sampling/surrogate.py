@@ -27,7 +27,7 @@ from structgen.sampling.target import Target
 Ids = npt.NDArray[np.int64]
 
 UNKNOWN: Final = -1
-STOP: Final = -2  # in the place of the kind after a stop
+STOP: Final = -2
 MOST_TOKENS: Final = 64  # of a kind at first, the likeliest; besides them all of one byte, which show its structure
 _MOST_EDGES: Final = 512  # of a kind, with those that the model made likely later
 _FEWEST_KINDS: Final = 1_000  # that are looked at, and so many more as prefixes were counted: 0.1 ms each
@@ -37,18 +37,22 @@ _LEAST_LOG: Final = -2_000.0  # a twist must not be 0
 
 
 class _Kind:
-    """Tokens that may follow, the kind after each, the sum of P of each over ``visits`` prefixes."""
+    """What may follow. tokens: with the kind after each and the sum of P of each over ``visits`` prefixes.
 
-    __slots__ = ("after", "grouped", "is_seen", "state", "sums", "tokens", "visits")
+    known: of further tokens the kind after, as well.
+    """
+
+    __slots__ = ("after", "grouped", "is_seen", "known", "state", "sums", "tokens", "visits")
 
     def __init__(self, state: State) -> None:
         self.state = state
         self.is_seen = False  # whether the tokens were looked for
+        self.known: dict[int, int] = {}
         self.tokens: Ids = np.zeros(0, np.int64)
-        self.after = np.zeros(0, np.int64)
+        self.after: Ids = np.zeros(0, np.int64)
         self.sums: Float64 = np.zeros(0)
         self.visits = 0
-        self.grouped: tuple[list[int], Ids] | None = None  # the kinds after, each once; of each token its place
+        self.grouped: tuple[list[int], Ids] | None = None
 
     def add(self, tokens: Ids, after: Ids, sums: Float64) -> None:
         self.tokens = np.append(self.tokens, tokens)
@@ -57,6 +61,7 @@ class _Kind:
         self.grouped = None
 
     def groups(self) -> tuple[list[int], Ids]:
+        """The kinds after, each once, in order, and for each token which of them it leads to."""
         if self.grouped is None:
             kinds, places = np.unique(self.after, return_inverse=True)
             self.grouped = kinds.tolist(), places
@@ -80,26 +85,46 @@ class Surrogate:
         self._place: dict[int, int] = {}
         self._table: Float64 = np.zeros((1, 0))
 
-    def count(self, state: State, ids: Ids, p: Float64, after: Ids, log_allowed: float) -> None:
-        """A prefix that the model was run on. ids, p, after (k,): tokens, P and the kinds that they lead to."""
-        inside = ids < len(self._sums)
-        ids, p, after = ids[inside], p[inside], after[inside]
+    def count(self, state: State, ids: Ids, p: Float64, log_allowed: float) -> None:
+        """A prefix that the model was run on. ids, p (k,): likely tokens and P; log_allowed: of all of them."""
+        total = float(p.sum())
+        if total > 0:
+            p = p * (math.exp(log_allowed) / total)  # the unlikely ones do not count as lost
         self._sums[ids] += p
         self._counts[ids] += 1
         self._n_counted += 1
         self._log_allowed += log_allowed
-        place = self._add(state)
-        if place == UNKNOWN:
+        number = self._add(state)
+        if number == UNKNOWN:
             return
-        kind = self._look_at(self._kinds[place])
+        kind = self._look_at(self._kinds[number])
         kind.visits += 1
         matches, theirs, mine = np.intersect1d(kind.tokens, ids, assume_unique=True, return_indices=True)
         kind.sums[theirs] += p[mine]
         if len(matches) < len(ids):
+            after = self.after(state, ids)
             is_new = after != UNKNOWN
             is_new[mine] = False
             room = max(0, _MOST_EDGES - len(kind.tokens))
             kind.add(ids[is_new][:room], after[is_new][:room], p[is_new][:room])
+
+    def after(self, state: State, ids: Ids) -> Ids:
+        """The kinds that tokens lead to from a state: `STOP` for the stop, `UNKNOWN` where that is not known."""
+        number = self._add(state)
+        known = {} if number == UNKNOWN else self._kinds[number].known
+        found = []
+        for token in ids.tolist():
+            after = known.get(token)
+            if after is None:
+                after = known[token] = self._kind_after(state, token)
+            found.append(after)
+        return np.array(found, np.int64)
+
+    def _kind_after(self, state: State, token: int) -> int:
+        if token == self._target.stop:
+            return STOP
+        after = self._mask.extended(state, token)
+        return UNKNOWN if after is None else self._add(after)
 
     def log_future(self, kinds: Ids, steps: int) -> Float64:
         """log h_steps of each of ``kinds``, NaN where it is not known."""
@@ -182,19 +207,19 @@ class Surrogate:
         kind.is_seen = True
         words = self._mask.of([kind.state], [0])[0]
         allowed = np.unpackbits(words.view(np.uint8), bitorder="little")[: len(self._sums)].astype(np.bool_)
-        stop = self._target.stop
-        ends = bool(allowed[stop])
+        ends = bool(allowed[self._target.stop])
         allowed[list(self._target.vocabulary.eos_token_ids)] = False
         ids = np.flatnonzero(allowed)
         if len(ids) > MOST_TOKENS:
-            likely = ids[np.argpartition(-self._means(ids), MOST_TOKENS)[:MOST_TOKENS]]
+            likely = ids[self._counts[ids] > 0]
+            if len(likely) > MOST_TOKENS:
+                likely = likely[np.argpartition(-self._means(likely), MOST_TOKENS)[:MOST_TOKENS]]
             ids = np.union1d(likely, ids[self._is_byte[ids]])
-        after = [self._mask.extended(kind.state, token) for token in ids.tolist()]
-        numbers = np.array([UNKNOWN if state is None else self._add(state) for state in after], np.int64)
-        known = numbers != UNKNOWN
-        kind.add(ids[known], numbers[known], np.zeros(int(known.sum())))
         if ends:
-            kind.add(np.array([stop]), np.array([STOP]), np.zeros(1))
+            ids = np.append(ids, self._target.stop)
+        after = self.after(kind.state, ids)
+        known = after != UNKNOWN
+        kind.add(ids[known], after[known], np.zeros(int(known.sum())))
         return kind
 
     def _means(self, ids: Ids) -> Float64:

@@ -60,7 +60,7 @@ def futures_of(walker: Walker) -> Futures:
         if not trie.root.is_visited:
             walker.run_at([trie.root], {}, None)
         trie.futures = Futures(walker)
-        trie.futures.teach(walker, [trie.root])
+        trie.futures.teach([trie.root])
     futures: Futures = trie.futures
     return futures
 
@@ -84,6 +84,7 @@ class TrieParticles:
         self.seen: dict[int, Node] = {id(root): root}
         self._walker = walker
         self._futures = futures_of(walker)
+        self._futures.learn(walker)
         self._critic = critic
         self._live: dict[int, int] = {}
         self._rows: Rows | None = None
@@ -190,7 +191,7 @@ class TrieParticles:
     def teach(self) -> None:
         """Bring the trie's bounds up to date by what was seen. Ends the use of this object."""
         self._walker.trie.update(self.seen.values())
-        self._futures.teach(self._walker, self.seen.values())
+        self._futures.teach(self.seen.values())
 
     def _log_masses(self, node: Node) -> Float64:
         """log of P times the twist: of each entry, and of the rest."""
