@@ -4,8 +4,8 @@ A problem is a folder's pair NAME.ebnf (GBNF) and NAME.txt (the prompt). What ev
 (`(define-fun ...`) is put at the prompt's end: it is forced, so nothing of the distribution hangs on it, and
 the embedded model, which never saw SyGuS, gives it a probability of about e^-200. The target is computed from
 a long run of `cars`: of every text seen P is known exactly, and the trie bounds the mass of those not seen.
-Where that accepts too little, two long runs of populations take its place, each with a trie of its own: P is
-known of what they saw, Z they estimate without bias, and how far they are from each other is the target's error.
+Where that accepts too little, two long runs of populations take its place, each with a trie of its own: of
+what they saw P is known, Z they estimate without bias, and how far they are apart is the target's error.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What is expected of the future of a prefix: the twist of particles that go down the prefix trie.
 
-The best twist of a prefix u is the mass that is still valid after it (Guarniero, Johansen, Lee 2017). Here it is
-estimated: where particles were, by
+The best twist of a prefix u is the mass that is still valid after it (Guarniero, Johansen, Lee 2017). Here it
+is estimated: where particles were, by
 
     V(u) = sum over the tokens a of P(a | u) V(ua),
 
@@ -23,8 +23,8 @@ from structgen.sampling.prefix_trie import REST, Float64, Node, log_sum
 from structgen.sampling.surrogate import MOST_TOKENS, Ids, Surrogate
 from structgen.sampling.walk import Walker
 
-# of a row's average twist, which no token's is below: what V thinks little of is still looked at now and then,
-# and a weight is not so much larger than the others when V was wrong
+# of a row's average twist, which no token's is below: what V thinks little of is still looked at now and
+# then, and a weight is not so much larger than the others when V was wrong
 _LEAST_SHARE: Final = math.log(1e-4)
 _FUTURE_BYTES: Final = 350  # measured: a future without entries
 _ENTRY_BYTES: Final = 16
@@ -33,8 +33,8 @@ _ENTRY_BYTES: Final = 16
 class Future:
     """What is expected after a node, as logarithms.
 
-    kinds: int64, after the first entries of its row; log_twist: float64 (k,), of all of them; log_rest: of each
-    further token; log_value: V of the node.
+    kinds: int64, after the first entries of its row; log_twist: float64 (k,), of all of them; log_rest: of
+    each further token; log_value: V of the node.
     """
 
     __slots__ = ("is_counted", "kinds", "log_rest", "log_twist", "log_value")
@@ -62,10 +62,8 @@ class Futures:
         """A visited node's."""
         future: Future | None = node.future
         if future is None:
-            ids = np.zeros(0, np.int32) if node.ids is None else node.ids[:MOST_TOKENS]
-            future = node.future = Future(
-                self._surrogate.after(walker.state_of(node), ids), len(node.log_p)
-            )
+            after = self._surrogate.after(walker.state_of(node), _first_ids(node))
+            future = node.future = Future(after, len(node.log_p))
             walker.trie.future_bytes += future.nbytes
             self._expect(walker, node, future)
         elif len(future.log_twist) < len(node.log_p):  # entries that tokens of the rest were given since
@@ -86,9 +84,9 @@ class Futures:
             future = self.of(walker, node)
             if not future.is_counted and node.ids is not None:
                 future.is_counted = is_new = True
-                few = slice(0, MOST_TOKENS)
+                ids = _first_ids(node)
                 self._surrogate.count(
-                    walker.state_of(node), node.ids[few], np.exp(node.log_p[few]), node.log_allowed
+                    walker.state_of(node), ids, np.exp(node.log_p[: len(ids)]), node.log_allowed
                 )
         if is_new:
             self._surrogate.settle()
@@ -122,10 +120,10 @@ class Futures:
         future.log_rest = average
         twist[~known] = average
         twist[node.log_mass == -math.inf] = -math.inf
-        future.log_value = min(node.log_bound, log_sum(np.append(node.log_p + twist, node.log_rest + average)))
-        future.log_twist = np.where(
-            twist > -math.inf, np.maximum(twist, average + _LEAST_SHARE), -math.inf
+        future.log_value = min(
+            node.log_bound, log_sum(np.append(node.log_p + twist, node.log_rest + average))
         )
+        future.log_twist = np.where(twist > -math.inf, np.maximum(twist, average + _LEAST_SHARE), -math.inf)
 
     def _entered_by(self, node: Node) -> float:
         """The twist with which particles come to a node."""
@@ -134,3 +132,8 @@ class Futures:
         before: Future = node.parent.future
         place = node.parent.place_of(node.token)
         return float(before.log_twist[place]) if REST < place < len(before.log_twist) else before.log_rest
+
+
+def _first_ids(node: Node) -> Ids:
+    """The tokens of a row of which the kind after them is looked at: the likeliest, mostly."""
+    return np.zeros(0, np.int64) if node.ids is None else node.ids[:MOST_TOKENS].astype(np.int64)

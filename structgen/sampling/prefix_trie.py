@@ -61,8 +61,8 @@ class Node:
     """A prefix. ``state`` is None for one whose constraint state has to be found again (after loading)."""
 
     __slots__ = (
-        "children", "depth", "entropy", "future", "ids", "kept", "log_allowed", "log_bound", "log_mass", "log_p",
-        "log_rest", "parent", "state", "token", "used",
+        "children", "depth", "entropy", "future", "ids", "kept", "log_allowed", "log_bound", "log_mass",
+        "log_p", "log_rest", "parent", "state", "token", "used",
     )  # fmt: skip
 
     def __init__(self, parent: Node | None, token: int, state: State | None) -> None:

@@ -1,7 +1,7 @@
 """Sequential Monte Carlo: particles that are resampled when their weights have become too unequal.
 
-Where the mask is exact they go down the prefix trie (`structgen.sampling.twisted`), taught by small populations
-before; else, or with ``twist="none"``, they know nothing beyond their next token.
+Where the mask is exact they go down the prefix trie (`structgen.sampling.twisted`), taught by small
+populations before; else, or with ``twist="none"``, they know nothing beyond their next token.
 
 Source: Doucet, de Freitas, Gordon 2001, chapter 1; for language models Lew et al. 2023, "Sequential Monte
 Carlo Steering". The estimate of Z, the product of the mean weights between resamplings, is unbiased. With

@@ -1,7 +1,7 @@
-"""A stand-in for the model whose valid texts can be summed: how likely a prefix is to end well, without a pass.
+"""A stand-in for the model whose valid texts can be summed: how likely a prefix is to end well, by no pass.
 
-Its next token depends on the *kind* of the constraint's state alone (`State.kind`: states of one kind allow the
-same to follow), with the average of P over the prefixes of that kind that the model was run on. Of t
+Its next token depends on the *kind* of the constraint's state alone (`State.kind`: states of one kind allow
+the same to follow), with the average of P over the prefixes of that kind that the model was run on. Of t
 further tokens
 
     h_t(k) = sum over the tokens a of P(a | k) h_{t-1}(k after a),        h_t(k after the stop) = 1,
@@ -28,11 +28,13 @@ Ids = npt.NDArray[np.int64]
 
 UNKNOWN: Final = -1
 STOP: Final = -2
-MOST_TOKENS: Final = 64  # of a kind at first, the likeliest; besides them all of one byte, which show its structure
+MOST_TOKENS: Final = 64  # of a kind at first, the likeliest; and all of one byte, which show its structure
 _MOST_EDGES: Final = 512  # of a kind, with those that the model made likely later
 _FEWEST_KINDS: Final = 1_000  # that are looked at, and so many more as prefixes were counted: 0.1 ms each
 _MOST_KINDS: Final = 4_000
+_MOST_KNOWN: Final = 16_000  # kinds by name; further ones are unknown
 _MOST_STEPS: Final = 256  # h of more tokens is that of so many
+_MORE: Final = 1.05  # times the prefixes counted before: up to 0.1 s of work is not done for less
 _LEAST_LOG: Final = -2_000.0  # a twist must not be 0
 
 
@@ -78,6 +80,7 @@ class Surrogate:
         self._sums = np.zeros(size)  # of P by token, over the prefixes in whose row it was
         self._counts = np.zeros(size)
         self._n_counted = 0
+        self._n_settled = 0  # of these, when h was worked out last
         self._log_allowed = 0.0  # sum over the prefixes counted
         self._is_byte = np.diff(target.vocabulary.offsets)[:size] == 1
         self._kinds: dict[int, _Kind] = {}
@@ -86,7 +89,7 @@ class Surrogate:
         self._table: Float64 = np.zeros((1, 0))
 
     def count(self, state: State, ids: Ids, p: Float64, log_allowed: float) -> None:
-        """A prefix that the model was run on. ids, p (k,): likely tokens and P; log_allowed: of all of them."""
+        """A prefix that the model was run on. ids, p (k,): likely tokens and P; log_allowed: of all."""
         total = float(p.sum())
         if total > 0:
             p = p * (math.exp(log_allowed) / total)  # the unlikely ones do not count as lost
@@ -109,7 +112,7 @@ class Surrogate:
             kind.add(ids[is_new][:room], after[is_new][:room], p[is_new][:room])
 
     def after(self, state: State, ids: Ids) -> Ids:
-        """The kinds that tokens lead to from a state: `STOP` for the stop, `UNKNOWN` where that is not known."""
+        """The kinds that tokens lead to from a state; `STOP` for the stop, `UNKNOWN` what is not known."""
         number = self._add(state)
         known = {} if number == UNKNOWN else self._kinds[number].known
         found = []
@@ -133,9 +136,10 @@ class Surrogate:
         return np.array([math.nan if place == UNKNOWN else float(row[place]) for place in places])
 
     def settle(self) -> None:
-        """Work h out again from what was counted."""
-        if self._start == UNKNOWN:
+        """Work h out again from what was counted, if that is more than a few prefixes more."""
+        if self._start == UNKNOWN or self._n_counted < _MORE * self._n_settled:
             return
+        self._n_settled = self._n_counted
         most = min(_MOST_KINDS, _FEWEST_KINDS + self._n_counted)
         waiting = [(0.0, self._start)]
         best = {self._start: 0.0}
@@ -197,6 +201,8 @@ class Surrogate:
         if number is None:
             return UNKNOWN
         if number not in self._kinds:
+            if len(self._kinds) >= _MOST_KNOWN:
+                return UNKNOWN
             self._kinds[number] = _Kind(state)
         return number
 
