@@ -35,7 +35,7 @@ _MOST_KINDS: Final = 4_000
 _MOST_KNOWN: Final = 16_000  # kinds by name; further ones are unknown
 _MOST_STEPS: Final = 256  # h of more tokens is that of so many
 _MORE: Final = 1.05  # times the prefixes counted before: up to 0.1 s of work is not done for less
-_LEAST_LOG: Final = -2_000.0  # a twist must not be 0
+_LEAST_LOG: Final = -1e5  # a twist must not be 0
 
 
 class _Kind:
@@ -179,22 +179,34 @@ class Surrogate:
         )
 
     def _tabulated(self, sources: Ids, targets: Ids, masses: Float64, ends: Float64) -> Float64:
-        """log h by number of tokens and kind, float64 (steps + 1, kinds)."""
-        steps = min(self._target.max_new_tokens, _MOST_STEPS)
-        is_cut = self._target.length == "truncate"
-        h = np.full(len(ends), 1.0 if is_cut else 0.0)
-        table = np.empty((steps + 1, len(ends)))
-        log_unit = 0.0  # of h: over a long text it is below what a float64 holds
+        """log h by number of tokens and kind, float64 (steps, kinds); the last of further steps, too.
+
+        Of logarithms all along: at the beginning of a long text h is below what a float64 holds, near its end
+        it is not.
+        """
+        # in the order of sources, each with what ends the text behind its targets
+        count = len(ends)
+        order = np.argsort(np.append(sources, np.arange(count)), kind="stable")
+        onto = np.append(targets, np.full(count, count))[order]
         with np.errstate(divide="ignore"):
-            table[0] = np.log(h)
-            for step in range(1, steps + 1):
-                h = np.bincount(sources, masses * h[targets], len(ends)) + ends * math.exp(-log_unit)
-                table[step] = np.log(h) + log_unit
-                top = float(h.max(initial=0.0))
-                if 0 < top < 1e-100:
-                    h /= top
-                    log_unit += math.log(top)
-        return np.clip(table, _LEAST_LOG, 0.0)
+            logs = np.log(np.append(masses, ends)[order])
+        begins = np.searchsorted(np.append(sources, np.arange(count))[order], np.arange(count))
+        sizes = np.diff(np.append(begins, len(order)))
+        h = np.full(count + 1, 0.0 if self._target.length == "truncate" else -math.inf)
+        h[count] = 0.0  # of a text that has ended
+        table = [h[:count].copy()]
+        for _ in range(min(self._target.max_new_tokens, _MOST_STEPS)):
+            terms = logs + h[onto]
+            best = np.maximum.reduceat(terms, begins)
+            unit = np.where(best > -math.inf, best, 0.0)
+            with np.errstate(divide="ignore"):
+                after = unit + np.log(np.add.reduceat(np.exp(terms - np.repeat(unit, sizes)), begins))
+            table.append(after)
+            is_same = np.array_equal(after, h[:count])
+            h[:count] = after
+            if is_same:
+                break
+        return np.clip(np.array(table), _LEAST_LOG, 0.0)
 
     def _add(self, state: State) -> int:
         number = state.kind
