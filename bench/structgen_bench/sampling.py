@@ -120,9 +120,10 @@ def sampling(
 
             with console.status("teaching the toy"):
                 make_toy(toy_tokenizer, toy)
-        with console.status("beside genlm-control"):
-            default = (*load("default"), default_model_path())
-            document["genlm"] = compare(genlm_python, default, toy, runs)
+        # without a status line, whose thread would run beside what is timed
+        console.print("beside genlm-control ...")
+        default = (*load("default"), default_model_path())
+        document["genlm"] = compare(genlm_python, default, toy, runs)
         console.print(document["genlm"])
     write_json(output, document)
     console.print(f"written: {output.name}")
