@@ -10,7 +10,7 @@ import pytest
 import torch
 from toy_models import GRAMMARS, PROMPT, Toy, make_toy
 
-from structgen import sample
+from structgen import allocate_bitmask, sample
 from structgen.sampling import PrefixTrie
 from structgen.sampling.constraint import GrammarConstraint, State
 from structgen.sampling.futures import Futures
@@ -153,3 +153,17 @@ def test_futures_are_forgotten_with_their_nodes_and_are_not_saved(tmp_path: Any)
     assert trie.future_bytes == sum(node.future.nbytes for node in kept)
     result = sample(**options, state=trie, generator=torch.Generator().manual_seed(2))
     assert abs(result.log_z - math.log(made.z)) < 1
+
+
+def test_texts_of_one_configuration_may_go_on_alike() -> None:
+    grammar = make_toy(*GRAMMARS["regex"]).grammar
+    masks: dict[int, bytes] = {}
+    for text in (b"a", b"b", b"aab", b"bc", b"acc", b"ab", b"aabb", b"bb"):
+        matcher = grammar.matcher()
+        if matcher.accept_bytes(text):
+            bitmask = allocate_bitmask(1, grammar.vocabulary.size)
+            matcher.fill_bitmask(bitmask)
+            assert masks.setdefault(matcher.configuration, bitmask.tobytes()) == bitmask.tobytes()
+    assert 1 < len(masks) < 8  # some are of one configuration, others are not
+    matcher = grammar.matcher()
+    assert matcher.accept_bytes(b"a") and matcher.accept(STOP) and matcher.configuration == 0
