@@ -25,7 +25,7 @@ from structgen.sampling.walk import Walker
 
 # of a row's average twist, which no token's is below: what V thinks little of is still looked at now and
 # then, and a weight is not so much larger than the others when V was wrong
-_LEAST_SHARE: Final = math.log(1e-4)
+_LEAST_SHARE: Final = math.log(1e-2)
 _FUTURE_BYTES: Final = 350  # measured: a future without entries
 _ENTRY_BYTES: Final = 16
 

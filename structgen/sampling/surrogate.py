@@ -30,8 +30,8 @@ UNKNOWN: Final = -1
 STOP: Final = -2
 MOST_TOKENS: Final = 64  # of a kind at first, the likeliest; and all of one byte, which show its structure
 _MOST_EDGES: Final = 512  # of a kind, with those that the model made likely later
-_FEWEST_KINDS: Final = 1_000  # that are looked at, and so many more as prefixes were counted: 0.1 ms each
-_MOST_KINDS: Final = 4_000
+_FEWEST_KINDS: Final = 250  # that are looked at, and so many more as prefixes were counted: 0.2 ms each
+_MOST_KINDS: Final = 4_000  # or as many as it takes to find one after which a text may end
 _MOST_KNOWN: Final = 16_000  # kinds by name; further ones are unknown
 _MOST_STEPS: Final = 256  # h of more tokens is that of so many
 _MORE: Final = 1.05  # times the prefixes counted before: up to 0.1 s of work is not done for less
@@ -145,7 +145,8 @@ class Surrogate:
         best = {self._start: 0.0}
         place: dict[int, int] = {}
         sources, targets, masses, ends = [], [], [], []
-        while waiting and len(place) < most:
+        has_end = False
+        while waiting and len(place) < (most if has_end else _MOST_KINDS):
             cost, number = heapq.heappop(waiting)
             if number in place:
                 continue
@@ -154,6 +155,8 @@ class Surrogate:
             after, places = kind.groups()
             mass = np.bincount(places, self._p_of(kind), len(after)).tolist()
             ends.append(mass.pop(0) if after[:1] == [STOP] else 0.0)
+            if ends[-1] > 0 and not has_end:
+                has_end, most = True, max(most, 2 * len(place))  # those near the first end, too
             after = [further for further in after if further != STOP]
             sources += [here] * len(after)
             targets += after
@@ -167,7 +170,7 @@ class Surrogate:
                     heapq.heappush(waiting, (behind, further))
         self._place = place
         # what lies beyond is as good as what it is reached from, or all the same if no end was found
-        beyond = None if any(ends) else len(ends)
+        beyond = None if has_end else len(ends)
         if beyond is not None:
             ends.append(1.0)
         onto = [
