@@ -33,8 +33,11 @@ from structgen.sampling.twisted import TrieParticle, TrieParticles
 Twist = Literal["learned", "none"]
 
 _FEWEST: Final = 4  # particles of a pilot's population, or
-_PART: Final = 4  # one of so many of the particles asked for
-_MOST_PILOTS: Final = 4  # populations of the pilot, for each population that is wanted, up to so many
+_PART: Final = (
+    2  # one of so many of the particles asked for: with fewer, pilots agree before they found the best
+)
+_MOST_PILOTS: Final = 6  # populations of the pilot, for each population that is wanted, up to so many
+_AGREED: Final = 2  # populations of the pilot one after another that find what was expected; then it ends
 _NEAR: Final = 0.7  # of log Z: what a population found is what was expected, within a factor of two
 
 
@@ -121,11 +124,12 @@ def run_particles(
 class Pilot:
     """Small populations that teach the trie before those that count. Their texts are dropped.
 
-    They end when one finds Z to be what was expected before it began, or after so many.
+    They end when two running find Z to be what was expected before they began, or after so many.
     """
 
     def __init__(self, run: Run) -> None:
         self.populations = 0
+        self._agreed = 0
         self._run = run
 
     def teach(self, groups: int, each: int, resampler: Resampler) -> None:
@@ -148,13 +152,14 @@ class Pilot:
                 particles.teach()
             self.populations += 1
             found = log_mean(np.array([particle.log_weight for particle in particles.all]), few)
-            run.trie.is_settled = abs(found - expected) <= _NEAR
+            self._agreed = self._agreed + 1 if abs(found - expected) <= _NEAR else 0
+            run.trie.is_settled = self._agreed >= _AGREED
 
     @property
     def note(self) -> str:
         if not self.populations:
             return "pilot: none, the trie had been taught"
-        told = "" if self._run.trie.is_settled else "; the last one did not find what was expected of it"
+        told = "" if self._run.trie.is_settled else "; the last ones did not find what was expected of them"
         return f"pilot: {self.populations} small populations{told}"
 
 
