@@ -33,9 +33,7 @@ from structgen.sampling.twisted import TrieParticle, TrieParticles
 Twist = Literal["learned", "none"]
 
 _FEWEST: Final = 4  # particles of a pilot's population, or
-_PART: Final = (
-    2  # one of so many of the particles asked for: with fewer, pilots agree before they found the best
-)
+_PART: Final = 2  # one of so many of those asked for; a quarter agree too soon, on half of what there is
 _MOST_PILOTS: Final = 6  # populations of the pilot, for each population that is wanted, up to so many
 _AGREED: Final = 2  # populations of the pilot one after another that find what was expected; then it ends
 _NEAR: Final = 0.7  # of log Z: what a population found is what was expected, within a factor of two
