@@ -477,3 +477,14 @@ def test_a_trie_that_was_taught_needs_no_pilot() -> None:
     trie.max_bytes = 1
     trie.update([])  # forgets, and with it that it is settled
     assert not trie.is_settled
+
+
+@pytest.mark.parametrize("n", [None, 3])
+def test_interrupted_in_the_pilot_there_is_nothing_and_nothing_is_claimed(n: int | None) -> None:
+    def progress(now) -> None:
+        assert now.method == "smc: pilot"
+        raise KeyboardInterrupt
+
+    result = run(toy("rare"), "smc", n=n, progress=progress)
+    assert len(result) == 0 and math.isnan(result.log_z) and math.isnan(result.log_z_stderr)
+    assert result.diagnostics.stopped == "interrupted" and "pilot: interrupted" in result.diagnostics.notes

@@ -156,7 +156,7 @@ class Pilot:
     @property
     def note(self) -> str:
         if not self.populations:
-            return "pilot: none, the trie had been taught"
+            return "pilot: " + ("interrupted" if self._run.stopped else "none, the trie had been taught")
         told = "" if self._run.trie.is_settled else "; the last ones did not find what was expected of them"
         return f"pilot: {self.populations} small populations{told}"
 
@@ -202,6 +202,9 @@ def whole_ones(run: Run, groups: list[list[One]]) -> tuple[list[list[One]], bool
 
     A weight of a text that was interrupted is not one of the target: it lacks what the rest would cost.
     """
+    if not groups:
+        run.notes.append("interrupted before there was any text")
+        return groups, False
     whole = [group for group in groups if all(one.ending is not None for one in group)]
     if len(whole) == len(groups):
         return groups, True
@@ -278,10 +281,12 @@ def smc(
     log_zs = np.array([log_mean(each, particles) for each in weights])
     log_z, stderr = log_z_of_weights(log_zs, len(groups))
     if not has_ended:
-        log_z = math.nan
+        log_z = stderr = math.nan
     if n is None:
         draws = [draw_of_particle(particle) for particle in alive]
-        stderr = _stderr_of_one(every, resampler.resamplings) if alive else math.inf
+        stderr = (
+            math.nan if not has_ended else _stderr_of_one(every, resampler.resamplings) if alive else math.inf
+        )
     else:
         draws = []
         for place, log_mass in enumerate(log_zs.tolist()):
