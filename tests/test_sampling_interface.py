@@ -276,7 +276,8 @@ def test_progress_and_interruption(method: str) -> None:
     seen = []
 
     def progress(report) -> None:
-        seen.append(report)
+        if report.method != "smc: pilot":  # whose texts are dropped
+            seen.append(report)
         if len(seen) == 12:
             raise KeyboardInterrupt
 
