@@ -174,6 +174,15 @@ class Matcher:
         """True when a stop id was accepted."""
         return self._terminated
 
+    @property
+    def configuration(self) -> int:
+        """A number that texts share after which the grammar allows the same; 0 after a stop id.
+
+        The other way round it need not hold, and a grammar whose tables were given up and grown again
+        numbers anew: good for statistics, not for decisions.
+        """
+        return self._config
+
     def forced_bytes(self) -> bytes:
         """The bytes that must follow, up to the first choice; b'' when there is a choice now.
 

@@ -80,6 +80,12 @@ class _Helper(threading.Thread):
             _idle.append(self)
 
 
+def is_alone() -> bool:
+    """Whether no thread of Python's runs beside this one, our helpers left out."""
+    here = threading.current_thread()
+    return all(thread is here or isinstance(thread, _Helper) for thread in threading.enumerate())
+
+
 _idle: list[_Helper] = []
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_idle.clear)  # threads do not survive a fork

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ import transformers
 
 from structgen.sampling import output_layer
 from structgen.sampling.output_layer import faster, plain_output_layer, projected
+from structgen.threads import is_alone
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -21,7 +24,7 @@ def test_products(rows: int, tokens: int, size: int, threads: int) -> None:
     usual = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        got = projected(weight, hidden)
+        got = projected(weight, hidden, torch.get_num_threads())
     finally:
         torch.set_num_threads(usual)
     torch.testing.assert_close(got.double(), hidden.double() @ weight.double().T, atol=1e-5, rtol=1e-5)
@@ -31,7 +34,7 @@ def test_nan_and_infinity_come_through() -> None:
     weight = torch.ones(6, 20)
     weight[1, 3], weight[4, 3] = float("nan"), float("inf")
     hidden = torch.ones(5, 20)
-    got = projected(weight, hidden)
+    got = projected(weight, hidden, torch.get_num_threads())
     assert torch.isnan(got[:, 1]).all() and torch.isinf(got[:, 4]).all()
     assert torch.equal(got[:, [0, 2, 3, 5]], torch.full((5, 4), 20.0))
 
@@ -104,3 +107,39 @@ def test_it_is_put_back_when_the_model_fails(monkeypatch: pytest.MonkeyPatch) ->
         raise ValueError("broken")
     assert "forward" not in vars(model.lm_head)
     assert np.isfinite(model(torch.tensor([[1]])).logits.detach().numpy()).all()
+
+
+def test_small_passes_run_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Torch's threads are as they were afterwards, and stay so where others may come to torch meanwhile."""
+    monkeypatch.setattr(output_layer, "LEAST_WEIGHTS", 1)
+    model = small_model()
+    seen: list[int] = []
+    model.model.layers[0].register_forward_pre_hook(lambda *_: seen.append(torch.get_num_threads()))
+    products = 3 * output_layer.largest_matrix(model)
+    assert products == 3 * 32 * 32
+
+    def run(products: int) -> int:
+        with torch.no_grad(), faster(model, products):
+            model(torch.tensor([[1, 2, 3]]))
+        assert torch.get_num_threads() == 2
+        return seen[-1]
+
+    usual = torch.get_num_threads()
+    torch.set_num_threads(2)
+    monkeypatch.setattr(output_layer, "is_alone", lambda: True)  # whatever the test runner has going
+    try:
+        assert run(products) == 1
+        assert run(output_layer.SMALL_PRODUCT + 1) == 2
+        with pytest.raises(ValueError, match="broken"), faster(model, products):
+            raise ValueError("broken")
+        assert torch.get_num_threads() == 2
+        monkeypatch.undo()
+        monkeypatch.setattr(output_layer, "LEAST_WEIGHTS", 1)
+        waits = threading.Event()
+        other = threading.Thread(target=waits.wait)
+        other.start()
+        assert not is_alone() and run(products) == 2
+        waits.set()
+        other.join()
+    finally:
+        torch.set_num_threads(usual)

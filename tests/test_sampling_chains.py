@@ -11,15 +11,18 @@ import torch
 from toy_models import PROMPT, Branches, Toy, log_softmax, make_toy
 
 from structgen.sampling.constraint import GrammarConstraint
+from structgen.sampling.futures import Future, Futures
 from structgen.sampling.language_model import LanguageModel
 from structgen.sampling.mcmc import cut_probabilities, log_acceptance
 from structgen.sampling.particles import LocalProposal
-from structgen.sampling.prefix_trie import PrefixTrie
+from structgen.sampling.prefix_trie import Node, PrefixTrie
 from structgen.sampling.randomness import Randomness, Scheme, ancestors
 from structgen.sampling.result import Budget
 from structgen.sampling.run import Run
 from structgen.sampling.smc import Pilot, Resampler, run_twisted, smc
 from structgen.sampling.target import Target
+from structgen.sampling.twisted import TrieParticles
+from structgen.sampling.walk import Walker
 
 
 @pytest.fixture(scope="module")
@@ -179,18 +182,19 @@ def test_smc_by_enumeration(scheme: Scheme) -> None:
 
 
 class Taught(Pilot):
-    """A pilot that tries nothing: the trie is as the test made it, and steers."""
+    """A pilot that runs nothing: the trie is as the test made it."""
 
-    can_steer = True
-
-    def teach(self, passes: int) -> None:
+    def teach(self, groups: int, each: int, resampler: Resampler) -> None:
         pass
 
 
+@pytest.mark.parametrize("error", [0.0, 2.0])
 @pytest.mark.parametrize("taught", [(), ((0, 1), (2,)), ((2, 0), (1,), (0,))])
 @pytest.mark.parametrize("scheme", ["stratified", "systematic"])
-def test_twisted_smc_by_enumeration(scheme: Scheme, taught: tuple[tuple[int, ...], ...]) -> None:
-    """The same with particles on a trie, whatever it knows: some prefixes visited, bounds below 1 there."""
+def test_twisted_smc_by_enumeration(
+    scheme: Scheme, taught: tuple[tuple[int, ...], ...], error: float
+) -> None:
+    """The same with particles on a trie, whatever it knows and expects, rightly or wrongly."""
     made = make_toy("choice", ["a", "ab", "b", "ca"], 4, seed=2)
     model = LanguageModel(made.model, PROMPT, target_of(made))
     expected: dict[tuple[int, ...], float] = {}
@@ -200,6 +204,7 @@ def test_twisted_smc_by_enumeration(scheme: Scheme, taught: tuple[tuple[int, ...
         randomness = EnumeratedRandomness(branches)
         run = Run(model, GrammarConstraint(made.grammar), randomness, PrefixTrie(None), Budget(), 64)
         teach(run, taught)
+        run.trie.futures = Mistaken(run.walker(), error)
         before = run.trie.root.bound
         resampler = Resampler(randomness, 0.95, scheme)
         (particles,) = run_twisted(run, Taught(run), groups=1, each=2, critic=None, resampler=resampler)
@@ -233,6 +238,21 @@ def teach(run: Run, prefixes: tuple[tuple[int, ...], ...]) -> None:
         run.trie.update([node])
 
 
+class Mistaken(Futures):
+    """Expectations that are wrong by factors of up to e^error, different ones for each token and place."""
+
+    def __init__(self, walker: Walker, error: float) -> None:
+        super().__init__(walker)
+        self._error = error
+        self.teach(walker.trie.walk())
+
+    def _expect(self, walker: Walker, node: Node, future: Future) -> None:
+        super()._expect(walker, node, future)
+        some = np.random.default_rng([node.depth, node.token + 1]).uniform(size=len(future.log_twist) + 1)
+        future.log_twist = future.log_twist + self._error * (2 * some[:-1] - 1)
+        future.log_rest += self._error * (2 * float(some[-1]) - 1)
+
+
 def test_twisted_particles_know_what_a_twist_is_worth() -> None:
     """The negative control: with what the twist put in never taken out, the mean of the weights is not Z."""
     made = make_toy("choice", ["a", "ab", "b", "ca"], 4, seed=2)
@@ -242,9 +262,10 @@ def test_twisted_particles_know_what_a_twist_is_worth() -> None:
         randomness = EnumeratedRandomness(branches)
         run = Run(model, GrammarConstraint(made.grammar), randomness, PrefixTrie(None), Budget(), 64)
         teach(run, ((0, 1), (2,)))
+        expected = TrieParticles(run.walker(), 1, 1).expected
         resampler = Resampler(randomness, 0.95, "stratified")
         (particles,) = run_twisted(run, Taught(run), groups=1, each=1, critic=None, resampler=resampler)
-        wrong += branches.probability * math.exp(particles[0].log_weight) / run.trie.root.bound
+        wrong += branches.probability * math.exp(particles[0].log_weight - expected)
     assert abs(wrong - made.z) > 0.1 * made.z
 
 

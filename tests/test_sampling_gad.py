@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from structgen_bench.sampling_distance import (
@@ -132,6 +133,34 @@ def test_trees(name: str, words: str) -> None:
         result = draw(name, method, n=20 if method == "local" else 3, max_new_tokens=96, particles=8)
         assert len(result) and all(map(holds, result.texts)), result.texts
         assert result.log_z < tried.diagnostics.log_z_upper
+
+
+@pytest.mark.parametrize("name", ["CP/CP_re_ptb_486", "CP/CP_re_ptb_460"])
+def test_particles_find_what_no_try_reaches(name: str) -> None:
+    """Trees of e^-80 and e^-62: two long runs agree; of what they saw P is known, and one call is near."""
+    common = arguments(name, 64)
+    runs: list[tuple[float, dict[tuple[int, ...], float]]] = []
+    for seed in range(2):
+        trie, generator = PrefixTrie(None), torch.Generator().manual_seed(seed)
+        results = [
+            sample(**common, method="smc", particles=200, generator=generator, state=trie) for _ in range(12)
+        ]
+        logp = {w: p for result in results for w, p in zip(result.sequences, result.logp_model, strict=True)}
+        log_z = float(np.logaddexp.reduce([result.log_z for result in results[4:]])) - math.log(8)
+        runs.append((log_z, logp))
+    assert abs(runs[0][0] - runs[1][0]) < 0.1
+    log_z = max(math.log(math.fsum(math.exp(p - each) for p in logp.values())) + each for each, logp in runs)
+    seen = runs[0][1] | runs[1][1]
+    target = {w: math.exp(p - log_z) for w, p in seen.items()}
+    assert 0.95 < math.fsum(target.values()) < 1.05
+    tvs = {}
+    for method in ("local", "smc"):
+        result = draw(name, method, n=200, max_new_tokens=64, particles=20)
+        even = [1 / len(result)] * len(result)
+        found = shares(result.sequences, result.logp_model.tolist(), log_z, even)
+        tvs[method] = distances(found, target)[0]
+    assert tvs["local"] > 0.9 and tvs["smc"] <= tvs["local"] / 4, tvs
+    assert result.guarantee == "weighted-unbiased"
 
 
 def _few() -> Any:

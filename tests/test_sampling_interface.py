@@ -276,7 +276,8 @@ def test_progress_and_interruption(method: str) -> None:
     seen = []
 
     def progress(report) -> None:
-        seen.append(report)
+        if report.method != "smc: pilot":  # whose texts are dropped
+            seen.append(report)
         if len(seen) == 12:
             raise KeyboardInterrupt
 
@@ -291,7 +292,7 @@ def test_progress_and_interruption(method: str) -> None:
 @pytest.mark.parametrize("twist", ["learned", "none"])
 def test_texts_that_were_interrupted_do_not_count(twist: str) -> None:
     """Whole populations do; where there is none, what is there is returned, without an estimate of Z."""
-    made = toy("brackets")
+    made = toy("rare")  # whose texts have two tokens at least
 
     def stop_in(population: int):
         begun = []
@@ -471,9 +472,20 @@ def test_a_trie_that_was_taught_needs_no_pilot() -> None:
         result = sample(**options, method="smc", particles=6)
         log_zs.append(result.log_z)
         notes.append(result.diagnostics.notes[-1])
-    assert notes[0].endswith("tries accepted") and notes[-1] == "pilot: none, the trie had been taught"
+    assert notes[0].endswith("small populations") and notes[-1] == "pilot: none, the trie had been taught"
     ratios = np.exp(np.array(log_zs) - math.log(made.z))
     assert abs(ratios.mean() - 1) <= 4 * ratios.std() / math.sqrt(40) + 1e-9
     trie.max_bytes = 1
     trie.update([])  # forgets, and with it that it is settled
     assert not trie.is_settled
+
+
+@pytest.mark.parametrize("n", [None, 3])
+def test_interrupted_in_the_pilot_there_is_nothing_and_nothing_is_claimed(n: int | None) -> None:
+    def progress(now) -> None:
+        assert now.method == "smc: pilot"
+        raise KeyboardInterrupt
+
+    result = run(toy("rare"), "smc", n=n, progress=progress)
+    assert len(result) == 0 and math.isnan(result.log_z) and math.isnan(result.log_z_stderr)
+    assert result.diagnostics.stopped == "interrupted" and "pilot: interrupted" in result.diagnostics.notes

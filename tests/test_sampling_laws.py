@@ -149,8 +149,9 @@ def test_smc_draws(resampling: str) -> None:
     assert tv <= local / 4
     assert abs(result.log_z - math.log(made.z)) <= 4 * result.log_z_stderr
     population = run(
-        made, "smc", None, particles=4_000, batch_size=4_000, resampling=resampling, ess_threshold=0.02
-    )
+        made, "smc", None, particles=4_000, batch_size=4_000, resampling=resampling, ess_threshold=0.02,
+        twist="none",  # with a learned one the weights are nearly equal here
+    )  # fmt: skip
     assert not has_the_law(population.sequences, made.target)  # dropped weights: the negative control
     weighted = tv_distance(counts_of(population.sequences, population.weights), made.target)
     assert weighted <= 0.06

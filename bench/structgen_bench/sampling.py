@@ -120,9 +120,10 @@ def sampling(
 
             with console.status("teaching the toy"):
                 make_toy(toy_tokenizer, toy)
-        with console.status("beside genlm-control"):
-            default = (*load("default"), default_model_path())
-            document["genlm"] = compare(genlm_python, default, toy, runs)
+        # without a status line, whose thread would run beside what is timed
+        console.print("beside genlm-control ...")
+        default = (*load("default"), default_model_path())
+        document["genlm"] = compare(genlm_python, default, toy, runs)
         console.print(document["genlm"])
     write_json(output, document)
     console.print(f"written: {output.name}")
@@ -147,6 +148,7 @@ def distance_table(figures: dict[str, Any]) -> Table:
     table = Table(
         title=f"{figures['problem']}: log Z {facts['log_z']:.2f}, {facts['texts_seen']} texts seen, "
         f"{facts['mass_unseen']:.1%} of the mass not"
+        + (f"; by two long runs, TV {facts['tv_between_runs']:.3f}" if "long_runs" in facts else "")
         if known
         else f"{figures['problem']}: no target; {facts['draws']} exact draws of {facts['tries']} tries, "
         f"log Z at most {facts['log_z_upper']:.1f}",

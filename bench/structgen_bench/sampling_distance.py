@@ -4,6 +4,8 @@ A problem is a folder's pair NAME.ebnf (GBNF) and NAME.txt (the prompt). What ev
 (`(define-fun ...`) is put at the prompt's end: it is forced, so nothing of the distribution hangs on it, and
 the embedded model, which never saw SyGuS, gives it a probability of about e^-200. The target is computed from
 a long run of `cars`: of every text seen P is known exactly, and the trie bounds the mass of those not seen.
+Where that accepts too little, two long runs of populations take its place, each with a trie of its own: of
+what they saw P is known, Z they estimate without bias, and how far they are apart is the target's error.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from structgen_bench.errors import BenchError
 REFERENCE_DRAWS = 4_000
 ENOUGH_DRAWS = 1_000  # of these, for a target
 MEASURED_FROM = 1e-3  # of Z: below it plain rejection is not run to its end
+LONG_PARTICLES = 200  # of a long run's populations
+AGREED = 0.05  # how far long runs may be from each other, and what they may not have seen, for a target
 UNSEEN = (-1,)  # stands for all texts that the long run did not draw
 
 Target = dict[tuple[int, ...], float]
@@ -122,6 +126,78 @@ def exact_target(common: dict[str, Any], seed: int, seconds: float) -> tuple[Tar
     }
 
 
+def long_run_target(common: dict[str, Any], seed: int, seconds: float) -> tuple[Target, dict[str, Any]]:
+    """The target from two independent long runs of `smc`, or none where these do not agree."""
+    runs = [_long_run(common, seed + 1_000 * (number + 1), seconds / 2) for number in range(2)]
+    logs_z = [run["log_z"] for run in runs]
+    logp = runs[0]["logp"] | runs[1]["logp"]
+    facts: dict[str, Any] = {
+        "long_runs": [
+            {key: run[key] for key in ("populations", "log_z", "log_z_stderr", "physical")}
+            | {"texts_seen": len(run["logp"])}
+            for run in runs
+        ]
+    }
+    if not logp or not all(map(math.isfinite, logs_z)):
+        return {}, facts
+    seen = _log_sum(list(logp.values()))
+    log_z = max(_log_mean(logs_z), seen)  # the texts are all valid: Z is no less than what was seen
+    each = [{w: math.exp(p - log_z) for w, p in run["logp"].items()} for run in runs]
+    # the two as distributions, each with its own Z; what one did not see counts as far away
+    ratios = [math.exp(log_z - log_z_of_one) for log_z_of_one in logs_z]
+    apart = 0.5 * math.fsum(
+        abs(each[0].get(w, 0.0) * ratios[0] - each[1].get(w, 0.0) * ratios[1]) for w in logp
+    ) + 0.5 * abs(_unseen(each[0], ratios[0]) - _unseen(each[1], ratios[1]))
+    target = {w: math.exp(p - log_z) for w, p in logp.items()}
+    target[UNSEEN] = max(0.0, 1 - math.exp(seen - log_z))
+    facts |= {
+        "log_z_apart": abs(logs_z[0] - logs_z[1]),
+        "tv_between_runs": apart,
+        "mass_unseen": target[UNSEEN],
+    }
+    if facts["log_z_apart"] > AGREED or apart > AGREED or target[UNSEEN] > AGREED:
+        return {}, facts
+    return target, facts | {
+        "texts_seen": len(logp),
+        "log_z": log_z,
+        "log_z_stderr": max(run["log_z_stderr"] for run in runs),
+        "entropy_seen": -math.fsum(p * math.log(p) for p in target.values() if p > 0),
+    }
+
+
+def _unseen(shares_seen: Target, ratio: float) -> float:
+    return max(0.0, 1 - ratio * math.fsum(shares_seen.values()))
+
+
+def _long_run(common: dict[str, Any], seed: int, seconds: float) -> dict[str, Any]:
+    """Populations on one trie for so long: log P of every text seen, and log of the mean estimate of Z."""
+    import torch
+
+    from structgen import sample
+    from structgen.sampling import PrefixTrie
+
+    begin = time.perf_counter()
+    trie, generator = PrefixTrie(None), torch.Generator().manual_seed(seed)
+    logp: dict[tuple[int, ...], float] = {}
+    logs_z: list[float] = []
+    physical = 0
+    while time.perf_counter() - begin < seconds:
+        result = sample(
+            **common, method="smc", particles=LONG_PARTICLES, generator=generator, state=trie,
+        )  # fmt: skip
+        logp |= dict(zip(result.sequences, result.logp_model.tolist(), strict=True))
+        logs_z.append(result.log_z)
+        physical += result.diagnostics.forwards_physical
+    later = logs_z[len(logs_z) // 4 :]  # unbiased like those before, which knew less: chosen by their place
+    log_z = _log_mean(later)
+    ratios = [math.exp(each - log_z) for each in later]
+    variance = math.fsum((ratio - 1) ** 2 for ratio in ratios) / max(1, len(ratios) - 1)
+    return {
+        "logp": logp, "log_z": log_z, "log_z_stderr": math.sqrt(variance / len(ratios)),
+        "populations": len(logs_z), "physical": physical,
+    }  # fmt: skip
+
+
 def distances(draws: dict[tuple[int, ...], tuple[float, float]], target: Target) -> tuple[float, float]:
     """(TV, KL(q || target)) of an empirical q. draws: of each text drawn, its share and the target's.
 
@@ -168,7 +244,10 @@ def measure_problem(
         "max_new_tokens": max_new_tokens,
     }
     target, facts = exact_target(common, seed, 2 * seconds)
-    log_z = facts.get("log_z")
+    if not target:
+        target, long_facts = long_run_target(common, seed, 4 * seconds)
+        facts |= long_facts
+    log_z = facts.get("log_z") if target else None
     rows = [measure_setting(common, setting, target, log_z, n, seed, seconds) for setting in SETTINGS]
     figures: dict[str, Any] = {
         "problem": problem.name,
@@ -209,6 +288,7 @@ def measure_setting(
     generator = torch.Generator().manual_seed(seed + 1)
     sequences: list[tuple[int, ...]] = []
     logp: list[float] = []
+    log_weights: list[float] = []
     spent = 0
     trie = PrefixTrie(None)
     if setting.skip:
@@ -228,6 +308,7 @@ def measure_setting(
         )  # fmt: skip
         sequences += result.sequences
         logp += result.logp_model.tolist()
+        log_weights += result.log_weights.tolist()
         spent += result.diagnostics.forwards_physical
         logs_z.append(result.log_z)
         done += 1
@@ -253,17 +334,30 @@ def measure_setting(
     if log_z is not None:
         even = [1 / max(1, len(sequences))] * len(sequences)
         row["tv"], row["kl_plug_in"] = distances(shares(sequences, logp, log_z, even), target)
-        if setting.method in ("local", "awrs"):
-            by_weight = shares(sequences, logp, log_z, result.weights.tolist())
+        if setting.method in ("local", "awrs", "smc"):
+            by_weight = shares(sequences, logp, log_z, _normalised(log_weights))
             row["tv_weighted"] = distances(by_weight, target)[0]
     return row
 
 
-def _log_mean(logs: list[float]) -> float:
+def _normalised(log_weights: Sequence[float]) -> list[float]:
+    best = max(log_weights, default=-math.inf)
+    if not math.isfinite(best):
+        return [0.0] * len(log_weights)
+    weights = [math.exp(each - best) for each in log_weights]
+    total = math.fsum(weights)
+    return [weight / total for weight in weights]
+
+
+def _log_sum(logs: Sequence[float]) -> float:
     best = max(logs)
     if not math.isfinite(best):
         return best
-    return best + math.log(math.fsum(math.exp(each - best) for each in logs) / len(logs))
+    return best + math.log(math.fsum(math.exp(each - best) for each in logs))
+
+
+def _log_mean(logs: Sequence[float]) -> float:
+    return _log_sum(logs) - math.log(len(logs))
 
 
 def rejection_cost(common: dict[str, Any], z: float, n: int, seed: int, seconds: float) -> dict[str, Any]:

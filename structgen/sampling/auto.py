@@ -73,5 +73,4 @@ def auto(
         scheme=scheme,
         critic=None,
         twist=twist,
-        pilot=pilot,
     )

@@ -37,6 +37,10 @@ class State(Protocol):
     def is_complete(self) -> bool:
         """Whether the text may end here."""
 
+    @property
+    def kind(self) -> int | None:
+        """A number >= 0 that states share after which the same may follow; None where that is not known."""
+
 
 class Constraint(Protocol):
     """A set of valid texts over one vocabulary."""
@@ -74,6 +78,10 @@ class GrammarState:
 
     def is_complete(self) -> bool:
         return self._matcher.is_accepting
+
+    @property
+    def kind(self) -> int:
+        return self._matcher.configuration
 
 
 class GrammarConstraint:
@@ -116,6 +124,10 @@ class CheckedState:
     def is_complete(self) -> bool:
         self._of.checks += 1
         return self._inner.is_complete()
+
+    @property
+    def kind(self) -> int:
+        return self._inner.kind
 
 
 class CheckedGrammar:
@@ -165,6 +177,10 @@ class PredicateState:
 
     def is_complete(self) -> bool:
         return self._valid_end == len(self._data) and self._of.accepts(self.text)
+
+    @property
+    def kind(self) -> None:
+        return None
 
 
 class PredicateConstraint:
@@ -259,6 +275,10 @@ class JointState:
 
     def is_complete(self) -> bool:
         return self._grammar.is_complete() and self._predicate.is_complete()
+
+    @property
+    def kind(self) -> None:
+        return None
 
 
 class JointConstraint:

@@ -23,7 +23,7 @@ import torch
 import transformers
 
 from structgen.errors import GenerationError, OptionError
-from structgen.sampling.output_layer import faster
+from structgen.sampling.output_layer import faster, largest_matrix
 from structgen.sampling.scored_rows import ScoredRows
 from structgen.sampling.target import Target
 
@@ -108,6 +108,7 @@ class LanguageModel:
         self.target = target
         self.forwards = Forwards()
         self._device = model.device
+        self._largest = largest_matrix(model)
         parameters = inspect.signature(model.forward).parameters
         self._last_only = "logits_to_keep" in parameters
         self.keeps_cache = "past_key_values" in parameters and _only_attends(model.config)
@@ -148,7 +149,7 @@ class LanguageModel:
         the whole rows.
         """
         options: dict[str, Any] = {"logits_to_keep": 1} if self._last_only else {}
-        with torch.no_grad(), faster(self.model):
+        with torch.no_grad(), faster(self.model, ids.numel() * self._largest):
             if self.keeps_cache:
                 cache: Any = transformers.DynamicCache(layers or None)
                 output = self.model(input_ids=ids, past_key_values=cache, use_cache=True, **options)

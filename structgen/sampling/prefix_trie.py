@@ -61,8 +61,8 @@ class Node:
     """A prefix. ``state`` is None for one whose constraint state has to be found again (after loading)."""
 
     __slots__ = (
-        "children", "depth", "entropy", "ids", "kept", "log_allowed", "log_bound", "log_mass", "log_p",
-        "log_rest", "parent", "state", "token", "used",
+        "children", "depth", "entropy", "future", "ids", "kept", "log_allowed", "log_bound", "log_mass",
+        "log_p", "log_rest", "parent", "state", "token", "used",
     )  # fmt: skip
 
     def __init__(self, parent: Node | None, token: int, state: State | None) -> None:
@@ -80,6 +80,7 @@ class Node:
         self.log_rest = -math.inf
         self.log_allowed = 0.0
         self.entropy = 0.0  # of the allowed tokens, renormalised, nats
+        self.future: Any = None  # `structgen.sampling.futures`
 
     @property
     def is_visited(self) -> bool:
@@ -138,17 +139,19 @@ class PrefixTrie:
         self.root = Node(None, -1, root_state)
         self.identity: dict[str, str] = {}
         self.prompt_cache: Any = None  # the language model's
+        self.futures: Any = None  # `structgen.sampling.futures.Futures`, where particles have taught them
         self.constraint: Any = None  # that the nodes' states are of
-        self.is_settled = False  # whether tries are accepted often: the bounds are close to the truth
+        self.is_settled = False  # whether a population's estimate of Z was near what its futures said
         self.max_bytes = max_bytes
         self.n_nodes = 1
         self.n_entries = 0
+        self.future_bytes = 0  # of the nodes' futures
         self._clock = 0
 
     @property
     def nbytes(self) -> int:
         """About the bytes that nodes and rows take (keys and values are bounded by themselves)."""
-        return self.n_nodes * _NODE_BYTES + self.n_entries * _ENTRY_BYTES
+        return self.n_nodes * _NODE_BYTES + self.n_entries * _ENTRY_BYTES + self.future_bytes
 
     @property
     def log_bound(self) -> float:
@@ -262,6 +265,7 @@ class PrefixTrie:
         self.is_settled = False
         self.n_nodes = len(nodes)
         self.n_entries = sum(len(node.ids) for node in nodes if node.ids is not None)
+        self.future_bytes = sum(node.future.nbytes for node in nodes if node.future is not None)
         # used: a node is touched on every walk through it, so that a child was never used after its parent
         oldest = sorted(
             (node for node in nodes if node.is_visited and node.parent is not None),
@@ -280,6 +284,7 @@ class PrefixTrie:
                 gone.add(id(each))
                 below += each.children.values()
                 self.n_entries -= 0 if each.ids is None else len(each.ids)
+                self.future_bytes -= 0 if each.future is None else each.future.nbytes
                 self.n_nodes -= 1
             if node.parent is not None:
                 del node.parent.children[node.token]

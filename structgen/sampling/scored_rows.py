@@ -87,8 +87,7 @@ class ArrayRows:
     __slots__ = ("_log_norm", "_p", "_scores", "_sums", "_unit")
 
     def __init__(self, scores: torch.Tensor) -> None:
-        largest = scores.amax(dim=1)  # NaN where one is
-        shift = largest.numpy()
+        shift: FloatRow = scores.numpy().max(axis=1)  # NaN where one is
         if not np.isfinite(shift).all():
             raise GenerationError(
                 "the model's logits are NaN or infinite; its weights, its precision or its input are broken"

@@ -1,7 +1,7 @@
 """Sequential Monte Carlo: particles that are resampled when their weights have become too unequal.
 
-Where the mask is exact they go down the prefix trie (`structgen.sampling.twisted`), taught by a pilot of
-tries before; else, or with ``twist="none"``, they know nothing beyond their next token.
+Where the mask is exact they go down the prefix trie (`structgen.sampling.twisted`), taught by small
+populations before; else, or with ``twist="none"``, they know nothing beyond their next token.
 
 Source: Doucet, de Freitas, Gordon 2001, chapter 1; for language models Lew et al. 2023, "Sequential Monte
 Carlo Steering". The estimate of Z, the product of the mean weights between resamplings, is unbiased. With
@@ -28,16 +28,15 @@ from structgen.sampling.result import (
     normalised,
 )
 from structgen.sampling.run import Draw, Run, result_of
-from structgen.sampling.tries import Tries
 from structgen.sampling.twisted import TrieParticle, TrieParticles
 
 Twist = Literal["learned", "none"]
 
-PILOT_SHARE: Final = 0.5  # of the passes of the populations at their full length, which the pilot may spend
-# Tries of a round from which its share of accepted ones is believed; so many make the first one, since
-# rounds of 1 and 2 take as many passes one after another, and settle nothing.
-_SETTLED_ROUND: Final = 4
-_SETTLED: Final = 0.5  # of a round's tries accepted: the bounds are within a factor of two, and enough
+_FEWEST: Final = 4  # particles of a pilot's population, or
+_PART: Final = 2  # one of so many of those asked for; a quarter agree too soon, on half of what there is
+_MOST_PILOTS: Final = 6  # populations of the pilot, for each population that is wanted, up to so many
+_AGREED: Final = 2  # populations of the pilot one after another that find what was expected; then it ends
+_NEAR: Final = 0.7  # of log Z: what a population found is what was expected, within a factor of two
 
 
 class OneOfMany(Protocol):
@@ -121,35 +120,56 @@ def run_particles(
 
 
 class Pilot:
-    """Tries (as of `cars`) that teach the trie before particles run. Their texts are dropped."""
+    """Small populations that teach the trie before those that count. Their texts are dropped.
 
-    def __init__(self, run: Run, tries: Tries | None = None) -> None:
-        self.tries = Tries(run, "cars", _SETTLED_ROUND) if tries is None else tries
+    They end when two running find Z to be what was expected before they began, or after so many.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.populations = 0
+        self._agreed = 0
         self._run = run
 
-    @property
-    def can_steer(self) -> bool:
-        """Whether a try was accepted. Bounds by which none was are too loose to be a twist: branches that
-        nobody saw, whose bound is 1, would get all particles."""
-        return self.tries.accepted > 0 or self._run.trie.is_settled
-
-    def teach(self, passes: int) -> None:
-        """Try for so many passes, or half of what is left of the budget, or until the bounds have settled."""
-        run, tries = self._run, self.tries
+    def teach(self, groups: int, each: int, resampler: Resampler) -> None:
+        """``groups``, ``each``: of the populations that count."""
+        run, few = self._run, max(_FEWEST, each // _PART)
         before = run.model.forwards.physical
-        if run.budget.forwards is not None:
-            passes = min(passes, (run.budget.forwards - before) // 2)
-        try:
-            while not run.trie.is_settled and run.trie.log_bound > -math.inf:
-                if run.model.forwards.physical - before >= passes:
-                    break
-                tried, accepted = tries.tries, tries.accepted
-                tries.round(run.batch_size)
-                run.report("smc: pilot", tries.accepted, tries.tries, tries.tries)
-                size = tries.tries - tried
-                run.trie.is_settled = size >= _SETTLED_ROUND and tries.accepted - accepted >= _SETTLED * size
-        except KeyboardInterrupt:
-            run.stopped = "interrupted"
+        most = None if run.budget.forwards is None else (run.budget.forwards - before) // 2
+        for _ in range(_MOST_PILOTS * min(groups, _MOST_PILOTS)):
+            spent = run.model.forwards.physical - before
+            if run.trie.is_settled or (most is not None and spent >= most):
+                break
+            particles = TrieParticles(run.walker(), 1, few)
+            expected = particles.expected
+            try:
+                _move_all(run, particles, resampler, "smc: pilot", self.populations)
+            except KeyboardInterrupt:
+                run.stopped = "interrupted"
+                break
+            finally:
+                particles.teach()
+            self.populations += 1
+            found = log_mean(np.array([particle.log_weight for particle in particles.all]), few)
+            self._agreed = self._agreed + 1 if abs(found - expected) <= _NEAR else 0
+            run.trie.is_settled = self._agreed >= _AGREED
+
+    @property
+    def note(self) -> str:
+        if not self.populations:
+            return "pilot: " + ("interrupted" if self._run.stopped else "none, the trie had been taught")
+        told = "" if self._run.trie.is_settled else "; the last ones did not find what was expected of them"
+        return f"pilot: {self.populations} small populations{told}"
+
+
+def _move_all(run: Run, particles: TrieParticles, resampler: Resampler, what: str, done: int) -> None:
+    """Write all texts to their end. Raises `KeyboardInterrupt`."""
+    groups = sorted({particle.group for particle in particles.all})
+    while particles.going:
+        particles.weigh()
+        for group in groups:
+            resampler.resample(particles, group)
+        particles.move()
+        run.report(what, particles.depth, run.model.target.max_new_tokens, done)
 
 
 def run_twisted(
@@ -162,17 +182,12 @@ def run_twisted(
     while len(done) < groups:
         count = min(together, max(1, run.batch_size // each), groups - len(done))
         together *= 2
-        pilot.teach(int(PILOT_SHARE * count * each * run.model.target.max_new_tokens))
+        pilot.teach(groups, each, resampler)
         if run.stopped:
             break
-        particles = TrieParticles(walker, count, each, critic, steered=pilot.can_steer)
+        particles = TrieParticles(walker, count, each, critic)
         try:
-            while particles.going:
-                particles.weigh()
-                for group in range(count):
-                    resampler.resample(particles, group)
-                particles.move()
-                run.report("smc", particles.depth, run.model.target.max_new_tokens, len(done) * each)
+            _move_all(run, particles, resampler, "smc", len(done) * each)
         except KeyboardInterrupt:
             run.stopped = "interrupted"
         particles.teach()
@@ -187,6 +202,9 @@ def whole_ones(run: Run, groups: list[list[One]]) -> tuple[list[list[One]], bool
 
     A weight of a text that was interrupted is not one of the target: it lacks what the rest would cost.
     """
+    if not groups:
+        run.notes.append("interrupted before there was any text")
+        return groups, False
     whole = [group for group in groups if all(one.ending is not None for one in group)]
     if len(whole) == len(groups):
         return groups, True
@@ -238,26 +256,20 @@ def smc(
     scheme: Scheme,
     critic: Critic | None,
     twist: Twist = "none",
-    pilot: Tries | None = None,
 ) -> SampleResult:
     """One population and all its particles (``n`` None), or n populations and one particle of each.
 
     A particle chosen by weight, with its population's estimate of Z as its weight, is properly weighted.
-    ``twist`` "learned" is for constraints whose mask is exact; ``pilot``: tries that have taught the trie.
+    ``twist`` "learned" is for constraints whose mask is exact.
     """
     resampler = Resampler(run.randomness, ess_threshold, scheme)
     groups: list[list[TrieParticle]] | list[list[Particle]]
     if twist == "learned":
-        teacher = Pilot(run, pilot)
+        pilot = Pilot(run)
         groups, has_ended = whole_ones(
-            run, run_twisted(run, teacher, groups=n or 1, each=particles, critic=critic, resampler=resampler)
+            run, run_twisted(run, pilot, groups=n or 1, each=particles, critic=critic, resampler=resampler)
         )
-        run.notes.append(
-            "pilot: none, the trie had been taught"
-            if not teacher.tries.tries
-            else f"pilot: {teacher.tries.accepted} of {teacher.tries.tries} tries accepted"
-            + ("" if teacher.can_steer else "; its bounds are too loose to steer by")
-        )
+        run.notes.append(pilot.note)
     else:
         plain = run_particles(
             run, "smc", proposal, groups=n or 1, each=particles, critic=critic, resampler=resampler
@@ -269,10 +281,12 @@ def smc(
     log_zs = np.array([log_mean(each, particles) for each in weights])
     log_z, stderr = log_z_of_weights(log_zs, len(groups))
     if not has_ended:
-        log_z = math.nan
+        log_z = stderr = math.nan
     if n is None:
         draws = [draw_of_particle(particle) for particle in alive]
-        stderr = _stderr_of_one(every, resampler.resamplings) if alive else math.inf
+        stderr = (
+            math.nan if not has_ended else _stderr_of_one(every, resampler.resamplings) if alive else math.inf
+        )
     else:
         draws = []
         for place, log_mass in enumerate(log_zs.tolist()):

@@ -1,16 +1,16 @@
 """Particles that go down the prefix trie, and take what it knows of the future as their twist.
 
-Between the first token and the last a population targets P(u) B(u), B the trie's bound on the probability
-that a text which begins with u ends up valid (a *twist*: Guarniero, Johansen, Lee 2017, "The Iterated
-Auxiliary Particle Filter"). A token a is drawn in proportion to P(a | u) B(ua), the locally optimal
+Between the first token and the last a population targets P(u) V(u), V what is expected of the mass that is
+still valid after u (`structgen.sampling.futures`), a *twist*: Guarniero, Johansen, Lee 2017, "The Iterated
+Auxiliary Particle Filter". A token a is drawn in proportion to P(a | u) V(ua), the locally optimal
 proposal, and the weight changes by
 
-    sum over a of P(a | u) B(ua)  /  B(u),
+    sum over a of P(a | u) V(ua)  /  V(u),
 
-which is 1 where the bound is made of its children's, and the mass Z_t that the mask leaves at a new node.
-Known branches are so entered as often as what they lead to deserves, and a particle pays only for what
-nobody had seen. The bounds stay fixed while a population runs and are above 0 wherever a valid text may lie,
-so that E[Z] = Z whatever the trie knows; the next population gains by what this one saw.
+which is 1 where V(u) is made of the others. So known branches are entered as often as what they lead to
+deserves, and a particle pays only for what turned out other than expected. V stays fixed while a population
+runs and is above 0 wherever a valid text may lie, so that E[Z] = Z whatever the trie knows; the next
+population gains by what this one saw.
 
 The model runs before particles are resampled: Z_t counts before the token is drawn, copies go on by
 different tokens (Pitt and Shephard 1999, *fully adapted*), and those at one node share one stratified set
@@ -26,6 +26,7 @@ from typing import Literal
 
 import numpy as np
 
+from structgen.sampling.futures import Futures
 from structgen.sampling.language_model import Rows
 from structgen.sampling.particles import Critic, potential_of
 from structgen.sampling.prefix_trie import Float64, Node, log_sum
@@ -35,12 +36,12 @@ from structgen.sampling.walk import Walker
 
 @dataclass(slots=True)
 class TrieParticle:
-    """One text, as far as ``node``. ``log_bound``: the twist with which it came there; part of log_weight."""
+    """One text, as far as ``node``. ``log_twist``: that with which it came there; part of log_weight."""
 
     group: int
     origin: int
     node: Node
-    log_bound: float = 0.0
+    log_twist: float = 0.0
     ending: Literal["stop", "cut", "dead"] | None = None
     log_weight: float = 0.0
     logp: float = 0.0
@@ -52,26 +53,47 @@ class TrieParticle:
         return self.node.tokens()
 
 
+def futures_of(walker: Walker) -> Futures:
+    """The trie's, which are made with the root's row: its pass was the prompt's, and is there."""
+    trie = walker.trie
+    if trie.futures is None:
+        if not trie.root.is_visited:
+            walker.run_at([trie.root], {}, None)
+        trie.futures = Futures(walker)
+        trie.futures.teach([trie.root])
+    futures: Futures = trie.futures
+    return futures
+
+
 class TrieParticles:
     """``groups`` times ``each`` particles, to be weighted, resampled and moved until all have ended.
 
     critic: as in `structgen.sampling.particles.Particles`; its potential is a second twist.
-    steered: whether the bounds are the twist; else it is 1, but for what is known to be invalid.
     """
 
     def __init__(
-        self, walker: Walker, groups: int, each: int, critic: Critic | None = None, *, steered: bool = True
+        self,
+        walker: Walker,
+        groups: int,
+        each: int,
+        critic: Critic | None = None,
     ) -> None:
         root = walker.trie.root
         self.all = [TrieParticle(group, origin, root) for group in range(groups) for origin in range(each)]
         self.depth = 0
         self.seen: dict[int, Node] = {id(root): root}
         self._walker = walker
-        self._steered = steered
+        self._futures = futures_of(walker)
+        self._futures.learn(walker)
         self._critic = critic
         self._live: dict[int, int] = {}
         self._rows: Rows | None = None
         self._masked: ScoredRows | None = None
+
+    @property
+    def expected(self) -> float:
+        """log Z, as far as the trie knows it now."""
+        return self._futures.of(self._walker, self._walker.trie.root).log_value
 
     @property
     def going(self) -> list[TrieParticle]:
@@ -91,7 +113,7 @@ class TrieParticles:
             if total == -math.inf:
                 particle.ending, particle.log_weight = "dead", -math.inf
             else:
-                particle.log_weight += total - particle.log_bound
+                particle.log_weight += total - particle.log_twist
 
     def move(self) -> None:
         """A token for each particle that goes on."""
@@ -132,13 +154,14 @@ class TrieParticles:
                 particle.ending, particle.log_weight = "dead", -math.inf
             else:
                 (log_p,) = rows.log_p_of([row], [token])
-                moves.append((particle, token, log_p, log_p))
+                rest = self._futures.of(self._walker, node).log_rest
+                moves.append((particle, token, log_p, log_p + rest))
         return moves
 
     def _enter(self, particle: TrieParticle, token: int, log_p: float, log_mass: float) -> None:
         walker, node = self._walker, particle.node
         particle.logp += log_p
-        particle.log_bound = log_mass - log_p
+        particle.log_twist = log_mass - log_p
         if token == walker.target.stop:
             particle.ending = "stop"
         else:
@@ -151,7 +174,7 @@ class TrieParticles:
             if walker.target.is_cut_at(self.depth):
                 particle.ending = "cut"
         if particle.ending is not None:  # a text that has ended is valid: there is no future to bound
-            particle.log_weight -= particle.log_bound
+            particle.log_weight -= particle.log_twist
         if self._critic is not None:
             after = potential_of(self._critic, walker.target, particle.tokens, particle.ending is not None)
             particle.log_weight += after - particle.potential
@@ -168,11 +191,12 @@ class TrieParticles:
     def teach(self) -> None:
         """Bring the trie's bounds up to date by what was seen. Ends the use of this object."""
         self._walker.trie.update(self.seen.values())
+        self._futures.teach(self.seen.values())
 
     def _log_masses(self, node: Node) -> Float64:
         """log of P times the twist: of each entry, and of the rest."""
-        logs = node.log_mass if self._steered else np.where(node.log_mass > -math.inf, node.log_p, -math.inf)
-        return np.append(logs, node.log_rest)
+        future = self._futures.of(self._walker, node)
+        return np.append(node.log_p + future.log_twist, node.log_rest + future.log_rest)
 
     def _run(self, nodes: list[Node]) -> None:
         if not nodes:
