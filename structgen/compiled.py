@@ -48,9 +48,6 @@ class GrammarSource:
     options: Mapping[str, object] = field(default_factory=dict)
 
 
-_making_machines = threading.Lock()  # it takes microseconds: one for all grammars
-
-
 class CompiledGrammar:
     """A grammar for one vocabulary. Immutable but for caches, and safe to share between threads.
 
@@ -91,7 +88,7 @@ class CompiledGrammar:
         """The run-time records that all matchers share, made at the first use."""
         machine = self._machine
         if machine is None or machine.is_retired:
-            with _making_machines:
+            with self._machine_lock:
                 machine = self._machine
                 if machine is None or machine.is_retired:
                     machine = self._machine = self._new_machine()

@@ -15,7 +15,6 @@ from structgen.budget import Budget, Held
 from structgen.compiled import CompiledGrammar, GrammarSource
 from structgen.dormant_states import Awake
 from structgen.errors import (
-    CompileLimitError,
     OptionError,
     UnsatisfiableGrammarError,
     UnsatisfiableSchemaError,
@@ -25,6 +24,7 @@ from structgen.general_grammars import general_store
 from structgen.grammar import Grammar, Terminal
 from structgen.mask_store import MaskStore
 from structgen.rtn import build_rtn
+from structgen.schema_copy import json_text, private_copy
 from structgen.schema_tables import AT_ONCE, schema_tables, schema_warnings
 from structgen.symbols import symbol_grammar
 from structgen.tables import build_tables
@@ -38,9 +38,6 @@ if TYPE_CHECKING:
 # What is a JSON Schema, or a mistake that the front end explains; all else is a Python type. None is no type
 # here: it is what a forgotten argument looks like.
 _DROPPED_PART = 8  # of the grammars that are kept: so many go together
-_FEW_VALUES = 100_000
-_MOST_VALUES = 10_000_000  # of a schema that is given as Python objects
-_PLAIN_TYPES = frozenset({str, bool, int, float, type(None)})
 _JSON_VALUES = (Mapping, str, bool, int, float, list, tuple, bytes, type(None))
 
 
@@ -104,14 +101,20 @@ class Compiler:
         `PythonTypeError` for a type that has no exact schema.
         """
         given, options = _as_schema(schema, options)
-        text = given if isinstance(given, str) else _json_text(given)
+        text, is_json = (given, True) if isinstance(given, str) else json_text(given)
         source = GrammarSource("json_schema", text, dict(options))
-        return self._cached(source, lambda: self._compiled_schema(given, source))
+        # made again from its text alone, which says nothing of a registry that may change
+        sleeps = is_json and not options.get("registry")
+
+        def compiled_now() -> CompiledGrammar:
+            return self._compiled_schema(private_copy(given), source, sleeps=sleeps)
+
+        return self._cached(source, compiled_now) if is_json else compiled_now()
 
     def validate(self, schema: Mapping[str, Any] | bool | str | Any, **options: Any) -> None:
         """Raises what `json_schema` would raise, and keeps nothing."""
         given, options = _as_schema(schema, options)
-        self._compiled_schema(given, GrammarSource("json_schema", "", dict(options)))
+        self._compiled_schema(given, GrammarSource("json_schema", "", dict(options)), sleeps=False)
 
     def report(self, schema: Mapping[str, Any] | bool | str | Any, **options: Any) -> SchemaReport:
         """What becomes of each keyword of a schema or Python type: enforced, or why not.
@@ -125,14 +128,14 @@ class Compiler:
         return schema_report(given, **options)
 
     def _compiled_schema(
-        self, schema: Mapping[str, Any] | bool | str, source: GrammarSource
+        self, schema: Mapping[str, Any] | bool | str, source: GrammarSource, *, sleeps: bool
     ) -> CompiledGrammar:
         tables = schema_tables(
             schema,
             source.options,
             self.vocabulary,
             AT_ONCE,
-            awake=self._awake if source.text else None,  # nothing is kept without a text
+            awake=self._awake if sleeps else None,
             text=source.text,
         )
         compiled = CompiledGrammar(
@@ -342,57 +345,3 @@ def _as_schema(given: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]
     from structgen.sources.python_types import schema_of
 
     return schema_of(given), {"integers": "plain", **options}
-
-
-def _expanded_size(value: object, known: dict[int, int]) -> int:
-    """How many values there are when shared objects are written out; what is too deep counts as 1."""
-    if not isinstance(value, (Mapping, list, tuple)):
-        return 1
-    size = known.get(id(value))
-    if size is None:
-        known[id(value)] = 1  # a cycle is found by others
-        inner = value.values() if isinstance(value, Mapping) else value
-        try:
-            size = 1 + sum([_expanded_size(part, known) for part in inner])
-        except RecursionError:
-            size = 1
-        known[id(value)] = size
-    return size
-
-
-def _is_small(value: object) -> bool:
-    """Are there few values, counted again wherever they are shared? The usual case, told quickly."""
-    pending: list[object] = [value]
-    count = 0
-    while pending and count < _FEW_VALUES:
-        inner = pending.pop()
-        if type(inner) is dict or isinstance(inner, Mapping):
-            values: Any = inner.values()
-        elif isinstance(inner, (list, tuple)):
-            values = inner
-        else:
-            continue
-        count += len(values)
-        for part in values:
-            if type(part) not in _PLAIN_TYPES:
-                pending.append(part)
-    return count < _FEW_VALUES
-
-
-def _as_dict(value: object) -> dict[Any, Any]:
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"{type(value).__name__} is no JSON")
-
-
-def _json_text(schema: object) -> str:
-    """The schema as JSON, or as `repr` where it is not JSON: the front end then says what is wrong."""
-    if not _is_small(schema) and _expanded_size(schema, {}) > _MOST_VALUES:
-        raise CompileLimitError("max_schema_values", _MOST_VALUES, _MOST_VALUES + 1, fixed=True)
-    try:
-        return json.dumps(schema, default=_as_dict)
-    except (TypeError, ValueError, RecursionError):
-        try:
-            return repr(schema)
-        except (ValueError, RecursionError):  # a number of thousands of digits, deep nesting
-            return object.__repr__(schema)

@@ -12,6 +12,8 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
 from structgen.errors import StructgenError
 from structgen.parser_states import Key, MemberKey, Members, State
@@ -20,6 +22,10 @@ from structgen.sources.json_schema import SchemaStates
 MOST_AWAKE = 32
 
 _EXPAND, _MEMBERS, _MEMBER, _RESOLVE = range(4)
+_MOST_ASKED = 2_000  # questions: to ask more again would take a second in the middle of a text
+_QUESTION_BYTES = 300
+
+_Question = tuple[object, ...]
 
 
 class DormantStates:
@@ -29,16 +35,28 @@ class DormantStates:
     to the same questions. Not safe for several threads, but for `sleep`.
     """
 
-    __slots__ = ("__weakref__", "_asked", "_awake", "_make", "_states", "start", "warnings")
+    __slots__ = (
+        "__weakref__",
+        "_asked",
+        "_awake",
+        "_failed",
+        "_make",
+        "_states",
+        "_stays_awake",
+        "start",
+        "warnings",
+    )
 
     def __init__(self, states: SchemaStates, make: Callable[[], SchemaStates], awake: Awake) -> None:
         """``make``: the same states, as they were before any question."""
         self._states: SchemaStates | None = states
         self._make = make
         self._awake = awake
-        self._asked: list[
-            tuple[object, ...]
-        ] = []  # tuples of atoms, which the collector drops from its lists
+        self._stays_awake = False
+        # What was asked, with the number of times that it had failed before, in the order of asking. All are
+        # tuples of atoms, which the collector drops from its lists.
+        self._asked: dict[tuple[_Question, int], None] = {}
+        self._failed: dict[_Question, int] = {}
         self.start = states.start
         self.warnings = states.warnings
 
@@ -46,54 +64,67 @@ class DormantStates:
     def is_awake(self) -> bool:
         return self._states is not None
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the questions take, about."""
+        return _QUESTION_BYTES * len(self._asked)
+
     def sleep(self) -> None:
-        """Give the states back. Whoever is in the middle of a question goes on with them."""
-        self._states = None
+        """Give the states back, unless that would cost too much. Whoever is in the middle of a question goes
+        on with them.
+        """
+        if not self._stays_awake and len(self._asked) <= _MOST_ASKED:
+            self._states = None
 
     def expand(self, key: Key) -> State:
-        states = self._noted((_EXPAND, key))
-        return states.expand(key)
+        answer: State = self._answer((_EXPAND, key))
+        return answer
 
     def members(self, key: Key) -> Members:
-        states = self._noted((_MEMBERS, key))
-        return states.members(key)
+        answer: Members = self._answer((_MEMBERS, key))
+        return answer
 
     def member(self, key: MemberKey) -> Key:
-        states = self._noted((_MEMBER, *key))
-        return states.member(key)
+        answer: Key = self._answer((_MEMBER, *key))
+        return answer
 
     def resolve(self, key: Key, text: bytes) -> Key | None:
-        states = self._noted((_RESOLVE, key, text))
-        return states.resolve(key, text)
+        answer: Key | None = self._answer((_RESOLVE, key, text))
+        return answer
 
-    def _noted(self, question: tuple[object, ...]) -> SchemaStates:
-        """The states that the question is for."""
+    def _answer(self, question: _Question) -> Any:
         states = self._states
         if states is None:
             states = self._make()
             if states.start != self.start:  # which is the first question
                 raise RuntimeError("the states of a schema were made anew, and are others")
-            for asked in self._asked:
-                _ask_again(states, asked)
+            for asked, _ in self._asked:
+                # a limit that was met the first time is met again: who asked was told
+                with suppress(StructgenError):
+                    _ask(states, asked)
             self._states = states
-        self._asked.append(question)
+        # once answered, a question gives no new numbers
+        self._asked[question, self._failed.get(question, 0)] = None
         self._awake.note(self)
-        return states
+        try:
+            return _ask(states, question)
+        except StructgenError:
+            self._failed[question] = self._failed.get(question, 0) + 1
+            raise
+        except BaseException:  # an interruption: how far it came will not be repeated
+            self._stays_awake = True
+            raise
 
 
-def _ask_again(states: SchemaStates, asked: tuple[object, ...]) -> None:
-    kind, *rest = asked
-    try:
-        if kind == _EXPAND:
-            states.expand(rest[0])
-        elif kind == _MEMBERS:
-            states.members(rest[0])
-        elif kind == _MEMBER:
-            states.member(MemberKey(*rest))  # type: ignore[arg-type]
-        else:
-            states.resolve(rest[0], rest[1])  # type: ignore[arg-type]
-    except StructgenError:  # a limit, as it was met the first time: who asked was told
-        pass
+def _ask(states: SchemaStates, question: _Question) -> Any:
+    kind, *rest = question
+    if kind == _EXPAND:
+        return states.expand(rest[0])
+    if kind == _MEMBERS:
+        return states.members(rest[0])
+    if kind == _MEMBER:
+        return states.member(MemberKey(*rest))  # type: ignore[arg-type]
+    return states.resolve(rest[0], rest[1])  # type: ignore[arg-type]
 
 
 class Awake:

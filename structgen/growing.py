@@ -190,7 +190,8 @@ class GrowingTables:
     @property
     def nbytes(self) -> int:
         """Bytes of the arrays, and an estimate of what the source holds for each state (3 kB, measured)."""
-        return int(self._static.nbytes + self._classes.nbytes) + 3000 * len(self._numbers)
+        held = 3000 * len(self._numbers) + getattr(self._source, "nbytes", 0)
+        return int(self._static.nbytes + self._classes.nbytes) + held
 
     def origin(self, state: int) -> tuple[bytes, int, bool]:
         """Of a table state: its automaton's digest, its number there, and whether the automaton is a head."""
@@ -354,9 +355,8 @@ class GrowingTables:
                 n_values[at] = len(terminals)
         first = len(self._keys)
         laid = _LaidMembers(key, first, beyond, beyond > 0 and bool(described.optional.all()))
-        self._members[key] = laid
         n_states, n_edges = members.STATES * n, 5 * n + len(values)  # at most
-        self._keys += [laid] * n_states
+        # room first: what is laid out anew then holds what there was, and a limit leaves all as it was
         if first + n_states > self._room["rtn"]:
             self._make_room("rtn", first + n_states)
         if self._n_edges + n_edges > self._room["edges"]:
@@ -374,6 +374,8 @@ class GrowingTables:
             done,
         )
         self._words[layout.N_RTN] = first + n_states
+        self._keys += [laid] * n_states
+        self._members[key] = laid
         self._n_expanded += 1
         return laid
 

@@ -120,10 +120,10 @@ class LexedMachine:
 
     def fill(self, config: int, bitmask: Int32Array, row: int) -> bool:
         """Write the mask of ``config`` into ``bitmask[row]``, int32 (rows, words) and C-contiguous; False
-        where it has no such row, or too short ones.
+        where its rows are too short.
         """
         n_words = self.store.n_words
-        if not 0 <= row < bitmask.shape[0] or bitmask.shape[1] < n_words:
+        if bitmask.shape[1] < n_words:
             return False
         _, words = self._masks.get(config) or self._new_mask(config)
         bitmask[row, :n_words] = words

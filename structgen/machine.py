@@ -29,6 +29,7 @@ from structgen.threads import readers
 _FIRST_POOL = 1 << 13
 _FIRST_TABLE = 1 << 11
 _FIRST_SCRATCH = 1 << 13
+_NOTHING: set[int] = set()  # one for all machines that need none
 _MANY_STATES = 256  # parser states: so many more are reported
 
 
@@ -66,6 +67,7 @@ class Machine:
         # where all this is, for kernels that are told only the place (see `layout.VIEW_STORE` and below it)
         self._cell = store.cell.copy()
         self.place = address_of(self._cell)
+        self._narrowed = _NOTHING  # whose masks are spellable, where not all are
         self._grown = 0  # how far the tables had, when it was last said how large they are
         self._show_tables()
         self._show(layout.VIEW_INTERNED, self._interned)
@@ -76,6 +78,8 @@ class Machine:
         self._show_store()
         self.start = self._run(machine.start_at, self.place, int(tables.accepts_empty))
         self._spelling = None if store.is_byte_complete else Spelling(tables, store.vocabulary)
+        if self._spelling is not None:
+            self._narrowed = set()
         if self._spelling is None:  # else masks are narrowed after they were computed
             self._cell[layout.VIEW_STORE] = id(store)
 
@@ -99,13 +103,13 @@ class Machine:
 
     def fill(self, config: int, bitmask: Int32Array, row: int) -> bool:
         """Write the mask of ``config`` into ``bitmask[row]``, int32 (rows, words) and C-contiguous; False
-        where it has no such row, or too short ones.
+        where its rows are too short.
         """
         if self.store.view is self._shown:
             known = known_at(self.place, config, bitmask, row)
             if known != MASK_UNKNOWN:
                 return known != MASK_HAS_NO_ROOM  # type: ignore[no-any-return]
-        elif not 0 <= row < bitmask.shape[0] or bitmask.shape[1] < self.store.n_words:
+        elif bitmask.shape[1] < self.store.n_words:
             return False
         with self._lock:
             self._fill_new(config, bitmask, row)
@@ -188,15 +192,17 @@ class Machine:
         store.trim()
         if store.view is not self._shown:
             self._show_store()
-        is_narrow = self._spelling is None or self._pool[config + 3] != 0
+        if self._spelling is not None and config not in self._narrowed:
+            self._pool[config + 3] = 0  # it may be too wide, where narrowing it was interrupted
         status = fill_at(self.place, config, bitmask, row)
         while status < 0:
             self._make_room(status)
             if store.view is not self._shown:
                 self._show_store()
             status = fill_at(self.place, config, bitmask, row)
-        if not is_narrow:
+        if self._spelling is not None and config not in self._narrowed:
             self._drop_unspellable(config, bitmask[row])
+            self._narrowed.add(config)
 
     def _drop_unspellable(self, config: int, row: Int32Array) -> None:
         """Replace the mask just computed and written by one without the tokens after which no end can be
@@ -303,6 +309,7 @@ class Machine:
         self._shown = view  # which keeps the arrays: those before are needed until the cell points to these
         if view.epoch != self._epoch:
             records.forget_store(self._pool, self._interned)
+            self._narrowed.clear()
             self._epoch = view.epoch
             # last: a batch that finds this epoch here finds no mask of another
             machine.point(self._cell, layout.VIEW_EPOCH, view.epoch)

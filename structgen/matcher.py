@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,11 +53,15 @@ class Matcher:
         Raises `BitmaskError` for a wrong type, dtype, shape, layout or row.
         """
         array = checked_bitmask(bitmask)
+        if row.__class__ is not int:
+            row = index(row)
+        if not -1 < row < array.shape[0]:
+            raise self._no_room(array, row)
         if not self._terminated:
             if self._machine.fill(self._config, array, row):  # which looks at the shape, too
                 return
             raise self._no_room(array, row)
-        if array.shape[1] < self._n_words or not 0 <= row < array.shape[0]:
+        if array.shape[1] < self._n_words:
             raise self._no_room(array, row)
         array[row] = 0
 

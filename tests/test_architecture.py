@@ -30,6 +30,7 @@ LAYERS = [
     ["rtn"],
     ["tables"],
     ["growing"],
+    ["schema_copy"],
     ["dormant_states"],
     ["schema_tables"],
     ["store_entries"],

@@ -6,7 +6,10 @@ import gc
 import threading
 import types
 import weakref
+from collections import OrderedDict
+from decimal import Decimal
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -165,3 +168,86 @@ def test_threads_that_put_each_other_to_sleep() -> None:
     for thread in threads:
         thread.join()
     assert not failed
+
+
+def wakes(grammar: Any) -> bool:
+    """May the grammar sleep, and be made again?"""
+    if not isinstance(grammar.tables.source, DormantStates):
+        return False
+    grammar.tables.source.sleep()
+    return not grammar.tables.source.is_awake
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "integer", "default": float("inf")},
+        {"type": "integer", "default": Decimal(1)},
+        {"type": "integer", "default": 10**5000},
+        {"type": "integer", "x-y": {1, 2}},
+    ],
+)
+def test_a_schema_that_is_no_json_stays_awake(schema: dict[str, Any]) -> None:
+    compiler = Compiler(VOCABULARY)
+    grammar = compiler.json_schema({"items": schema})
+    assert not wakes(grammar)
+    assert grammar.matcher().accept_bytes(b"[12]")
+    assert compiler.json_schema({"items": schema}) is not grammar  # its text does not tell it from others
+
+
+def test_with_a_registry_that_may_change_states_stay_awake() -> None:
+    registry = {"http://e/s": {"type": "integer"}}
+    grammar = Compiler(VOCABULARY).json_schema(
+        {"items": {"items": {"$ref": "http://e/s"}}}, registry=registry
+    )
+    assert not wakes(grammar)
+    registry.clear()
+    assert grammar.matcher().accept_bytes(b"[[1]]") and not grammar.matcher().accept_bytes(b'[["')
+
+
+@pytest.mark.parametrize("kind", [dict, OrderedDict, types.MappingProxyType])
+@pytest.mark.parametrize("sleeps", [False, True])
+def test_a_schema_that_is_changed_after_compiling_is_what_it_was(kind: Any, sleeps: bool) -> None:
+    inner = {"type": "integer"}
+    value = kind({"properties": {"w": inner}})
+    schema = {"properties": {"v": value}}
+    grammar = Compiler(VOCABULARY).json_schema(schema)
+    schema["properties"]["v"] = {"type": "string"}
+    inner["type"] = "string"
+    if sleeps:
+        assert wakes(grammar)
+    assert grammar.matcher().accept_bytes(b'{"v": {"w": 1}}')
+    assert not grammar.matcher().accept_bytes(b'{"v": {"w": "')
+
+
+def test_questions_that_were_answered_are_noted_once() -> None:
+    grammar = Compiler(VOCABULARY).json_schema({"items": {"type": ["integer", "array"]}, "uniqueItems": True})
+    text = b"[1, 2, [3], 4]"
+    assert grammar.matcher().accept_bytes(text)
+    source, before = source_of(grammar), grammar.nbytes
+    asked = len(source._asked)
+    for _ in range(5):
+        grammar.shed()
+        assert grammar.matcher().accept_bytes(text)
+    assert len(source._asked) == asked
+    assert grammar.tables.nbytes >= source.nbytes > 0 and grammar.nbytes >= before // 2
+
+
+def test_states_that_were_asked_too_much_stay_awake() -> None:
+    source = DormantStates(json_schema_states(True), lambda: json_schema_states(True), Awake())
+    with mock.patch("structgen.dormant_states._MOST_ASKED", 1):
+        source.expand(source.start)
+        source.sleep()
+        assert not source.is_awake
+        source.expand(("container", 0, 0))
+        source.sleep()
+        assert source.is_awake
+
+
+def test_an_interruption_in_a_question_keeps_the_states_awake() -> None:
+    states = json_schema_states(True)
+    source = DormantStates(states, lambda: json_schema_states(True), Awake())
+    with mock.patch.object(states, "expand", side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
+        source.expand(source.start)
+    source.sleep()
+    assert source.is_awake and source.expand(source.start).edges

@@ -139,3 +139,15 @@ def test_threads_share_one_grammar():
     for thread in threads:
         thread.join()
     assert not failures
+
+
+@pytest.mark.parametrize("row", [-1, 2, 2**70, -(2**70), np.int64(5)])
+def test_a_row_that_is_not_there(row):
+    with pytest.raises(BitmaskError, match=f"row {row} of a bitmask with 2 rows"):
+        matcher().fill_bitmask(allocate_bitmask(2, VOCABULARY.size), row)
+
+
+def test_a_row_may_be_any_integer():
+    bitmask = allocate_bitmask(2, VOCABULARY.size)
+    matcher().fill_bitmask(bitmask, np.int32(1))
+    assert bitmask[1].any() and not bitmask[0].any()

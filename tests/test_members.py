@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from structgen_kernels import layout, members
 from structgen.automata.build import literal
 from structgen.bitmask import allocate_bitmask
 from structgen.compiled import CompiledGrammar, GrammarSource
+from structgen.compiler import Compiler
 from structgen.errors import CompileLimitError
 from structgen.growing import GrowingTables
 from structgen.mask_store import MaskStore
@@ -183,3 +185,43 @@ def test_too_long_names_meet_the_limit() -> None:
     made = GrowingTables(AtOnce(given_members), BYTES.eos_token_ids, 1)
     with pytest.raises(CompileLimitError, match="max_counted_states"):
         made.number(MemberKey("m", 0, 0))
+
+
+@pytest.mark.parametrize("n", [3_000, 8_000, 20_000])
+def test_many_members_that_cannot_be(n: int) -> None:
+    dead = {"properties": {f"p{i}": False for i in range(n)}, "type": "object"}
+    compiler = Compiler(BYTES)
+    for schema, text in ((dead, b'{"x": 1}'), ({"properties": {"a": dead}}, b'{"a": {"x": {"p1": 1}}}')):
+        grammar = compiler.json_schema(schema)
+        matcher = grammar.matcher()
+        assert matcher.accept_bytes(text) and matcher.is_accepting
+        assert not grammar.matcher().accept_bytes(b'{"a": {"p1":' if schema is not dead else b'{"p1":')
+
+
+def test_a_limit_while_members_are_laid_out_leaves_all_as_it_was() -> None:
+    given_members = Members(
+        ["a", "b"], np.ones(2, np.uint8), [None] * 2, VALUES[0], VALUES[1], VALUES[2], None, "done"
+    )
+    made = GrowingTables(AtOnce(given_members), BYTES.eos_token_ids, 1)
+    made.number("before")
+    made._room["rtn"] = 3  # so that room has to be made
+    with mock.patch("structgen.growing._MOST_WORDS", 10), pytest.raises(CompileLimitError):
+        made.number(MemberKey("m", 0, 0))
+    made._room["rtn"] = 256
+    made.expand(made.number("first"))
+    assert made.key(made.number(MemberKey("m", 1, members.VALUE))) == ("m", 1, VALUE)
+
+
+def test_each_member_has_the_alternatives_of_a_state_of_its_own() -> None:
+    """Twelve members of thousands of alternatives each, met in a text: the limit is for one of them."""
+
+    def one_of_many(name: str) -> dict[str, object]:
+        kinds = [{"properties": {name: {"const": i}, "q": {"const": i}}, "required": [name]} for i in range(60)]
+        return {"anyOf": [{"type": "object", **kind} for kind in kinds]}
+
+    members_of_x = {f"m{i}": {"allOf": [one_of_many(f"a{i}"), one_of_many(f"b{i}")]} for i in range(12)}
+    nested = {"type": "array", "items": {"properties": {"v": {"type": "object", "properties": members_of_x}}}}
+    schema = {"properties": {"x": {"properties": {"y": nested}}}}
+    grammar = Compiler(BYTES).json_schema(schema)
+    for _ in range(2):
+        assert grammar.matcher().accept_bytes(b'{"x": {"y": [{"v": {')

@@ -132,7 +132,7 @@ def test_one_machine_that_grows_is_given_up_and_its_text_read_again():
         grammar = small.json_schema(schema)
         left, right = grammar.matcher(), large.json_schema(schema).matcher()
         machines = {id(left._machine): left._machine}
-        for i in range(150):
+        for i in range(250):
             text = ("[" if i == 0 else ",") + json.dumps(f"text {i}")
             for token in VOCABULARY.tokenize_bytes(text.encode()):
                 assert np.array_equal(mask(left), mask(right))
@@ -274,7 +274,9 @@ def test_what_is_known_of_plain_schemas_is_bounded(monkeypatch: pytest.MonkeyPat
     compiler = Compiler(VOCABULARY, cache_size=0)
     sizes = []
     for i in range(60):
-        grammar = compiler.json_schema({"enum": [f"{i} {'x' * (20 * (i % 7))}"], "type": "string"})
+        # more than are spelled one by one, without an automaton
+        values = [f"{i} {'x' * (20 * (i % 7))} {k}" for k in range(12)]
+        grammar = compiler.json_schema({"enum": values, "type": "string"})
         assert not grammar.matcher().accept_bytes(b'"other"')
         sizes.append((scalars._known_bytes[0], len(scalars._known)))
     assert max(size for size, _ in sizes) <= 200_000

@@ -59,7 +59,7 @@ def kernel(function: Kernel) -> Kernel:
 
 
 def lean_kernel(function: Kernel) -> Kernel:
-    """A `kernel` that makes no arrays, not even by slicing, and so counts no references to those it is given.
+    """A `kernel` that makes and returns no arrays, and so counts no references to those it is given.
 
     Numba counts at every call, for each array, up and down again: a third of the time of small functions.
     """

@@ -116,11 +116,11 @@ def known_at(place: Int, config: Int, bitmask: Int32Array, row: Int) -> Int:
     """Write the mask of a configuration into ``bitmask[row]``, if it was computed before.
 
     bitmask int32 (rows, words), C-contiguous; words past the mask are cleared. Returns MASK_WRITTEN,
-    MASK_UNKNOWN, or MASK_HAS_NO_ROOM where there is no such row or it has fewer words than the mask. Needs
-    no lock: where it could find a mask that is not what it should be, it finds none.
+    MASK_UNKNOWN, or MASK_HAS_NO_ROOM where rows have fewer words than the mask. Needs no lock: where it could
+    find a mask that is not what it should be, it finds none.
     """
     cell = int64_at(place, VIEW_SIZE)
-    if row < 0 or row >= bitmask.shape[0] or bitmask.shape[1] < cell[VIEW_N_WORDS]:
+    if bitmask.shape[1] < cell[VIEW_N_WORDS]:
         return MASK_HAS_NO_ROOM
     if cell[VIEW_STORE] == 0 or cell[VIEW_EPOCH] == NO_EPOCH:
         return MASK_UNKNOWN

@@ -156,12 +156,16 @@ class SchemaStates:
     def expand(self, key: Key) -> State:
         if not isinstance(key, tuple):
             raise TypeError(f"{key!r} is no state of a schema")
+        self._renew()
+        state: State = getattr(self, f"_{key[0]}")(*key[1:])
+        return state
+
+    def _renew(self) -> None:
+        """What is worked out next has limits of its own."""
         self._forms.deadline.check()
         self._forms.budget.renew_search()
         if self._is_compiled:
             self._forms.budget.renew()
-        state: State = getattr(self, f"_{key[0]}")(*key[1:])
-        return state
 
     def lift_deadline(self) -> None:
         """From here on states are made while texts are read: without ``max_seconds``, and with
@@ -189,6 +193,7 @@ class SchemaStates:
         if not isinstance(key, tuple):
             return None
         _, number, spot, level = key
+        self._renew()
         try:
             value = json.loads(text, parse_float=_comparable)
         except _NotComparableError:
@@ -370,10 +375,12 @@ class SchemaStates:
         values: list[tuple[Piece, ...] | None] = []
         optional = np.zeros(len(language.ordered), np.uint8)
         for at in range(len(language.ordered)):
+            self._renew()
             name, inner, optional[at] = language.next_in_order(at, alive)
             names.append(None if inner is None else name)
             values.append(None if inner is None else self._plain_value(inner))
         beyond = None
+        self._renew()
         if language.classes or language.listed:
             place = language.start._replace(at=len(names))
             if self._has_member(language, place):
