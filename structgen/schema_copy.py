@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import marshal
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,27 +31,30 @@ def json_text(schema: object) -> tuple[str, bool]:
 
 def private_copy(schema: Any) -> Any:
     """A copy of all mappings and lists: what is compiled reads them when text comes there."""
+    if type(schema) in _PLAIN_TYPES:
+        return schema
     try:
-        return marshal.loads(
-            marshal.dumps(schema)
-        )  # quicker than anything else, and keeps what is shared shared
-    except ValueError:  # other types than the builtin ones, or too deep
-        try:
-            return _copied(schema)
-        except RecursionError:
-            return schema  # which the front end refuses
+        return _copied(schema, {})
+    except RecursionError:
+        return schema  # which is too deep for the front end, too
 
 
-def _copied(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _copied(inner) for key, inner in value.items()}
+def _copied(value: Any, known: dict[int, Any]) -> Any:
+    """``known``: the copies so far, by the ids of their originals, so that what is shared stays so."""
+    copy: Any = known.get(id(value))
+    if copy is not None:
+        return copy
+    if type(value) is dict or isinstance(value, Mapping):
+        copy = known[id(value)] = {}
+        for key, inner in value.items():
+            copy[key] = inner if type(inner) in _PLAIN_TYPES else _copied(inner, known)
+        return copy
     if isinstance(value, (list, tuple)):
-        return [_copied(inner) for inner in value]
-    # of subclasses, such as numpy's, what they are
-    for plain in (float, str):
-        if isinstance(value, plain):
-            return plain(value)
-    return value
+        copy = known[id(value)] = []
+        copy += [inner if type(inner) in _PLAIN_TYPES else _copied(inner, known) for inner in value]
+        return copy
+    # of a subclass, such as numpy's float64, what it is
+    return float(value) if isinstance(value, float) else str(value) if isinstance(value, str) else value
 
 
 def _expanded_size(value: object, known: dict[int, int]) -> int:

@@ -216,7 +216,9 @@ def test_each_member_has_the_alternatives_of_a_state_of_its_own() -> None:
     """Twelve members of thousands of alternatives each, met in a text: the limit is for one of them."""
 
     def one_of_many(name: str) -> dict[str, object]:
-        kinds = [{"properties": {name: {"const": i}, "q": {"const": i}}, "required": [name]} for i in range(60)]
+        kinds = [
+            {"properties": {name: {"const": i}, "q": {"const": i}}, "required": [name]} for i in range(60)
+        ]
         return {"anyOf": [{"type": "object", **kind} for kind in kinds]}
 
     members_of_x = {f"m{i}": {"allOf": [one_of_many(f"a{i}"), one_of_many(f"b{i}")]} for i in range(12)}
