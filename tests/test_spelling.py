@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,9 +12,11 @@ from test_laws import allowed, laws
 
 from structgen.automata.build import compile_regex
 from structgen.automata.dfa import Dfa
+from structgen.bitmask import allocate_bitmask
 from structgen.compiler import Compiler
 from structgen.errors import UnsatisfiableGrammarError
 from structgen.grammar import Choice, Grammar, RuleRef, Sequence, Terminal
+from structgen.machine import Machine
 from structgen.regex.syntax import Literal
 from structgen.vocabulary import Vocabulary
 
@@ -102,3 +106,19 @@ def test_what_cannot_be_spelled_is_refused(texts):
     grammar = nested("x") if b"x" not in texts else nested("xy")
     with pytest.raises(UnsatisfiableGrammarError, match="the vocabulary's tokens can spell"):
         Compiler(Vocabulary([*texts, None], len(texts))).compile(grammar)
+
+
+def test_a_mask_whose_narrowing_was_interrupted_is_narrowed_again() -> None:
+    """``x`` may be followed by ``d`` only, which is a byte of some token, and no token itself."""
+    vocabulary = Vocabulary([b"a", b"x", b"cd", None], 3)
+    matcher = Compiler(vocabulary).regex("a|xd").matcher()
+    bitmask = allocate_bitmask(1, vocabulary.size)
+    with (
+        mock.patch.object(Machine, "_drop_unspellable", side_effect=KeyboardInterrupt),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        matcher.fill_bitmask(bitmask)
+    assert bitmask[0, 0] == 0b11  # the wide mask, which is kept by then
+    for _ in range(2):
+        assert allowed(matcher) == {0}
+    assert not matcher.accept(1) and matcher.accept(0)
