@@ -32,48 +32,46 @@ _EVERY_TYPE = frozenset(_OF_TYPE)
 _NONE: frozenset[str] = frozenset()
 
 
+_OF_CONTAINERS = frozenset(
+    (
+        "items",
+        "minItems",
+        "maxItems",
+        "uniqueItems",
+        "properties",
+        "additionalProperties",
+        "required",
+        "minProperties",
+        "maxProperties",
+    )
+)
 # Keywords whose forms are worked out without an error, so that it may be done later; with any of a document's
 # unknown ones. The others are those that apply subschemas to the same value, that read patterns and formats,
 # or that combine.
-_HARMFUL = frozenset(keyword for known in VOCABULARIES.values() for keyword in known) - {
-    "$schema",
-    "$id",
-    "id",
-    "$anchor",
-    "$defs",
-    "definitions",
-    "type",
-    "enum",
-    "const",
-    "minimum",
-    "maximum",
-    "exclusiveMinimum",
-    "exclusiveMaximum",
-    "multipleOf",
-    "minLength",
-    "maxLength",
-    "items",
-    "minItems",
-    "maxItems",
-    "uniqueItems",
-    "properties",
-    "additionalProperties",
-    "required",
-    "minProperties",
-    "maxProperties",
-}
+_HARMFUL = (
+    frozenset(keyword for known in VOCABULARIES.values() for keyword in known)
+    - {
+        "$schema",
+        "$id",
+        "id",
+        "$anchor",
+        "$defs",
+        "definitions",
+        "type",
+        "enum",
+        "const",
+        "minimum",
+        "maximum",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "multipleOf",
+        "minLength",
+        "maxLength",
+    }
+    - _OF_CONTAINERS
+)
 _BESIDE_BOUND = frozenset(("enum", "const", "multipleOf", "exclusiveMinimum", "exclusiveMaximum"))
-_NOT_SCALAR = (_HARMFUL - {"pattern", "format"}) | {
-    "items",
-    "minItems",
-    "maxItems",
-    "uniqueItems",
-    "properties",
-    "additionalProperties",
-    "required",
-    "minProperties",
-    "maxProperties",
-}
+_NOT_SCALAR = (_HARMFUL - {"pattern", "format"}) | _OF_CONTAINERS
 _BESIDE_LISTED = (OWN | _HARMFUL) - {"type", "enum", "const", "$defs", "definitions", "id", "$id"}
 _OTHER_THAN_ANY_OF = (OWN | _HARMFUL) - {"anyOf", "definitions", "$defs"}
 _DEEPEST = 6  # members and items in each other
