@@ -11,7 +11,8 @@ import torch
 from toy_models import GRAMMARS, PROMPT, Toy, make_toy
 
 from structgen import allocate_bitmask, sample
-from structgen.sampling import PrefixTrie
+from structgen.sampling import PrefixTrie, smc
+from structgen.sampling import surrogate as surrogates
 from structgen.sampling.constraint import GrammarConstraint, State
 from structgen.sampling.futures import Futures
 from structgen.sampling.language_model import LanguageModel
@@ -48,7 +49,7 @@ def summed(mask: TokenMask, state: State, p: Any, steps: int, is_cut: bool) -> f
 @pytest.mark.parametrize("length", ["condition", "truncate"])
 @pytest.mark.parametrize("name", GRAMMARS)
 def test_the_surrogate_sums_over_all_texts(name: str, length: LengthRule) -> None:
-    """Before anything was counted P is even over what may follow; then as it was counted."""
+    """Before anything was counted P is even over what may follow, e^-1 of it; then as it was counted."""
     made = make_toy(*GRAMMARS[name])
     surrogate, mask, start = surrogate_of(made, length)
     steps, is_cut = made.max_new_tokens, length == "truncate"
@@ -56,7 +57,7 @@ def test_the_surrogate_sums_over_all_texts(name: str, length: LengthRule) -> Non
     def even(state: State) -> dict[int, float]:
         bits = np.unpackbits(mask.of([state], [0])[0].view(np.uint8), bitorder="little")
         allowed = [token for token in range(STOP + 1) if bits[token]]
-        return {token: 1 / len(allowed) for token in allowed}
+        return {token: math.exp(-1) / len(allowed) for token in allowed}
 
     surrogate.settle()
     for t in range(steps + 1):
@@ -133,6 +134,46 @@ def test_what_is_far_below_a_float_is_expected_still() -> None:
     surrogate.settle()
     (found,) = surrogate.log_future(np.array([start.kind]), 200)
     assert found == pytest.approx(-1_500, abs=20)
+
+
+def test_what_was_not_looked_at_is_not_hopeless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few kinds are looked at, all of one branch that ends at once: the other has a future, too."""
+    monkeypatch.setattr(surrogates, "_FEWEST_KINDS", 8)
+    grammar = make_toy(*GRAMMARS["regex"]).compiler.regex("b{1,3}|a{60}")
+    target = Target(grammar.vocabulary, 80)
+    mask, start = TokenMask(target), GrammarConstraint(grammar).start()
+    surrogate = Surrogate(target, mask, start)
+    surrogate.settle()
+    short, long = surrogate.log_future(surrogate.after(start, np.array([1, 0])), 79)
+    assert short > -5
+    assert -20 < long < 0
+
+
+def test_a_prefix_that_nothing_may_follow_does_not_make_all_hopeless() -> None:
+    grammar = make_toy(*GRAMMARS["regex"]).compiler.regex("[ab]{5}")
+    target = Target(grammar.vocabulary, 10)
+    mask, start = TokenMask(target), GrammarConstraint(grammar).start()
+    surrogate = Surrogate(target, mask, start)
+    surrogate.settle()
+    (before,) = surrogate.log_future(np.array([start.kind]), 10)
+    surrogate.count(start, np.zeros(0, np.int64), np.zeros(0), -math.inf)
+    surrogate.settle()
+    (after,) = surrogate.log_future(np.array([start.kind]), 10)
+    assert before - 30 < after < before
+
+
+def test_pilots_that_do_not_agree_widen_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Particles do not see what they missed: by themselves they would be sure of their estimate."""
+    monkeypatch.setattr(smc, "_stderr_of_one", lambda particles, resamplings: 0.0)
+    made = make_toy(*GRAMMARS["brackets"])
+    options = {**made.arguments(), "method": "smc", "particles": 6}
+    agreed = sample(**options, generator=torch.Generator().manual_seed(0))
+    assert agreed.log_z_stderr == 0.0
+    monkeypatch.setattr(smc, "_MOST_PILOTS", 1)
+    for seed in range(5):
+        unsure = sample(**options, generator=torch.Generator().manual_seed(seed))
+        assert "did not find what was expected" in unsure.diagnostics.notes[-1]
+        assert unsure.log_z_stderr > 0.0
 
 
 def test_futures_are_forgotten_with_their_nodes_and_are_not_saved(tmp_path: Any) -> None:

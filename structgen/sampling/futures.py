@@ -24,8 +24,10 @@ from structgen.sampling.surrogate import MOST_TOKENS, Ids, Surrogate
 from structgen.sampling.walk import Walker
 
 # of a row's average twist, which no token's is below: what V thinks little of is still looked at now and
-# then, and a weight is not so much larger than the others when V was wrong
+# then, and a weight is not so much larger than the others when V was wrong. Where nobody was the surrogate
+# may be wrong by much: with 0.01 there, too, the pilots of adapted models missed half of Z and agreed on it
 _LEAST_SHARE: Final = math.log(1e-2)
+_LEAST_SHARE_UNSEEN: Final = math.log(1e-1)
 _FUTURE_BYTES: Final = 350  # measured: a future without entries
 _ENTRY_BYTES: Final = 16
 
@@ -106,10 +108,13 @@ class Futures:
                 future.kinds, target.max_new_tokens - node.depth - 1
             )
             twist[node.ids == target.stop] = 0.0
+        least = np.full(len(node.log_p), _LEAST_SHARE_UNSEEN)
         for token, child in node.children.items():
             place = node.place_of(token)
             if place != REST and token != target.stop:
-                value = twist[place] if child.future is None else child.future.log_value
+                value = twist[place]
+                if child.future is not None:
+                    value, least[place] = child.future.log_value, _LEAST_SHARE
                 twist[place] = np.fmin(value, child.log_bound)  # NaN where the surrogate knows nothing
         known = ~np.isnan(twist)
         likely = log_sum(node.log_p[known])
@@ -123,7 +128,7 @@ class Futures:
         future.log_value = min(
             node.log_bound, log_sum(np.append(node.log_p + twist, node.log_rest + average))
         )
-        future.log_twist = np.where(twist > -math.inf, np.maximum(twist, average + _LEAST_SHARE), -math.inf)
+        future.log_twist = np.where(twist > -math.inf, np.maximum(twist, average + least), -math.inf)
 
     def _entered_by(self, node: Node) -> float:
         """The twist with which particles come to a node."""

@@ -34,7 +34,8 @@ Twist = Literal["learned", "none"]
 
 _FEWEST: Final = 4  # particles of a pilot's population, or
 _PART: Final = 2  # one of so many of those asked for; a quarter agree too soon, on half of what there is
-_MOST_PILOTS: Final = 6  # populations of the pilot, for each population that is wanted, up to so many
+_MOST_PILOTS: Final = 12  # populations of the pilot, for each population that is wanted, up to
+_MOST_TAUGHT: Final = 6  # so many
 _AGREED: Final = 2  # populations of the pilot one after another that find what was expected; then it ends
 _NEAR: Final = 0.7  # of log Z: what a population found is what was expected, within a factor of two
 
@@ -127,6 +128,7 @@ class Pilot:
 
     def __init__(self, run: Run) -> None:
         self.populations = 0
+        self.expected = math.nan  # log Z, before the last population that counted
         self._agreed = 0
         self._run = run
 
@@ -135,7 +137,7 @@ class Pilot:
         run, few = self._run, max(_FEWEST, each // _PART)
         before = run.model.forwards.physical
         most = None if run.budget.forwards is None else (run.budget.forwards - before) // 2
-        for _ in range(_MOST_PILOTS * min(groups, _MOST_PILOTS)):
+        for _ in range(_MOST_PILOTS * min(groups, _MOST_TAUGHT)):
             spent = run.model.forwards.physical - before
             if run.trie.is_settled or (most is not None and spent >= most):
                 break
@@ -186,6 +188,7 @@ def run_twisted(
         if run.stopped:
             break
         particles = TrieParticles(walker, count, each, critic)
+        pilot.expected = particles.expected
         try:
             _move_all(run, particles, resampler, "smc", len(done) * each)
         except KeyboardInterrupt:
@@ -263,6 +266,7 @@ def smc(
     ``twist`` "learned" is for constraints whose mask is exact.
     """
     resampler = Resampler(run.randomness, ess_threshold, scheme)
+    pilot = None
     groups: list[list[TrieParticle]] | list[list[Particle]]
     if twist == "learned":
         pilot = Pilot(run)
@@ -287,6 +291,9 @@ def smc(
         stderr = (
             math.nan if not has_ended else _stderr_of_one(every, resampler.resamplings) if alive else math.inf
         )
+        if pilot is not None and pilot.populations and not run.trie.is_settled and critic is None:
+            # particles see only where they came: what was expected of other texts may be what they missed
+            stderr = np.fmax(stderr, abs(log_z - pilot.expected)) if has_ended else math.nan
     else:
         draws = []
         for place, log_mass in enumerate(log_zs.tolist()):

@@ -36,6 +36,10 @@ _MOST_KNOWN: Final = 16_000  # kinds by name; further ones are unknown
 _MOST_STEPS: Final = 256  # h of more tokens is that of so many
 _MORE: Final = 1.05  # times the prefixes counted before: up to 0.1 s of work is not done for less
 _LEAST_LOG: Final = -1e5  # a twist must not be 0
+# of the mean of what prefixes allow: the few that allow much make the arithmetic mean (1), what is typical of
+# the many is the geometric one (0). With the first texts wander where they end late, with the other what
+# was not looked at is thought hopeless after a few prefixes that allow nothing
+_POWER: Final = 0.25
 
 
 class _Kind:
@@ -81,7 +85,7 @@ class Surrogate:
         self._counts = np.zeros(size)
         self._n_counted = 0
         self._n_settled = 0  # of these, when h was worked out last
-        self._log_allowed = 0.0  # sum over the prefixes counted
+        self._allowed = math.exp(-_POWER)  # sum of powers over the prefixes counted, and one with e^-1
         self._is_byte = np.diff(target.vocabulary.offsets)[:size] == 1
         self._kinds: dict[int, _Kind] = {}
         self._start = self._add(start)
@@ -96,7 +100,7 @@ class Surrogate:
         self._sums[ids] += p
         self._counts[ids] += 1
         self._n_counted += 1
-        self._log_allowed += log_allowed
+        self._allowed += math.exp(_POWER * log_allowed)
         number = self._add(state)
         if number == UNKNOWN:
             return
@@ -143,6 +147,7 @@ class Surrogate:
         most = min(_MOST_KINDS, _FEWEST_KINDS + self._n_counted)
         waiting = [(0.0, self._start)]
         best = {self._start: 0.0}
+        before = {self._start: 0}  # the place of the kind that each is reached from best
         place: dict[int, int] = {}
         sources, targets, masses, ends = [], [], [], []
         has_end = False
@@ -166,20 +171,19 @@ class Surrogate:
                     continue
                 behind = cost - math.log(p_after)
                 if behind < best.get(further, math.inf):
-                    best[further] = behind
+                    best[further], before[further] = behind, here
                     heapq.heappush(waiting, (behind, further))
         self._place = place
-        # what lies beyond is as good as what it is reached from, or all the same if no end was found
-        beyond = None if has_end else len(ends)
-        if beyond is not None:
+        beyond = len(ends)
+        onto = np.array([place.get(number, beyond) for number in targets], np.int64)
+        from_ = np.array(sources, np.int64)
+        leads_on = onto == beyond
+        if has_end:
+            parents = [before[number] for number in place]
+            onto[leads_on] = _anchors(from_, onto, np.array(ends), parents)[from_[leads_on]]
+        else:
             ends.append(1.0)
-        onto = [
-            place.get(number, source if beyond is None else beyond)
-            for number, source in zip(targets, sources, strict=True)
-        ]
-        self._table = self._tabulated(
-            np.array(sources, np.int64), np.array(onto, np.int64), np.array(masses), np.array(ends)
-        )
+        self._table = self._tabulated(from_, onto, np.array(masses), np.array(ends))
 
     def _tabulated(self, sources: Ids, targets: Ids, masses: Float64, ends: Float64) -> Float64:
         """log h by number of tokens and kind, float64 (steps, kinds); the last of further steps, too.
@@ -234,7 +238,8 @@ class Surrogate:
         if len(ids) > MOST_TOKENS:
             likely = ids[self._counts[ids] > 0]
             if len(likely) > MOST_TOKENS:
-                likely = likely[np.argpartition(-self._means(likely), MOST_TOKENS)[:MOST_TOKENS]]
+                means = self._means(likely, 1 / len(self._sums))
+                likely = likely[np.argpartition(-means, MOST_TOKENS)[:MOST_TOKENS]]
             ids = np.union1d(likely, ids[self._is_byte[ids]])
         if ends:
             ids = np.append(ids, self._target.stop)
@@ -243,18 +248,42 @@ class Surrogate:
         kind.add(ids[known], after[known], np.zeros(int(known.sum())))
         return kind
 
-    def _means(self, ids: Ids) -> Float64:
-        """P of tokens on average where they may come, one prefix of an even P counted with them."""
-        means: Float64 = (self._sums[ids] + 1 / len(self._sums)) / (self._counts[ids] + 1)
+    def _means(self, ids: Ids, otherwise: float) -> Float64:
+        """P of tokens on average where they may come, one prefix with P ``otherwise`` counted with them."""
+        means: Float64 = (self._sums[ids] + otherwise) / (self._counts[ids] + 1)
         return means
+
+    @property
+    def _usually_allowed(self) -> float:
+        mean: float = (self._allowed / (self._n_counted + 1)) ** (1 / _POWER)
+        return mean
 
     def _p_of(self, kind: _Kind) -> Float64:
         """P of each token of a kind that was looked at.
 
-        One prefix is counted with those seen, which leaves as much of P as prefixes do on average, shared
-        out as the tokens' averages are.
+        One prefix is counted with those seen, in which each token has the P that it has elsewhere on average.
         """
-        means = self._means(kind.tokens)
-        allowed = math.exp(self._log_allowed / self._n_counted) if self._n_counted else 1.0
-        p: Float64 = (kind.sums + allowed * means / max(means.sum(), 1e-300)) / (kind.visits + 1)
+        means = self._means(kind.tokens, self._usually_allowed / max(1, len(kind.tokens)))
+        p: Float64 = (kind.sums + means / max(1.0, means.sum())) / (kind.visits + 1)
         return p
+
+
+def _anchors(sources: Ids, targets: Ids, ends: Float64, parents: list[int]) -> Ids:
+    """For each kind the one that what lies beyond it is taken to be as good as.
+
+    Itself, if a text can end by what was looked at after it; else the nearest of those that it was reached
+    from: that nothing was looked at far enough does not make an end impossible.
+    """
+    is_inside = targets < len(ends)
+    sources, targets = sources[is_inside], targets[is_inside]
+    ending = ends > 0
+    while True:
+        more = ending.copy()
+        more[sources[ending[targets]]] = True
+        if np.array_equal(more, ending):
+            break
+        ending = more
+    anchors = np.arange(len(ends))
+    for here in np.flatnonzero(~ending).tolist():  # parents come first
+        anchors[here] = anchors[parents[here]]
+    return anchors
