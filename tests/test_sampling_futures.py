@@ -164,7 +164,7 @@ def test_a_prefix_that_nothing_may_follow_does_not_make_all_hopeless() -> None:
 
 def test_pilots_that_do_not_agree_widen_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """Particles do not see what they missed: by themselves they would be sure of their estimate."""
-    monkeypatch.setattr(smc, "_stderr_of_one", lambda particles, resamplings: 0.0)
+    monkeypatch.setattr(smc, "_stderr_of_one", lambda particles: 0.0)
     made = make_toy(*GRAMMARS["brackets"])
     options = {**made.arguments(), "method": "smc", "particles": 6}
     agreed = sample(**options, generator=torch.Generator().manual_seed(0))
@@ -174,6 +174,48 @@ def test_pilots_that_do_not_agree_widen_the_error(monkeypatch: pytest.MonkeyPatc
         unsure = sample(**options, generator=torch.Generator().manual_seed(seed))
         assert "did not find what was expected" in unsure.diagnostics.notes[-1]
         assert unsure.log_z_stderr > 0.0
+
+
+@pytest.mark.parametrize("threshold", [0.5, 1.0])
+@pytest.mark.parametrize("name", ["regex", "ambiguous", "choice"])
+def test_the_error_of_one_population_is_not_too_small(name: str, threshold: float) -> None:
+    """Whether particles are resampled now and then or at every step; the pilot's do not count."""
+    made = make_toy(*GRAMMARS[name])
+    options = {**made.arguments(), "method": "smc", "particles": 8, "ess_threshold": threshold}
+    errors, stderrs = [], []
+    for seed in range(60):
+        result = sample(**options, n=None, generator=torch.Generator().manual_seed(seed))
+        errors.append(math.exp(result.log_z) / made.z - 1)
+        stderrs.append(result.log_z_stderr)
+    error, stderr = np.sqrt(np.mean(np.square(errors))), np.sqrt(np.mean(np.square(stderrs)))
+    assert 0.8 * error < stderr < 4 * error
+
+
+@pytest.mark.parametrize("n", [None, 1])
+def test_what_is_mostly_valid_needs_no_twist(n: int | None) -> None:
+    grammar = make_toy(*GRAMMARS["regex"]).compiler.regex(".{0,40}")
+    made = make_toy(*GRAMMARS["regex"])
+    options = {**made.arguments(), "method": "smc", "n": n, "particles": 8, "length": "truncate"}
+    rare = sample(**options, generator=torch.Generator().manual_seed(0))
+    assert made.z < 0.5 and rare.diagnostics.notes[0].startswith("pilot: ")
+    trie = PrefixTrie(None)
+    options |= {"constraint": grammar, "state": trie}
+    result = sample(**options, generator=torch.Generator().manual_seed(0))
+    assert result.log_z > -0.7, "the toy's texts are no longer mostly valid"
+    assert result.diagnostics.notes == ("no twist: most of what the model writes is valid as it is",)
+    assert trie.futures is None
+    again = sample(**options, generator=torch.Generator().manual_seed(1))
+    assert again.diagnostics.forwards_physical < result.diagnostics.forwards_physical  # it is remembered
+
+
+def test_an_interrupted_look_at_what_is_valid_returns() -> None:
+    made = make_toy(*GRAMMARS["regex"])
+
+    def stop(progress: Any) -> None:
+        raise KeyboardInterrupt
+
+    result = sample(**made.arguments(), method="smc", progress=stop)
+    assert len(result) == 0 and result.diagnostics.stopped == "interrupted" and math.isnan(result.log_z)
 
 
 def test_futures_are_forgotten_with_their_nodes_and_are_not_saved(tmp_path: Any) -> None:

@@ -142,6 +142,7 @@ class PrefixTrie:
         self.futures: Any = None  # `structgen.sampling.futures.Futures`, where particles have taught them
         self.constraint: Any = None  # that the nodes' states are of
         self.is_settled = False  # whether a population's estimate of Z was near what its futures said
+        self.needs_no_twist: bool | None = None  # whether most of P is valid, where that was looked at
         self.max_bytes = max_bytes
         self.n_nodes = 1
         self.n_entries = 0
