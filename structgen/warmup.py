@@ -172,7 +172,16 @@ def _exercise_sampling() -> None:
     import numpy as np
     from structgen_kernels.apply_cpu import mask_rows
     from structgen_kernels.projection import packed, project, project_few
-    from structgen_kernels.rows import block_sums, draw, exp_and_sum, masses_of_few, mean_log
+    from structgen_kernels.rows import (
+        block_sums,
+        draw,
+        exp_and_sum,
+        fall_on,
+        largest_of_blocks,
+        masses_of_few,
+        mean_log,
+        take_out,
+    )
 
     bitmask, sums, places = np.ones((1, 1), np.int32), np.zeros((1, 1)), np.arange(1)
     for dtype, bits in ((np.float32, np.int32), (np.float64, np.int64)):
@@ -181,6 +190,10 @@ def _exercise_sampling() -> None:
         block_sums(masses, sums)
         mean_log(masses[0], scores[0], 0.0)
         draw(masses, sums, np.zeros(1, np.int64), np.zeros(1), np.zeros(1, np.int64))
+        fall_on(sums[0], 0.0)
+        fall_on(masses[0], 0.0)
+        largest_of_blocks(masses[0], sums[0])
+        take_out(masses[0].copy(), 0)
         masses_of_few(masses[0], scores[0], bitmask[0])
         if dtype is np.float32:
             exp_and_sum(scores, np.zeros(1, dtype), masses, sums)

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from structgen_kernels.jit import kernel, reordering_kernel
+from structgen_kernels.jit import Int, kernel, reordering_kernel, short_kernel
 
 BLOCK: Final = 256  # columns whose masses are added up together
 WORD: Final = 32
@@ -162,3 +162,36 @@ def _falls_on(weights: NDArray[np.floating], u: float) -> tuple[int, float]:
             return i, x - below
         below = after
     return last, 0.0
+
+
+@short_kernel
+def fall_on(weights: NDArray[np.floating], u: float) -> tuple[int, float, float]:
+    """The index of ``weights`` (k,), not all 0, that ``u`` in [0, 1) falls on; its weight; the sum of all."""
+    index, _ = _falls_on(weights, u)
+    total = np.float64(0)
+    for i in range(weights.shape[0]):
+        total += np.float64(weights[i])
+    return index, np.float64(weights[index]), total
+
+
+@short_kernel
+def take_out(block: NDArray[np.floating], place: Int) -> tuple[float, float, float]:
+    """Set one mass of ``block`` to 0: what it was, and of the others the sum and the largest."""
+    mass = np.float64(block[place])
+    block[place] = 0
+    total = largest = np.float64(0)
+    for i in range(block.shape[0]):
+        each = np.float64(block[i])
+        total += each
+        largest = max(largest, each)
+    return mass, total, largest
+
+
+@reordering_kernel
+def largest_of_blocks(masses: NDArray[np.floating], largest: NDArray[np.float64]) -> None:
+    """The largest of each block of ``masses`` (width,), into float64 (ceil(width / BLOCK),)."""
+    for b in range(largest.shape[0]):
+        most = masses[b * BLOCK]
+        for i in range(b * BLOCK + 1, min(masses.shape[0], (b + 1) * BLOCK)):
+            most = max(most, masses[i])
+        largest[b] = most

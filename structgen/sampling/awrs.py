@@ -28,7 +28,7 @@ from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from structgen_kernels.rows import BLOCK
+from structgen_kernels.rows import BLOCK, block_sums, fall_on, largest_of_blocks, take_out
 
 from structgen.sampling.prefix_trie import Float64
 from structgen.sampling.randomness import Randomness, index_at
@@ -40,6 +40,7 @@ _NEGLIGIBLE: Final = 2.0**-52  # mass left over at which a row counts as having 
 FIRST_FROM: Final = 1 / 8  # share of a token that is checked before anything is drawn
 FIRST_MOST: Final = 4
 _EAGER: Final = 8  # times U / (V + U): the chance that something unknown is drawn
+_UNIFORMS: Final = 8  # at once, two a draw
 _REJECTS: Final = 2  # before the last draw, where a valid token is known
 
 Checker = Callable[[int], bool]
@@ -87,21 +88,13 @@ class _Blocks:
         changed = self._changed.get(number)
         return self.p[number * BLOCK : (number + 1) * BLOCK] if changed is None else changed
 
-    def take(self, token: int) -> float:
-        """Set a token's mass to 0; what it was."""
+    def take(self, token: int) -> tuple[float, float]:
+        """Set a token's mass to 0; what it was, and the largest left in its block."""
         number, place = divmod(token, BLOCK)
         block = self.block(number).copy()  # the one there may be a fork's too
-        mass, block[place] = float(block[place]), 0.0
+        mass, self.sums[number], largest = take_out(block, place)
         self._changed[number] = block
-        self.sums[number] = block.sum(dtype=np.float64)
-        return mass
-
-
-def _by_block(p: FloatRow, reduce: np.ufunc) -> Float64:
-    """float64 (blocks,): ``reduce`` over each block of p; the last one may be short."""
-    whole = len(p) // BLOCK * BLOCK
-    reduced: Float64 = reduce.reduce(p[:whole].reshape(-1, BLOCK), axis=1).astype(np.float64)
-    return np.append(reduced, reduce.reduce(p[whole:])) if whole < len(p) else reduced
+        return mass, largest
 
 
 class Row:
@@ -115,8 +108,13 @@ class Row:
     __slots__ = ("_tops", "left", "looked", "unknown", "valid", "whole")
 
     def __init__(self, p: FloatRow, sums: Float64 | None = None) -> None:
-        self.left = _Blocks(p, _by_block(p, np.add) if sums is None else sums.copy(), {})  # the unknown ones
-        self._tops = _by_block(p, np.maximum)
+        n_blocks = -(-len(p) // BLOCK)
+        if sums is None:
+            sums = np.empty(n_blocks)
+            block_sums(p.reshape(1, -1), sums.reshape(1, -1))
+        self.left = _Blocks(p, sums.copy(), {})  # the unknown ones
+        self._tops = np.empty(n_blocks)
+        largest_of_blocks(p, self._tops)
         self.whole = self.unknown = float(self.left.sums.sum())
         self.valid: dict[int, float] = {}
         self.looked = False  # whether the likeliest tokens were checked
@@ -128,8 +126,7 @@ class Row:
     def learn(self, answers: dict[int, bool]) -> None:
         """Take in which of some tokens, all unknown before, are valid."""
         for token, is_valid in answers.items():
-            mass = self.left.take(token)
-            self._tops[token // BLOCK] = self.left.block(token // BLOCK).max()
+            mass, self._tops[token // BLOCK] = self.left.take(token)
             if is_valid:
                 self.valid[token] = mass
         self.unknown = float(self.left.sums.sum())
@@ -144,9 +141,9 @@ class Row:
             return
         self.looked = True
         for _ in range(FIRST_MOST * draws):
-            if self.top * draws < FIRST_FROM * self.whole:
-                break
             number = int(self._tops.argmax())
+            if self._tops[number] * draws < FIRST_FROM * self.whole:
+                break
             token = number * BLOCK + int(self.left.block(number).argmax())
             self.learn({token: is_valid(token)})
 
@@ -154,10 +151,11 @@ class Row:
 class RowPool:
     """A pool over the unknown tokens of a `Row`, which it leaves as it is."""
 
-    __slots__ = ("_left", "_randomness", "_removed", "_row")
+    __slots__ = ("_left", "_randomness", "_removed", "_row", "_uniforms")
 
     def __init__(self, row: Row, randomness: Randomness) -> None:
         self._row = row
+        self._uniforms: list[float] = []
         self._left = row.left.fork()
         self._randomness = randomness
         self._removed = 0.0
@@ -167,18 +165,17 @@ class RowPool:
         return min(1.0, self._removed / self._row.unknown)
 
     def draw(self) -> tuple[int, float] | None:
-        cdf = np.cumsum(self._left.sums)
-        left = float(cdf[-1])
+        u = self._uniforms
+        if not u:
+            u += self._randomness.uniforms(_UNIFORMS).tolist()
+        number, _, left = fall_on(self._left.sums, u.pop())
         if left <= _NEGLIGIBLE * self._row.whole:
             return None
-        u = self._randomness.uniforms(2)
-        number = index_at(cdf, float(u[0]))
-        block = self._left.block(number)
-        place = index_at(np.cumsum(block, dtype=np.float64), float(u[1]))
-        return number * BLOCK + place, min(1.0, float(block[place]) / left)
+        place, mass, _ = fall_on(self._left.block(number), u.pop())
+        return number * BLOCK + place, min(1.0, mass / left)
 
     def remove(self, token: int) -> None:
-        self._removed += self._left.take(token)
+        self._removed += self._left.take(token)[0]
 
 
 def two_round(pool: Pool, is_valid: Checker) -> tuple[int | None, float]:
