@@ -40,6 +40,30 @@ class Machine:
     where the records are; records are written once and stay, so `fill_bitmasks` reads masks without a lock.
     """
 
+    # no dictionaries of attributes: Python's collector looks at all that kept grammars hold
+    __slots__ = (
+        "_blob",
+        "_cell",
+        "_epoch",
+        "_grown",
+        "_interned",
+        "_lock",
+        "_narrowed",
+        "_offsets",
+        "_pool",
+        "_saved",
+        "_scratch",
+        "_shown",
+        "_spelling",
+        "_steps",
+        "_tables_cell",
+        "growth",
+        "place",
+        "start",
+        "store",
+        "tables",
+    )
+
     def __init__(
         self,
         tables: Tables | GrowingTables,
