@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, reduce
 from operator import or_
@@ -188,6 +188,63 @@ def matches(pattern: Pattern, text: str) -> bool:
     return matches_whole(pattern_regex(pattern), text)
 
 
+@lru_cache(maxsize=4096)
+def _few_texts(text: str, limit: int) -> tuple[str, ...] | None:
+    found = _texts(_parsed(text), limit)
+    return None if found is None else tuple(dict.fromkeys(found))
+
+
+def few_texts(pattern: Pattern, limit: int) -> tuple[str, ...] | None:
+    """The texts that a pattern is found in, as ``^[ab]$`` in two; None where there may be more than ``limit``
+    of them, or that is not plain.
+    """
+    pattern_regex(pattern)  # its errors name the place
+    return _few_texts(pattern.text, limit)
+
+
+def _texts(node: Regex, limit: int) -> list[str] | None:
+    if isinstance(node, Literal):
+        return [node.text]
+    if isinstance(node, Chars):
+        ranges = node.charset.ranges
+        if len(node.charset) > limit:
+            return None
+        return [chr(point) for low, high in ranges for point in range(low, high + 1)]
+    if isinstance(node, Union):
+        found: list[str] = []
+        for option in node.options:
+            texts = _texts(option, limit)
+            if texts is None or len(found) + len(texts) > limit:
+                return None
+            found += texts
+        return found
+    if isinstance(node, Repeat):
+        if node.maximum is None or node.maximum > limit:
+            return None
+        return _joined_texts([node.item] * node.minimum, node.item, node.maximum - node.minimum, limit)
+    if isinstance(node, Concat):
+        return _joined_texts(node.parts, None, 0, limit)
+    return None
+
+
+def _joined_texts(parts: Sequence[Regex], item: Regex | None, n_more: int, limit: int) -> list[str] | None:
+    """One text of each part, and up to ``n_more`` of ``item``."""
+    found = [""]
+    for part in parts:
+        texts = _texts(part, limit)
+        if texts is None or len(found) * len(texts) > limit:
+            return None
+        found = [text + more for text in found for more in texts]
+    last = found
+    for _ in range(n_more if item is not None and found else 0):
+        texts = None if item is None else _texts(item, limit)
+        if texts is None or len(found) + len(last) * len(texts) > limit:
+            return None
+        last = [text + more for text in last for more in texts]
+        found = found + last
+    return found
+
+
 def string_values(facts: StringFacts, limit: int, max_states: int) -> tuple[str, ...] | None:
     """All strings of the facts when they are at most ``limit``; None: more, or infinitely many."""
     if facts.values is not None:
@@ -262,7 +319,7 @@ def _parsed(text: str) -> Regex:
 @lru_cache(maxsize=1024)
 def _matching(key: _Key, max_states: int, whole: bool) -> Parts:
     minimum, maximum = key.minimum, key.maximum
-    if len(key.patterns) > 1 and begin_apart([_parsed(text) for text in key.patterns]):
+    if len(key.patterns) > 1 and _begin_apart(map(_pattern_beginning, key.patterns)):
         return ()
     node = _regex_of(key)
     shortest = 0
@@ -270,7 +327,7 @@ def _matching(key: _Key, max_states: int, whole: bool) -> Parts:
         shortest, longest = lengths(node)
         if shortest >= minimum and (maximum is None or (longest is not None and longest <= maximum)):
             minimum, maximum = 0, None  # they say nothing new
-        if not (whole or key.excluded or key.formats or key.other_formats or key.contents):
+        if not (whole or key.missed or key.excluded or key.formats or key.other_formats or key.contents):
             counted = _counted(node, minimum, maximum, max_states)
             if counted is not None:
                 return counted
@@ -292,11 +349,10 @@ def _matching(key: _Key, max_states: int, whole: bool) -> Parts:
 
 
 def _regex_of(key: _Key) -> Regex | None:
-    """The patterns together, as far as they are regular expressions."""
+    """The patterns that are to be found, together."""
     node: Regex | None = None
-    parts = [_parsed(text) for text in key.patterns]
-    parts += [Complement(_parsed(text)) for text in key.missed]
-    for part in parts:
+    for text in key.patterns:
+        part = _parsed(text)
         node = part if node is None else Intersection(node, part)
     return node
 
@@ -314,6 +370,9 @@ def _content(key: _Key, max_states: int) -> Dfa:
     content = wanted[0] if wanted else compile_regex(ANYTHING, "json-string")
     for automaton in wanted[1:]:
         content = intersect(content, automaton, max_states)
+    if key.missed:
+        missed = Union(tuple(map(_parsed, key.missed)))
+        content = difference(content, _compiled(missed, max_states), max_states)
     if key.excluded:
         texts = compile_regex(Union(tuple(map(Literal, key.excluded))), "json-string", max_states)
         content = difference(content, texts, max_states)
@@ -428,11 +487,27 @@ def _compiled(node: Regex, max_states: int) -> Dfa:
     return difference(anything, missed, max_states)
 
 
+def patterns_apart(patterns: Sequence[Pattern]) -> bool:
+    """True when plainly no text has all the patterns: often so of keys' patterns."""
+    for pattern in patterns:
+        pattern_regex(pattern)  # its errors name the place
+    return len(patterns) > 1 and _begin_apart(_pattern_beginning(pattern.text) for pattern in patterns)
+
+
+@lru_cache(maxsize=4096)
+def _pattern_beginning(text: str) -> list[CharSet]:
+    return _beginning(_parsed(text))
+
+
 def begin_apart(nodes: Sequence[Regex]) -> bool:
-    """True when plainly no text can begin as each of the nodes begins; often so of keys' patterns."""
+    """True when plainly no text can begin as each of the nodes begins."""
+    return _begin_apart(map(_beginning, nodes))
+
+
+def _begin_apart(beginnings: Iterable[Sequence[CharSet]]) -> bool:
     common: list[CharSet] = []
-    for node in nodes:
-        for i, charset in enumerate(_beginning(node)):
+    for beginning in beginnings:
+        for i, charset in enumerate(beginning):
             if i == len(common):
                 common.append(charset)
             else:
