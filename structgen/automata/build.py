@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
+from structgen.automata import code_points
+from structgen.automata.code_points import Kinds
 from structgen.automata.dfa import Dfa
 from structgen.automata.encoding import ByteEdge, Encoding, charset_fragment, spell
 from structgen.charset import CharSet
 from structgen.errors import CompileLimitError
 from structgen.regex.syntax import (
     ANYTHING,
+    NOTHING,
     Chars,
     Complement,
     Concat,
@@ -38,6 +41,10 @@ def compile_regex(node: Regex, encoding: Encoding = "utf-8", max_states: int = M
 
     Raises `CompileLimitError` (``max_states``) when an automaton on the way would be larger.
     """
+    if code_points.is_large(node):
+        kinds = code_points.kinds_of(node)
+        if kinds is not None and kinds.sets:
+            return _spelled(_over_kinds(node, kinds, encoding, max_states), kinds, encoding, max_states)
     if isinstance(node, Intersection):
         return intersect(
             compile_regex(node.left, encoding, max_states),
@@ -51,6 +58,42 @@ def compile_regex(node: Regex, encoding: Encoding = "utf-8", max_states: int = M
     start, final = nfa.new_state(), nfa.new_state()
     nfa.add(node, start, final)
     return nfa.determinise(start, final)
+
+
+def _over_kinds(node: Regex, kinds: Kinds, encoding: Encoding, max_states: int) -> Dfa:
+    """An automaton over kinds of code points in place of bytes."""
+    if isinstance(node, Intersection):
+        return intersect(
+            _over_kinds(node.left, kinds, encoding, max_states),
+            _over_kinds(node.right, kinds, encoding, max_states),
+            max_states,
+        )
+    if isinstance(node, Complement):
+        return difference(
+            _over_kinds(ANYTHING, kinds, encoding, max_states),
+            _over_kinds(node.item, kinds, encoding, max_states),
+            max_states,
+        )
+    nfa = _KindNfa(encoding, max_states, kinds)
+    start, final = nfa.new_state(), nfa.new_state()
+    nfa.add(node, start, final)
+    return nfa.determinise(start, final)
+
+
+def _spelled(automaton: Dfa, kinds: Kinds, encoding: Encoding, max_states: int) -> Dfa:
+    """An automaton over kinds of code points, in bytes."""
+    from structgen_kernels.expansion import TOO_MANY_STATES, expanded
+
+    if automaton.is_empty:
+        return compile_regex(NOTHING)
+    spelling = code_points.spelling_of(kinds.sets, encoding)
+    table = code_points.over_kinds(automaton, len(kinds.sets))
+    wide, count = expanded(table, spelling.table, spelling.kind_of, spelling.order, max_states)
+    if count == TOO_MANY_STATES:
+        raise CompileLimitError("max_states", max_states, max_states + 1)
+    accepting = np.zeros(count, np.bool_)
+    accepting[: table.shape[0]] = automaton.accepting
+    return arranged(wide, accepting, spelling.byte_class)
 
 
 def intersect(left: Dfa, right: Dfa, max_states: int = MAX_STATES) -> Dfa:
@@ -121,7 +164,7 @@ def restrict_bytes(automaton: Dfa, alphabet: npt.NDArray[np.bool_]) -> Dfa:
 
 def canonical(table: npt.NDArray[np.int32], accepting: npt.NDArray[np.bool_]) -> Dfa:
     """The minimal `Dfa` of a complete table, int32 (states, 256): state 0 dead, 1 start."""
-    representatives, byte_class = _equal_columns(table, _EVERY_BYTE)
+    representatives, byte_class = equal_columns(table, _EVERY_BYTE)
     return minimal(np.ascontiguousarray(table[:, representatives]), accepting, byte_class)
 
 
@@ -185,7 +228,7 @@ def arranged(
     """
     from structgen_kernels.minimise import numbered
 
-    kept, merged = _equal_columns(table, byte_class)
+    kept, merged = equal_columns(table, byte_class)
     if is_numbered and kept == list(range(table.shape[1])):
         return Dfa(table, byte_class, accepting)
     # state numbers follow the order of the columns: number again in the final one
@@ -193,7 +236,7 @@ def arranged(
     return Dfa(columns, merged, accepts)
 
 
-def _equal_columns(
+def equal_columns(
     table: npt.NDArray[np.int32], byte_class: npt.NDArray[np.uint8]
 ) -> tuple[list[int], npt.NDArray[np.uint8]]:
     """Of columns that are alike one, in the order of their first bytes; and the new class of each byte."""
@@ -261,7 +304,14 @@ class _Nfa:
                 lambda part, s, t: part.add(item, s, t), node.minimum, node.maximum, source, target
             )
         else:
-            self.add_dfa(compile_regex(node, self._encoding, self._max_states), source, target)
+            self.add_dfa(self._automaton(node), source, target)
+
+    def _automaton(self, node: Regex) -> Dfa:
+        return compile_regex(node, self._encoding, self._max_states)
+
+    def _another(self) -> _Nfa:
+        """An empty one of the same sort."""
+        return _Nfa(self._encoding, self._max_states)
 
     def add_repeat(
         self,
@@ -294,7 +344,7 @@ class _Nfa:
                 add_item(self, source, after)
                 source = after
             return source
-        item = _Nfa(self._encoding, self._max_states)
+        item = self._another()
         begin, end = item.new_state(), item.new_state()
         add_item(item, begin, end)
         inner = item._n_states - 2
@@ -368,6 +418,12 @@ class _Nfa:
         self._empty.append((source, target))
 
     def determinise(self, start: int, final: int) -> Dfa:
+        return minimal(*self.subsets(start, final))
+
+    def subsets(
+        self, start: int, final: int
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_], npt.NDArray[np.uint8]]:
+        """A deterministic automaton that need not be minimal: its table, what accepts, classes of bytes."""
         from structgen_kernels.automata import TOO_MANY_STATES, TOO_MUCH_WORK, determinise
 
         edges = self._all_edges()
@@ -396,7 +452,53 @@ class _Nfa:
             raise CompileLimitError("max_states", self._max_states, self._max_states + 1)
         if count == TOO_MUCH_WORK:
             raise CompileLimitError("max_subset_work", _MOST_WORK, _MOST_WORK + 1, fixed=True)
-        return minimal(table, accepting, byte_class)
+        return table, accepting, byte_class
+
+
+class _KindNfa(_Nfa):
+    """One over kinds of code points, each of which stands for a byte."""
+
+    def __init__(self, encoding: Encoding, max_states: int, kinds: Kinds) -> None:
+        super().__init__(encoding, max_states)
+        self._kinds = kinds
+
+    def _automaton(self, node: Regex) -> Dfa:
+        return _over_kinds(node, self._kinds, self._encoding, self._max_states)
+
+    def _another(self) -> _Nfa:
+        return _KindNfa(self._encoding, self._max_states, self._kinds)
+
+    def _add_charset(self, charset: CharSet, source: int, target: int) -> None:
+        kinds = self._kinds.of[charset]
+        first = 0
+        for i, kind in enumerate(kinds):
+            if i + 1 == len(kinds) or kinds[i + 1] != kind + 1:
+                self._edges.append((source, kinds[first], kind, target))
+                first = i + 1
+
+    def _add_literal(self, text: str, source: int, target: int) -> None:
+        for i, char in enumerate(text):
+            after = target if i == len(text) - 1 else self.new_state()
+            self._add_charset(code_points.one_of(char), source, after)
+            source = after
+        if not text:
+            self._empty.append((source, target))
+
+
+def distinguished(
+    sets: Sequence[CharSet], encoding: Encoding
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
+    """One code point of any of some disjoint sets, in bytes: a table and the classes of bytes. The state that
+    is the end of set ``i`` leads to itself along byte ``i``, and nowhere else.
+    """
+    nfa = _Nfa(encoding, MAX_STATES)
+    start, final = nfa.new_state(), nfa.new_state()
+    for i, charset in enumerate(sets):
+        end = nfa.new_state()
+        nfa._edges.append((end, i, i, end))
+        nfa._add_charset(charset, start, end)
+    table, _, byte_class = nfa.subsets(start, final)
+    return table, byte_class
 
 
 @lru_cache(maxsize=256)

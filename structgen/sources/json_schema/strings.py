@@ -11,7 +11,7 @@ from operator import or_
 import numpy as np
 
 from structgen.automata import json_text
-from structgen.automata.build import compile_regex, difference, intersect, union
+from structgen.automata.build import compile_regex, intersect, union
 from structgen.automata.counting import is_within_reach
 from structgen.automata.dfa import START, BoundedDfa, CountedDfa, Dfa
 from structgen.charset import ANY, CharSet
@@ -23,6 +23,7 @@ from structgen.errors import (
     UnsupportedSchemaError,
 )
 from structgen.regex import parse
+from structgen.regex.absorb import absorbed
 from structgen.regex.matching import matches_whole
 from structgen.regex.syntax import (
     ANYTHING,
@@ -313,7 +314,7 @@ def unsupported(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _parsed(text: str) -> Regex:
-    return parse(text, "ecma", search=True)
+    return absorbed(parse(text, "ecma", search=True))
 
 
 @lru_cache(maxsize=1024)
@@ -349,12 +350,13 @@ def _matching(key: _Key, max_states: int, whole: bool) -> Parts:
 
 
 def _regex_of(key: _Key) -> Regex | None:
-    """The patterns that are to be found, together."""
-    node: Regex | None = None
-    for text in key.patterns:
-        part = _parsed(text)
-        node = part if node is None else Intersection(node, part)
-    return node
+    """The patterns and what must not be, together."""
+    parts: list[Regex] = [_parsed(text) for text in key.patterns]
+    if key.missed:
+        parts.append(Complement(Union(tuple(map(_parsed, key.missed)))))
+    if key.excluded:
+        parts.append(Complement(Union(tuple(map(Literal, key.excluded)))))
+    return reduce(Intersection, parts) if parts else None
 
 
 @lru_cache(maxsize=1024)
@@ -370,12 +372,6 @@ def _content(key: _Key, max_states: int) -> Dfa:
     content = wanted[0] if wanted else compile_regex(ANYTHING, "json-string")
     for automaton in wanted[1:]:
         content = intersect(content, automaton, max_states)
-    if key.missed:
-        missed = Union(tuple(map(_parsed, key.missed)))
-        content = difference(content, _compiled(missed, max_states), max_states)
-    if key.excluded:
-        texts = compile_regex(Union(tuple(map(Literal, key.excluded))), "json-string", max_states)
-        content = difference(content, texts, max_states)
     return content
 
 
@@ -468,23 +464,31 @@ def _has_loop(automaton: Dfa) -> bool:
 
 
 def _compiled(node: Regex, max_states: int) -> Dfa:
-    """`compile_regex`, with one precaution.
-
-    Options that may each be found anywhere (``a|b|c`` without anchors) have, before it is minimised, a
-    deterministic automaton with a state for every set of options found; so they are united one by one,
-    minimised in between, as the complement of the intersection of their complements.
-    """
+    """`compile_regex`, with one precaution: see `_apart`."""
     shortest = lengths(node)[0]
     if shortest >= max_states:  # a state for each of its characters
         raise CompileLimitError("max_states", max_states, shortest + 1)
-    if not isinstance(node, Union) or sum(map(begins_anywhere, node.options)) <= 2:
-        return compile_regex(node, "json-string", max_states)
-    anything = compile_regex(ANYTHING, "json-string")
-    missed = anything
-    for option in node.options:
-        found = compile_regex(option, "json-string", max_states)
-        missed = intersect(missed, difference(anything, found, max_states), max_states)
-    return difference(anything, missed, max_states)
+    return compile_regex(_apart(node), "json-string", max_states)
+
+
+def _apart(node: Regex) -> Regex:
+    """Options that may each be found anywhere (``a|b|c`` without anchors) have, before it is minimised, a
+    deterministic automaton with a state for every set of options found; so they are united one by one,
+    minimised in between, as the complement of the intersection of their complements.
+    """
+    if isinstance(node, Intersection):
+        return Intersection(_apart(node.left), _apart(node.right))
+    if isinstance(node, Complement):
+        inner = _apart(node.item)
+        return inner.item if isinstance(inner, Complement) else Complement(inner)
+    if isinstance(node, Union):
+        if sum(map(begins_anywhere, node.options)) <= 2:
+            return node
+        missed: Regex = Complement(node.options[0])
+        for option in node.options[1:]:
+            missed = Intersection(missed, Complement(option))
+        return Complement(missed)
+    return node
 
 
 def patterns_apart(patterns: Sequence[Pattern]) -> bool:
