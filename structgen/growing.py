@@ -24,6 +24,7 @@ from structgen.automata.build import literal
 from structgen.automata.dfa import START, BoundedDfa, CountedDfa, Dfa, SpelledText
 from structgen.errors import CompileLimitError
 from structgen.parser_states import ENDS, PLAIN, Call, Key, MemberKey, Members, Read, State, StateSource
+from structgen.small_pages import zeros
 from structgen.tables import (
     STORED_NODES,
     Int32Array,
@@ -617,7 +618,7 @@ class GrowingTables:
         total = layout.HEADER_SIZE + sum(sizes.values()) + room["heap"]
         if total > _MOST_WORDS:
             raise CompileLimitError("max_table_words", _MOST_WORDS, total, fixed=True)
-        static = np.zeros(total, np.int32)
+        static = zeros(total)
         static[: layout.HEADER_SIZE] = old[: layout.HEADER_SIZE] if old.size else self._header
         used = {
             layout.RTN_BEGIN: len(self._keys),

@@ -60,6 +60,17 @@ def compile_regex(node: Regex, encoding: Encoding = "utf-8", max_states: int = M
     return nfa.determinise(start, final)
 
 
+def most_states(node: Regex, encoding: Encoding, max_states: int) -> int | None:
+    """At most so many states has `compile_regex`'s automaton, which is not made; None where that is not
+    quickly told. Raises as `compile_regex`.
+    """
+    kinds = code_points.kinds_of(node) if code_points.is_large(node) else None
+    if kinds is None or not kinds.sets:
+        return None
+    automaton = _over_kinds(node, kinds, encoding, max_states)
+    return automaton.n_states * (1 + int(code_points.spelling_of(kinds.sets, encoding).order.shape[0]))
+
+
 def _over_kinds(node: Regex, kinds: Kinds, encoding: Encoding, max_states: int) -> Dfa:
     """An automaton over kinds of code points in place of bytes."""
     if isinstance(node, Intersection):

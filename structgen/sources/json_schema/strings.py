@@ -11,7 +11,7 @@ from operator import or_
 import numpy as np
 
 from structgen.automata import json_text
-from structgen.automata.build import compile_regex, intersect, union
+from structgen.automata.build import compile_regex, intersect, most_states, union
 from structgen.automata.counting import is_within_reach
 from structgen.automata.dfa import START, BoundedDfa, CountedDfa, Dfa
 from structgen.charset import ANY, CharSet
@@ -44,6 +44,7 @@ _SPELLED_OUT = 16
 _MOST_BEGINNINGS = 8
 # A pattern with a bound on the length: about so many states are spelled out; more are counted while reading.
 _MOST_BOUNDED_STATES = 2000
+_QUOTES = 2
 _MOST_COUNTED = 64  # longer strings of a pattern with repetition are taken as many
 _BACKSLASH = 0x5C
 # Code points that are never written as they are, in one spelling each.
@@ -332,21 +333,56 @@ def _matching(key: _Key, max_states: int, whole: bool) -> Parts:
             counted = _counted(node, minimum, maximum, max_states)
             if counted is not None:
                 return counted
-    content = _content(key, max_states)
-    if content.is_empty:
+    is_regex = node is not None and not (key.formats or key.other_formats or key.contents)
+    if node is not None and is_regex and minimum > shortest:
+        long_enough = Repeat(Chars(ANY), minimum, None)
+        content = _compiled(Intersection(node, long_enough), max_states)
+        if content == compile_regex(long_enough, "json-string", max_states):
+            return _alone(json_text.sized_string(minimum, maximum))
+    else:
+        content = _content(key, max_states)
+    if content.is_empty or (maximum is not None and minimum > maximum):
         return ()
     if minimum > 0 or maximum is not None:
         if content == compile_regex(ANYTHING, "json-string"):
             return _alone(json_text.sized_string(minimum, maximum))
+        sized = Repeat(Chars(ANY), minimum, maximum)
         if maximum is not None and content.n_states * maximum > _MOST_BOUNDED_STATES:
-            if shortest < minimum:
-                long_enough = compile_regex(Repeat(Chars(ANY), minimum, None), "json-string", max_states)
-                content = intersect(content, long_enough, max_states)
+            if shortest < minimum and not is_regex:
+                content = intersect(
+                    content,
+                    compile_regex(replace(sized, maximum=None), "json-string", max_states),
+                    max_states,
+                )
             bounded = BoundedDfa(b'"', content, maximum, b'"')
-            return _alone(bounded) if minimum <= maximum and is_within_reach(bounded) else ()
-        sized = compile_regex(Repeat(Chars(ANY), minimum, maximum), "json-string", max_states)
-        content = intersect(content, sized, max_states)
+            return _alone(bounded) if is_within_reach(bounded) else ()
+        if node is None or not is_regex:
+            content = intersect(content, compile_regex(sized, "json-string", max_states), max_states)
+        elif maximum is not None:
+            content = _compiled(Intersection(node, sized), max_states)
     return _alone(json_text.quoted(content))
+
+
+def surely_within(facts: StringFacts, max_states: int) -> bool:
+    """True when the automata of `string_language` plainly have at most ``max_states``, found without making
+    them. Of facts with one pattern and lengths. Raises as `string_language`, but for the place.
+    """
+    node = pattern_regex(facts.patterns[0])
+    shortest, longest = lengths(node)
+    minimum, maximum = facts.min_length, facts.max_length
+    if shortest >= max_states:
+        return False
+    if shortest >= minimum and (maximum is None or (longest is not None and longest <= maximum)):
+        minimum, maximum = 0, None
+    if _counted(node, minimum, maximum, max_states) is not None:
+        return True
+    if minimum > shortest:
+        node = Intersection(node, Repeat(Chars(ANY), minimum, None))
+    most = most_states(_apart(node), "json-string", max_states)
+    if most is None or most + _QUOTES > max_states:
+        return False
+    # where the maximum is spelled out, it is so for few states
+    return maximum is None or most + _MOST_BOUNDED_STATES < max_states
 
 
 def _regex_of(key: _Key) -> Regex | None:
