@@ -256,3 +256,26 @@ def test_kernels_see_arrays_of_one_kind() -> None:
         np.int64,
     )
     assert sorted(set(spelling.kind_of.tolist())) == [-1, 0, 1]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sets(st.integers(0, 0x10FFFF), min_size=1, max_size=6), min_size=1, max_size=4), st.data())
+def test_spellings_of_kinds(points: list[set[int]], data: st.DataObject) -> None:
+    """Every spelling of a code point ends at the end of its kind, and nothing else ends."""
+    taken: set[int] = set()
+    sets = []
+    for chosen in points:
+        wide = {p + i for p in chosen for i in range(data.draw(st.sampled_from([1, 3, 70, 0x500])))}
+        charset = CharSet.of((p, p) for p in wide - taken if p <= 0x10FFFF)
+        taken |= wide
+        if charset:
+            sets.append(charset)
+    if not sets:
+        return
+    for encoding in ENCODINGS:
+        spelling = code_points.spelling_of(tuple(sets), encoding)
+        for kind, charset in enumerate(sets):
+            own = compile_regex(Chars(charset), encoding)
+            # the automaton of the spellings that end at this kind
+            accepting = np.ascontiguousarray(spelling.kind_of == kind)
+            assert build.minimal(spelling.table.copy(), accepting, spelling.byte_class).digest == own.digest

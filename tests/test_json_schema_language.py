@@ -336,9 +336,8 @@ CASES: dict[str, tuple[object, list[str], list[str]]] = {
         ['["a","a"]', '["a",1,"a"]', '[1,"a",1]', '[{"a":1},"a",{"a":1}]', '["a",{"a":"a"},"\\u0061"]', '[["a"]]'],
     ),
     "few distinct strings among others": (
-        {"type": "array", "items": {"enum": ["a", "b", 1]}, "uniqueItems": True, "minItems": 2},
-        ['["a","b"]', '["a","b",1]', '[1,"a"]'],
-        ['["a"]', '["a","a"]', '[1,"a",1]', '["a","b",1,"a"]'],
+        {"items": {"enum": ["a", "b", 1]}, "uniqueItems": True, "minItems": 2, "type": "array"},
+        ['["a","b"]', '["a","b",1]'], ['["a"]', '["a","a"]', '[1,"a",1]', '["a","b",1,"a"]'],
     ),
     "other keys of few texts": (
         {

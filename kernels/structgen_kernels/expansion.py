@@ -204,14 +204,3 @@ def _twice(array: Int32Array) -> Int32Array:
     bigger = np.zeros(2 * array.shape[0], np.int32)
     bigger[: array.shape[0]] = array
     return bigger
-
-
-@kernel
-def ends_of(table: Int32Array) -> Int32Array:
-    """Of states that only lead to themselves, along one class: that class, else -1. int32 (k,)."""
-    ends = np.full(table.shape[0], -1, np.int32)
-    for s in range(1, table.shape[0]):
-        for c in range(table.shape[1]):
-            if table[s, c] == s:
-                ends[s] = c
-    return ends

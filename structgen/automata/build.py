@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 import numpy as np
@@ -175,7 +175,7 @@ def restrict_bytes(automaton: Dfa, alphabet: npt.NDArray[np.bool_]) -> Dfa:
 
 def canonical(table: npt.NDArray[np.int32], accepting: npt.NDArray[np.bool_]) -> Dfa:
     """The minimal `Dfa` of a complete table, int32 (states, 256): state 0 dead, 1 start."""
-    representatives, byte_class = equal_columns(table, _EVERY_BYTE)
+    representatives, byte_class = equal_columns(table, EVERY_BYTE)
     return minimal(np.ascontiguousarray(table[:, representatives]), accepting, byte_class)
 
 
@@ -267,7 +267,7 @@ def equal_columns(
     return kept, new_class[byte_class]
 
 
-_EVERY_BYTE = np.arange(256, dtype=np.uint8)
+EVERY_BYTE = np.arange(256, dtype=np.uint8)
 
 
 class _Nfa:
@@ -429,12 +429,6 @@ class _Nfa:
         self._empty.append((source, target))
 
     def determinise(self, start: int, final: int) -> Dfa:
-        return minimal(*self.subsets(start, final))
-
-    def subsets(
-        self, start: int, final: int
-    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_], npt.NDArray[np.uint8]]:
-        """A deterministic automaton that need not be minimal: its table, what accepts, classes of bytes."""
         from structgen_kernels.automata import TOO_MANY_STATES, TOO_MUCH_WORK, determinise
 
         edges = self._all_edges()
@@ -463,7 +457,7 @@ class _Nfa:
             raise CompileLimitError("max_states", self._max_states, self._max_states + 1)
         if count == TOO_MUCH_WORK:
             raise CompileLimitError("max_subset_work", _MOST_WORK, _MOST_WORK + 1, fixed=True)
-        return table, accepting, byte_class
+        return minimal(table, accepting, byte_class)
 
 
 class _KindNfa(_Nfa):
@@ -494,22 +488,6 @@ class _KindNfa(_Nfa):
             source = after
         if not text:
             self._empty.append((source, target))
-
-
-def distinguished(
-    sets: Sequence[CharSet], encoding: Encoding
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
-    """One code point of any of some disjoint sets, in bytes: a table and the classes of bytes. The state that
-    is the end of set ``i`` leads to itself along byte ``i``, and nowhere else.
-    """
-    nfa = _Nfa(encoding, MAX_STATES)
-    start, final = nfa.new_state(), nfa.new_state()
-    for i, charset in enumerate(sets):
-        end = nfa.new_state()
-        nfa._edges.append((end, i, i, end))
-        nfa._add_charset(charset, start, end)
-    table, _, byte_class = nfa.subsets(start, final)
-    return table, byte_class
 
 
 @lru_cache(maxsize=256)

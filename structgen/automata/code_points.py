@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from structgen.automata.dfa import Dfa
-from structgen.automata.encoding import Encoding
+from structgen.automata.encoding import JSON_NOT_RAW, Encoding
 from structgen.charset import ANY, CharSet
 from structgen.regex.syntax import (
     ANYTHING,
@@ -34,8 +34,8 @@ from structgen.regex.syntax import (
 MOST_KINDS = 250
 # Characters and sets that are spelled: from here on this is quicker than spelling each (measured on the
 # patterns of 3,000 schemas). Those behind any text count more: they may be found side by side.
-_MANY = 48
-_BEHIND_ANYTHING = 3
+_MANY = 32
+_BEHIND_ANYTHING = 4
 _NO_KIND = -1
 
 
@@ -159,33 +159,36 @@ class Spelling(NamedTuple):
 @lru_cache(maxsize=256)
 def spelling_of(sets: Sequence[CharSet], encoding: Encoding) -> Spelling:
     """Of code points of some kinds."""
-    from structgen_kernels.expansion import ends_of
+    from structgen_kernels.kind_spelling import heights, merge_alike, spell_kinds
 
-    from structgen.automata.build import distinguished, equal_columns
+    from structgen.automata.build import EVERY_BYTE, equal_columns
 
-    # the end of each kind leads to itself along a byte of its own, or all ends would be one
-    table, byte_class = distinguished(sets, encoding)
-    ends = ends_of(table)
-    class_kind = np.full(table.shape[1], _NO_KIND, np.int32)
-    for kind in range(len(sets)):
-        class_kind[byte_class[kind]] = kind
-    kind_of = np.where(ends >= 0, class_kind[np.maximum(ends, 0)], _NO_KIND).astype(np.int32)
-    is_end = kind_of >= 0
-    table = table.copy()
-    table[is_end] = 0
-    is_inner = ~is_end
-    is_inner[0] = False
-    height = np.zeros(table.shape[0], np.int64)
-    while True:  # a dozen times at most
-        higher = np.where(is_inner[table], height[table] + 1, 0).max(axis=1)
-        if np.array_equal(higher, height):
-            break
-        height = higher
-    inner = np.flatnonzero(is_inner)
-    inner = inner[inner != 1]
-    kept, byte_class = equal_columns(table, byte_class)
-    table = np.ascontiguousarray(table[:, kept])
-    return Spelling(table, byte_class, kind_of, inner[np.argsort(height[inner], kind="stable")])
+    ranges = sorted((low, high, kind) for kind, charset in enumerate(sets) for low, high in charset.ranges)
+    every = np.array(ranges, np.int32).reshape(-1, 3)
+    if encoding == "utf-8":
+        wide = spell_kinds(every, every[:0], len(sets))
+    else:
+        wide = spell_kinds(np.array(list(_raw(ranges)), np.int32).reshape(-1, 3), every, len(sets))
+    kept, byte_class = equal_columns(wide, EVERY_BYTE)
+    table = np.ascontiguousarray(wide[:, kept])
+    n_ends = len(sets)
+    kind_of = np.full(table.shape[0], _NO_KIND, np.int32)
+    kind_of[2 : 2 + n_ends] = np.arange(n_ends)
+    inner = np.arange(2 + n_ends, table.shape[0])
+    order = inner[np.argsort(heights(table, n_ends)[inner], kind="stable")]
+    return Spelling(table, byte_class, kind_of, merge_alike(table, order))
+
+
+def _raw(ranges: Sequence[tuple[int, int, int]]) -> Iterator[tuple[int, int, int]]:
+    """Of ranges with their kinds, what may stand in a JSON string as it is."""
+    for low, high, kind in ranges:
+        for first, last in JSON_NOT_RAW.ranges:
+            if low < first <= high:
+                yield low, first - 1, kind
+            if first <= high:
+                low = max(low, last + 1)
+        if low <= high:
+            yield low, high, kind
 
 
 def over_kinds(automaton: Dfa, n_kinds: int) -> npt.NDArray[np.int32]:
