@@ -35,7 +35,7 @@ _MANY_COPIES = 4  # of an item: so many are numbered as an array
 _MOST_WORK = 1 << 25
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def compile_regex(node: Regex, encoding: Encoding = "utf-8", max_states: int = MAX_STATES) -> Dfa:
     """The minimal `Dfa` of the whole texts that ``node`` matches, in the given encoding.
 

@@ -142,7 +142,7 @@ def _charsets(node: Regex) -> Iterator[CharSet | None]:
             yield from _charsets(part)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def one_of(char: str) -> CharSet:
     return CharSet.chars(char)
 

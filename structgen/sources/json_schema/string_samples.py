@@ -57,7 +57,7 @@ def _sampled(facts: StringFacts, count: int) -> tuple[str, ...]:
     return _sampled_once(nowhere, count)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def _sampled_once(facts: StringFacts, count: int) -> tuple[str, ...]:
     if facts.other_formats or len(facts.formats) > 1 or (facts.formats and facts.patterns):
         return ()  # whether a text is of a format is told by an automaton

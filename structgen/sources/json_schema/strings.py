@@ -313,12 +313,12 @@ def unsupported(text: str) -> str:
     return ""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)  # not more: the collector looks at all of their nodes
 def _parsed(text: str) -> Regex:
     return absorbed(parse(text, "ecma", search=True))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def _matching(key: _Key, max_states: int, whole: bool) -> Parts:
     minimum, maximum = key.minimum, key.maximum
     if len(key.patterns) > 1 and _begin_apart(map(_pattern_beginning, key.patterns)):
@@ -395,7 +395,7 @@ def _regex_of(key: _Key) -> Regex | None:
     return reduce(Intersection, parts) if parts else None
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=128)
 def _content(key: _Key, max_states: int) -> Dfa:
     """The inside of the strings, whatever their length."""
     node = _regex_of(key)
@@ -411,7 +411,7 @@ def _content(key: _Key, max_states: int) -> Dfa:
     return content
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=128)
 def _finite_values(
     key: _Key, minimum: int, maximum: int | None, limit: int, max_states: int
 ) -> tuple[str, ...] | None:
@@ -534,9 +534,9 @@ def patterns_apart(patterns: Sequence[Pattern]) -> bool:
     return len(patterns) > 1 and _begin_apart(_pattern_beginning(pattern.text) for pattern in patterns)
 
 
-@lru_cache(maxsize=4096)
-def _pattern_beginning(text: str) -> list[CharSet]:
-    return _beginning(_parsed(text))
+@lru_cache(maxsize=512)
+def _pattern_beginning(text: str) -> tuple[CharSet, ...]:
+    return tuple(_beginning(_parsed(text)))
 
 
 def begin_apart(nodes: Sequence[Regex]) -> bool:
