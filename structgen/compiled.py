@@ -13,6 +13,7 @@ import numpy.typing as npt
 from referencing import Registry
 
 from structgen.budget import Budget
+from structgen.dormant_states import DormantStates, Use
 from structgen.errors import ArtifactError
 from structgen.general_store import load_general_store
 from structgen.growing import GrowingTables
@@ -54,6 +55,19 @@ class CompiledGrammar:
     Made by a `Compiler` or by `load`. ``source``: what it was compiled from. ``warnings``: what a lenient
     compile left out, as (where, what).
     """
+
+    __slots__ = (
+        "__weakref__",
+        "_budget",
+        "_lexed_store",
+        "_machine",
+        "_machine_lock",
+        "_saved",
+        "_store",
+        "source",
+        "tables",
+        "warnings",
+    )
 
     def __init__(
         self,
@@ -115,6 +129,11 @@ class CompiledGrammar:
         self._machine = None
         if machine is not None:
             machine.growth.end()
+
+    def in_use(self) -> Use | None:
+        """To be kept while a text is read under this grammar: its states do not sleep so soon then."""
+        source = self.tables.source if isinstance(self.tables, GrowingTables) else None
+        return source.use() if isinstance(source, DormantStates) else None
 
     def matcher(self) -> Matcher:
         """A new matcher at the beginning of a text."""

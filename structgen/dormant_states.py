@@ -3,11 +3,13 @@
 Between texts, a compiled schema needs its tables only. The hundreds of Python objects that its states are
 made of are all looked at whenever Python's garbage collector makes a full pass, during which everything
 stops: with 512 schemas kept, for a fifth of a second. So only those that were asked something last stay
-awake.
+awake, and of these fewer when no text is being read under them: what goes soon after it was made is not there
+when the collector comes to look at what is young.
 """
 
 from __future__ import annotations
 
+import marshal
 import threading
 import weakref
 from collections import OrderedDict
@@ -20,12 +22,20 @@ from structgen.parser_states import Key, MemberKey, Members, State
 from structgen.sources.json_schema import SchemaStates
 
 MOST_AWAKE = 32
+MOST_IDLE = 4  # of these, so many that no text is being read under
 
 _EXPAND, _MEMBERS, _MEMBER, _RESOLVE = range(4)
 _MOST_ASKED = 2_000  # questions: to ask more again would take a second in the middle of a text
 _QUESTION_BYTES = 300
+_PLAIN = 2  # the version of marshal's format in which equal values are equal bytes
 
 _Question = tuple[object, ...]
+
+
+class Use:
+    """That a text is being read under a schema: lives as long as its matchers."""
+
+    __slots__ = ("__weakref__",)
 
 
 class DormantStates:
@@ -43,6 +53,7 @@ class DormantStates:
         "_make",
         "_states",
         "_stays_awake",
+        "_use",
         "start",
         "warnings",
     )
@@ -53,10 +64,11 @@ class DormantStates:
         self._make = make
         self._awake = awake
         self._stays_awake = False
-        # What was asked, with the number of times that it had failed before, in the order of asking. All are
-        # tuples of atoms, which the collector drops from its lists.
-        self._asked: dict[tuple[_Question, int], None] = {}
+        # What was asked, with the number of times that it had failed before, in the order of asking: as
+        # bytes, which are none of the collector's.
+        self._asked: dict[bytes, None] = {}
         self._failed: dict[_Question, int] = {}
+        self._use: weakref.ref[Use] | None = None
         self.start = states.start
         self.warnings = states.warnings
 
@@ -69,12 +81,26 @@ class DormantStates:
         """Bytes that the questions take, about."""
         return _QUESTION_BYTES * len(self._asked)
 
+    def use(self) -> Use:
+        """To be kept by whoever reads a text: the states are not idle then."""
+        found = None if self._use is None else self._use()
+        if found is None:  # two threads may make two, of which one counts
+            found = Use()
+            self._use = weakref.ref(found)
+        return found
+
+    @property
+    def is_idle(self) -> bool:
+        return self._use is None or self._use() is None
+
     def sleep(self) -> None:
         """Give the states back, unless that would cost too much. Whoever is in the middle of a question goes
         on with them.
         """
         if not self._stays_awake and len(self._asked) <= _MOST_ASKED:
             self._states = None
+            if self.is_idle:
+                self._use = None
 
     def expand(self, key: Key) -> State:
         answer: State = self._answer((_EXPAND, key))
@@ -98,13 +124,13 @@ class DormantStates:
             states = self._make()
             if states.start != self.start:  # which is the first question
                 raise RuntimeError("the states of a schema were made anew, and are others")
-            for asked, _ in self._asked:
+            for asked in self._asked:
                 # a limit that was met the first time is met again: who asked was told
                 with suppress(StructgenError):
-                    _ask(states, asked)
+                    _ask(states, marshal.loads(asked)[0])
             self._states = states
         # once answered, a question gives no new numbers
-        self._asked[question, self._failed.get(question, 0)] = None
+        self._asked[_packed((question, self._failed.get(question, 0) if self._failed else 0))] = None
         self._awake.note(self)
         try:
             return _ask(states, question)
@@ -114,6 +140,17 @@ class DormantStates:
         except BaseException:  # an interruption: how far it came will not be repeated
             self._stays_awake = True
             raise
+
+
+def _packed(asked: Any) -> bytes:
+    try:
+        return marshal.dumps(asked, _PLAIN)
+    except ValueError:  # a named tuple in a key: which of the two it is makes no difference to the answer
+        return marshal.dumps(_as_tuples(asked), _PLAIN)
+
+
+def _as_tuples(value: Any) -> Any:
+    return tuple(map(_as_tuples, value)) if isinstance(value, tuple) else value
 
 
 def _ask(states: SchemaStates, question: _Question) -> Any:
@@ -128,12 +165,13 @@ def _ask(states: SchemaStates, question: _Question) -> Any:
 
 
 class Awake:
-    """Which states are awake: at most ``most``, those that were asked something last. Safe for several
-    threads.
+    """Which states are awake: at most ``most``, those that were asked something last, and of idle ones those
+    that are among the last ``idle``. Safe for several threads.
     """
 
-    def __init__(self, most: int = MOST_AWAKE) -> None:
+    def __init__(self, most: int = MOST_AWAKE, idle: int = MOST_IDLE) -> None:
         self._most = most
+        self._idle = idle
         self._held: OrderedDict[int, weakref.ref[DormantStates]] = OrderedDict()
         self._last: weakref.ref[DormantStates] | None = None
         self._lock = threading.Lock()
@@ -144,10 +182,19 @@ class Awake:
         if last is not None and last() is states:
             return
         with self._lock:
-            self._held.pop(id(states), None)
+            known = self._held.pop(id(states), None)
             self._last = self._held[id(states)] = weakref.ref(states)
-            while len(self._held) > self._most:
-                _, oldest = self._held.popitem(last=False)
-                asleep = oldest()
-                if asleep is not None:
-                    asleep.sleep()
+            if known is None or known() is not states:
+                self._put_to_sleep()
+
+    def _put_to_sleep(self) -> None:
+        later = len(self._held)
+        for key, reference in list(self._held.items()):
+            later -= 1  # so many were asked something after these
+            if later < self._idle and later < self._most:
+                return
+            states = reference()
+            if states is None or later >= self._most or states.is_idle:
+                del self._held[key]
+                if states is not None:
+                    states.sleep()

@@ -11,7 +11,6 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import chain
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +24,7 @@ from structgen.automata.build import literal
 from structgen.automata.dfa import START, BoundedDfa, CountedDfa, Dfa, SpelledText
 from structgen.errors import CompileLimitError
 from structgen.parser_states import ENDS, PLAIN, Call, Key, MemberKey, Members, Read, State, StateSource
+from structgen.small_pages import zeros
 from structgen.tables import (
     STORED_NODES,
     Int32Array,
@@ -46,6 +46,7 @@ _HEAP_COLUMNS = (
 _N_HEAP_COLUMNS = {layout.SPELLED: 1, layout.COUNTED: 2, layout.BOUNDED: 5}
 _MOST_WORDS = 1 << 28  # 1 GiB: what one grammar's tables may grow to
 _FIRST_COUNTED = 1 << 26  # numbers below are table states
+_HEAD = b"\1"
 
 
 class _NoSource:
@@ -66,15 +67,11 @@ class _NoSource:
         raise KeyError(key)
 
 
-class _LaidMembers(NamedTuple):
-    """Where the states of an object's members are: from number ``first`` on. ``beyond``: the state in which
-    others may come; ``leads_beyond``: is it reached without any of these, as a closure would?
-    """
-
-    key: Key
-    first: int
-    beyond: int
-    leads_beyond: bool
+_Laid = tuple[Key, int, int]
+"""Where the states of an object's members are: what the source calls them, the number of the first, and the
+state in which others may come, where it is reached without any of these, as a closure would (else 0). A plain
+tuple, as Python's collector drops those of atoms from its lists: it looks at all that a kept grammar holds.
+"""
 
 
 class GrowingTables:
@@ -84,6 +81,44 @@ class GrowingTables:
     Not safe for several threads: `Machine` holds its lock around every call.
     """
 
+    # no dictionary of attributes: Python's collector looks at all that kept grammars hold
+    __slots__ = (
+        "_at_begin",
+        "_at_count",
+        "_at_edges",
+        "_at_kind",
+        "_cell",
+        "_class_offsets",
+        "_classes",
+        "_classes_view",
+        "_eos",
+        "_header",
+        "_heap_base",
+        "_heap_used",
+        "_keys",
+        "_laid",
+        "_lists",
+        "_members",
+        "_n_blocks",
+        "_n_edges",
+        "_n_expanded",
+        "_n_table",
+        "_n_usual",
+        "_next_counted",
+        "_numbers",
+        "_origins",
+        "_quoted",
+        "_room",
+        "_source",
+        "_spelled",
+        "_starts",
+        "_static",
+        "_static_view",
+        "_texts",
+        "_words",
+        "n_layouts",
+        "place",
+    )
     accepts_empty = False
 
     def __init__(
@@ -101,16 +136,18 @@ class GrowingTables:
         self._source = source
         self._spelled = spelled
         self._numbers: dict[Key, int] = {}
-        self._keys: list[Key] = []  # by state number; 0 is the end of the stack
-        self._members: dict[Key, _LaidMembers] = {}
+        # by state number; 0 is the end of the stack; a negative int: of members, which of `_laid`
+        self._keys: list[Key] = []
+        self._members: dict[Key, int] = {}
+        self._laid: list[_Laid] = []
         self._n_expanded = 0
         self._starts: dict[bytes, int | None] = {}
         self._texts: dict[str, int] = {}  # starts of spelled terminals
         self._lists: dict[tuple[str, ...], int] = {(): 0}  # of barred strings
         self._quoted = 0  # the state after their closing quote
         self._class_offsets: dict[bytes, int] = {}
-        self._bases: list[int] = []
-        self._origins: list[tuple[bytes, bool]] = []
+        # of automata, by the number before their first states: the digest, and b"\1" for a head
+        self._origins: dict[int, bytes] = {}
         self._n_edges = 0
         self._heap_base = 0
         self._n_table = 1
@@ -154,7 +191,7 @@ class GrowingTables:
         self._starts = begun._starts.copy()
         self._quoted = begun._quoted
         self._class_offsets = begun._class_offsets.copy()
-        self._bases, self._origins = begun._bases.copy(), begun._origins.copy()
+        self._origins = begun._origins.copy()
         self._n_table, self._n_blocks = begun._n_table, begun._n_blocks
         self._next_counted = begun._next_counted
         self._heap_base, self._heap_used = begun._heap_base, begun._heap_used
@@ -195,15 +232,17 @@ class GrowingTables:
 
     def origin(self, state: int) -> tuple[bytes, int, bool]:
         """Of a table state: its automaton's digest, its number there, and whether the automaton is a head."""
-        place = bisect_left(self._bases, state) - 1
-        digest, is_head = self._origins[place]
-        return digest, state - self._bases[place], is_head
+        bases = list(self._origins)
+        base = bases[bisect_left(bases, state) - 1]
+        origin = self._origins[base]
+        return origin[:16], state - base, origin[16:] == _HEAD
 
     def origins(self) -> tuple[Int32Array, npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
         """``bases``, ``digests`` and ``heads`` as `structgen.tables.Tables` has them."""
-        digests = np.frombuffer(b"".join(digest for digest, _ in self._origins), np.uint8)
-        heads = np.array([is_head for _, is_head in self._origins], np.bool_)
-        return np.array(self._bases, np.int32), digests.reshape(-1, 16), heads
+        origins = self._origins.values()
+        digests = np.frombuffer(b"".join(origin[:16] for origin in origins), np.uint8)
+        heads = np.array([origin[16:] == _HEAD for origin in origins], np.bool_)
+        return np.array([*self._origins], np.int32), digests.reshape(-1, 16), heads
 
     @property
     def source(self) -> StateSource:
@@ -212,9 +251,10 @@ class GrowingTables:
     def key(self, number: int) -> Key:
         """What the source calls a parser state."""
         key = self._keys[number]
-        if isinstance(key, _LaidMembers):
-            at, role = divmod(number - key.first, members.STATES)
-            return self._source.member(MemberKey(key.key, at, role))
+        if isinstance(key, int) and key < 0:
+            described, first, _ = self._laid[~key]
+            at, role = divmod(number - first, members.STATES)
+            return self._source.member(MemberKey(described, at, role))
         return key
 
     # -- growing ---------------------------------------------------------------------------------------
@@ -225,8 +265,10 @@ class GrowingTables:
         if known is not None:
             return known
         if isinstance(key, MemberKey):
-            laid = self._members.get(key.members) or self._add_members(key.members)
-            return laid.first + members.STATES * key.at + key.role
+            place = self._members.get(key.members)
+            if place is None:
+                place = self._add_members(key.members)
+            return self._laid[place][1] + members.STATES * key.at + key.role
         return self._add_state(key)
 
     def expand(self, number: int) -> None:
@@ -239,8 +281,8 @@ class GrowingTables:
             number = pending.pop()
             if self._has_edges(number):
                 key = self._keys[number]
-                if isinstance(key, _LaidMembers) and key.leads_beyond:
-                    pending.append(key.beyond)
+                if isinstance(key, int) and key < 0 and (beyond := self._laid[~key][2]) > 0:
+                    pending.append(beyond)
                 continue
             state = self._source.expand(self.key(number))
             flat: list[int] = []
@@ -336,8 +378,8 @@ class GrowingTables:
         words[layout.N_RTN] = number + 1
         return number
 
-    def _add_members(self, key: Key) -> _LaidMembers:
-        """Lay out the states of an object's members."""
+    def _add_members(self, key: Key) -> int:
+        """Lay out the states of an object's members; returns their place in `_laid`."""
         described = self._source.members(key)
         n = len(described.names)
         beyond = 0 if described.beyond is None else self.number(described.beyond)
@@ -354,7 +396,6 @@ class GrowingTables:
                 values += map(self._terminal, terminals)
                 n_values[at] = len(terminals)
         first = len(self._keys)
-        laid = _LaidMembers(key, first, beyond, beyond > 0 and bool(described.optional.all()))
         n_states, n_edges = members.STATES * n, 5 * n + len(values)  # at most
         # room first: what is laid out anew then holds what there was, and a limit leaves all as it was
         if first + n_states > self._room["rtn"]:
@@ -374,10 +415,12 @@ class GrowingTables:
             done,
         )
         self._words[layout.N_RTN] = first + n_states
-        self._keys += [laid] * n_states
-        self._members[key] = laid
+        place = len(self._laid)
+        self._keys += [~place] * n_states
+        self._laid.append((key, first, beyond if bool(described.optional.all()) else 0))
+        self._members[key] = place
         self._n_expanded += 1
-        return laid
+        return place
 
     def _describe(self, number: int, flat: Sequence[int], kind: int) -> None:
         count = len(flat) // 2
@@ -445,8 +488,7 @@ class GrowingTables:
         static = self._static
         self._n_table += n_new
         static[layout.N_TABLE] = self._n_table
-        self._bases.append(base)
-        self._origins.append((digest, is_head))
+        self._origins[base] = digest + (_HEAD if is_head else b"")
         return base
 
     def _add_spelled(self, terminal: SpelledText) -> int:
@@ -576,7 +618,7 @@ class GrowingTables:
         total = layout.HEADER_SIZE + sum(sizes.values()) + room["heap"]
         if total > _MOST_WORDS:
             raise CompileLimitError("max_table_words", _MOST_WORDS, total, fixed=True)
-        static = np.zeros(total, np.int32)
+        static = zeros(total)
         static[: layout.HEADER_SIZE] = old[: layout.HEADER_SIZE] if old.size else self._header
         used = {
             layout.RTN_BEGIN: len(self._keys),

@@ -22,6 +22,7 @@ from structgen.growing import GrowingTables
 from structgen.growth import Growth
 from structgen.mask_store import MaskStore, SavedContents
 from structgen.schema_tables import SavedTables
+from structgen.small_pages import zeros
 from structgen.spelling import Spelling
 from structgen.tables import Int32Array, Tables
 from structgen.threads import readers
@@ -39,6 +40,30 @@ class Machine:
     A configuration is a positive int; 0 means refused. ``place``: the address of a cell that tells kernels
     where the records are; records are written once and stay, so `fill_bitmasks` reads masks without a lock.
     """
+
+    # no dictionaries of attributes: Python's collector looks at all that kept grammars hold
+    __slots__ = (
+        "_blob",
+        "_cell",
+        "_epoch",
+        "_grown",
+        "_interned",
+        "_lock",
+        "_narrowed",
+        "_offsets",
+        "_pool",
+        "_saved",
+        "_scratch",
+        "_shown",
+        "_spelling",
+        "_steps",
+        "_tables_cell",
+        "growth",
+        "place",
+        "start",
+        "store",
+        "tables",
+    )
 
     def __init__(
         self,
@@ -257,23 +282,23 @@ class Machine:
             size = 2 * self._pool.shape[0]
             if size > layout.MAX_POOL:
                 raise CompileLimitError("max_pool_words", layout.MAX_POOL, size, fixed=True)
-            pool = np.zeros(size, np.int32)
+            pool = zeros(size)
             pool[: self._pool.shape[0]] = self._pool
             before, self._pool = self._pool, pool
             self._show_pool()
             readers.retire(before)
         elif status == layout.NEED_INTERNED:
-            interned = np.zeros(2 * self._interned.shape[0], np.int32)
+            interned = zeros(2 * self._interned.shape[0])
             records.rehash_interned(self._pool, self._interned, interned)
             self._interned = interned
             self._show(layout.VIEW_INTERNED, interned)
         elif status == layout.NEED_STEPS:
-            steps = np.zeros(2 * self._steps.shape[0], np.int64)
+            steps = zeros(4 * self._steps.shape[0]).view(np.int64)
             parser.rehash_steps(self._steps, steps)
             self._show(layout.VIEW_STEPS, steps)  # first: another thread may look without the lock
             self._steps = steps
         elif status == layout.NEED_SCRATCH:
-            self._scratch = np.zeros(4 * self._scratch.shape[0], np.int64)
+            self._scratch = zeros(8 * self._scratch.shape[0]).view(np.int64)
             self._show(layout.VIEW_SCRATCH, self._scratch)
         elif status == layout.TOO_MANY_THREADS:
             given = int(self._pool[layout.POOL_WANTED])

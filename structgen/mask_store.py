@@ -10,7 +10,6 @@ as they are, machines see by the number of the epoch that their records point in
 from __future__ import annotations
 
 import hashlib
-import mmap
 import threading
 from typing import NamedTuple, Protocol
 
@@ -22,6 +21,7 @@ from structgen_kernels.shared_memory import address_of
 from structgen import store_entries
 from structgen.errors import VocabularyError
 from structgen.general_store import GeneralStore
+from structgen.small_pages import zeros
 from structgen.store_entries import Content, Profile, Trie
 from structgen.tables import Int32Array, StateTables
 from structgen.vocabulary import Vocabulary
@@ -31,7 +31,6 @@ NO_TEXT, TEXT, STOP = range(3)  # what an id is to a matcher
 # text: for rows, 67 MB at 131k ids, and for entries, in words and the same proportion to the vocabulary.
 _FIRST_ROWS = 4096
 _FIRST_ENTRIES = 1024
-_LARGE = 1 << 20  # words: from 4 MB on numpy asks for huge pages
 _NAME_BYTES = 400  # of a name in the dictionaries, roughly
 _LEAST_BYTES = 8 << 20  # what may always be held: more than the entries of one mask, which are needed at once
 
@@ -176,8 +175,8 @@ class MaskStore:
             self._begin_epoch(self.view.epoch + 1)
 
     def _begin_epoch(self, epoch: int) -> None:
-        rows = _reserved(_FIRST_ROWS * self.n_words).reshape(-1, self.n_words)
-        entries = _reserved(_FIRST_ENTRIES * max(4, self.n_words))
+        rows = zeros(_FIRST_ROWS * self.n_words).reshape(-1, self.n_words)
+        entries = zeros(_FIRST_ENTRIES * max(4, self.n_words))
         self._n_rows = 0
         self._n_words_used = 0
         self._offsets: dict[bytes, int] = {}  # by name
@@ -287,7 +286,7 @@ class MaskStore:
         epoch, entries, rows = self.view
         number = self._n_rows
         if number == rows.shape[0]:
-            larger = _reserved(2 * number * self.n_words).reshape(-1, self.n_words)
+            larger = zeros(2 * number * self.n_words).reshape(-1, self.n_words)
             larger[:number] = rows
             rows = larger
         rows[number] = row
@@ -299,7 +298,7 @@ class MaskStore:
         epoch, entries, rows = self.view
         offset, size = self._n_words_used, layout.ENTRY_HEAD + crossing.shape[0]
         if offset + size > entries.shape[0]:
-            larger = _reserved(max(2 * entries.shape[0], offset + size))
+            larger = zeros(max(2 * entries.shape[0], offset + size))
             larger[:offset] = entries[:offset]
             entries = larger
         entries[offset + layout.ENTRY_ROW] = row
@@ -311,16 +310,6 @@ class MaskStore:
         self._n_words_used += size
         self.view = StoreView(epoch, entries, rows)
         return offset
-
-
-def _reserved(n_words: int) -> Int32Array:
-    """int32 (n_words,), zeros. No memory until they are written, and then a small page at a time: the first
-    word of a huge one, which numpy asks for, takes up to 5 ms.
-    """
-    if n_words < _LARGE or not hasattr(mmap, "MAP_ANONYMOUS"):
-        return np.zeros(n_words, np.int32)
-    pages = mmap.mmap(-1, 4 * n_words, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    return np.frombuffer(pages, np.int32)
 
 
 def _weights(count: int) -> npt.NDArray[np.int64]:

@@ -29,11 +29,22 @@ class Matcher:
     """
 
     # _config: 0 after a stop id; _place: see `Machine.place`
-    __slots__ = ("_config", "_grammar", "_history", "_kinds", "_machine", "_n_words", "_place", "_terminated")
+    __slots__ = (
+        "_config",
+        "_grammar",
+        "_history",
+        "_kinds",
+        "_machine",
+        "_n_words",
+        "_place",
+        "_terminated",
+        "_use",
+    )
 
     def __init__(self, grammar: CompiledGrammar) -> None:
         self._grammar = grammar
         self._machine = grammar.machine
+        self._use = grammar.in_use()
         self._place = self._machine.place
         self._kinds = self._machine.store.kinds
         self._n_words = self._machine.store.n_words
@@ -134,6 +145,7 @@ class Matcher:
         other = Matcher.__new__(Matcher)
         other._grammar = self._grammar
         other._machine = self._machine
+        other._use = self._use
         other._place = self._place
         other._kinds = self._kinds
         other._n_words = self._n_words

@@ -16,7 +16,7 @@ from structgen.automata.dfa import BoundedDfa, CountedDfa, Dfa, SpelledText
 
 Terminal = Dfa | CountedDfa | BoundedDfa
 Key = Hashable
-"""What a source calls a parser state; equal keys are one state."""
+"""What a source calls a parser state; equal keys are one state. No negative int."""
 
 # Kinds of states; the numbers of `structgen_kernels.layout`.
 PLAIN = 0

@@ -98,7 +98,7 @@ def _exercise() -> None:
     from structgen.compiled import CompiledGrammar, GrammarSource
     from structgen.grammar import Choice, Grammar, RuleRef, Sequence, Terminal
     from structgen.mask_store import MaskStore
-    from structgen.regex.syntax import ANYTHING, Chars
+    from structgen.regex.syntax import ANYTHING, Chars, Literal, Repeat
     from structgen.rtn import build_rtn
     from structgen.schema_tables import AHEAD, schema_tables
     from structgen.store_entries import few, name_by_language, profile_name, stored_states, walked
@@ -110,6 +110,7 @@ def _exercise() -> None:
     json_text.key("a")
     json_text.string_except(frozenset({"a"}))
     literal(b"a" * 9000)  # large enough to be hashed by its runs
+    compile_regex(Repeat(Literal("ab"), 40, 40), "json-string")  # over kinds of code points first
     text = difference(compile_regex(ANYTHING, "json-string"), literal(b"ab"))
     counted = CountedDfa(b'"', compile_regex(Chars(ANY), "json-string"), 1, 300, b'"')
     bounded = BoundedDfa(b"", text, 300, b'"')

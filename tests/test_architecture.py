@@ -15,6 +15,7 @@ ROOT = Path(structgen.__file__).resolve().parent
 LAYERS = [
     ["errors"],
     ["threads"],
+    ["small_pages"],
     ["charset"],
     ["regex"],
     ["automata"],

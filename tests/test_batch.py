@@ -168,12 +168,15 @@ def test_a_narrow_bitmask_is_refused(grammar, known, rows):
 
 def test_an_error_is_raised_by_the_caller_and_its_rows_are_empty(monkeypatch):
     grammars = [Compiler(VOCABULARY).regex(f"a{{1,{n}}}b") for n in range(3, 9)]
-    broken = grammars[3].machine
+    broken, machines = grammars[3].machine, type(grammars[3].machine)
+    fills = machines.fill
 
-    def fill(*_):
-        raise CompileLimitError("max_pool_words", 1, 2, fixed=True)
+    def fill(machine, *arguments):
+        if machine is broken:
+            raise CompileLimitError("max_pool_words", 1, 2, fixed=True)
+        return fills(machine, *arguments)
 
-    monkeypatch.setattr(broken, "fill", fill)
+    monkeypatch.setattr(machines, "fill", fill)
     matchers = [grammar.matcher() for grammar in grammars]
     bitmask = np.full((len(matchers), 9), -1, np.int32)
     with pytest.raises(CompileLimitError):

@@ -78,6 +78,36 @@ def test_only_those_that_were_asked_last_are_awake() -> None:
     assert [source.is_awake for source in sources] == [True, False, True, False, True]
 
 
+def test_of_idle_ones_fewer_are_awake() -> None:
+    awake = Awake(4, 2)
+
+    def made() -> SchemaStates:
+        return json_schema_states({"items": S})
+
+    sources = [DormantStates(made(), made, awake) for _ in range(6)]
+    uses = {i: sources[i].use() for i in (0, 2)}
+    assert sources[2].use() is uses[2]
+    for source in sources[:5]:
+        source.expand(source.start)
+    assert [source.is_awake for source in sources[:5]] == [True, False, True, True, True]
+    del uses[2]
+    assert sources[2].is_idle
+    sources[5].expand(sources[5].start)  # the first is one too many now, two are idle
+    assert [source.is_awake for source in sources] == [False, False, False, False, True, True]
+
+
+def test_matchers_keep_states_in_use() -> None:
+    grammar = Compiler(VOCABULARY).json_schema({"items": S})
+    source = source_of(grammar)
+    assert source.is_idle
+    matcher = grammar.matcher()
+    fork = matcher.fork()
+    del matcher
+    assert not source.is_idle
+    del fork
+    assert source.is_idle
+
+
 def test_what_is_dropped_is_not_held() -> None:
     awake = Awake(3)
     source = DormantStates(json_schema_states(True), lambda: json_schema_states(True), awake)
@@ -114,6 +144,9 @@ def test_a_question_that_met_a_limit_is_asked_again() -> None:
 def test_a_compiler_keeps_few_awake() -> None:
     compiler = Compiler(VOCABULARY)
     grammars = [compiler.json_schema({"properties": {f"a{i}": {"type": "string"}}}) for i in range(70)]
+    assert sum(source_of(grammar).is_awake for grammar in grammars) == 4
+    matchers = [grammar.matcher() for grammar in grammars]  # in use: more stay awake
+    assert all(matcher.accept_bytes(b'{"b": [{"c": 1}') for matcher in matchers)
     assert sum(source_of(grammar).is_awake for grammar in grammars) == 32
     for grammar in grammars:  # and all of them still work
         matcher = grammar.matcher()

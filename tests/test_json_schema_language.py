@@ -330,6 +330,25 @@ CASES: dict[str, tuple[object, list[str], list[str]]] = {
         ["1", "[1,1]", "{}"],
         ["x"],
     ),
+    "distinct strings among others": (
+        {"type": "array", "items": {"type": ["string", "object", "integer"]}, "uniqueItems": True},
+        ['["a","b",{"a":1},1]', '["1",1,{"1":1}]', '[{"a":"a"},"a",{"a":"b"}]', "[]"],
+        ['["a","a"]', '["a",1,"a"]', '[1,"a",1]', '[{"a":1},"a",{"a":1}]', '["a",{"a":"a"},"\\u0061"]', '[["a"]]'],
+    ),
+    "few distinct strings among others": (
+        {"items": {"enum": ["a", "b", 1]}, "uniqueItems": True, "minItems": 2, "type": "array"},
+        ['["a","b"]', '["a","b",1]'], ['["a"]', '["a","a"]', '[1,"a",1]', '["a","b",1,"a"]'],
+    ),
+    "other keys of few texts": (
+        {
+            "type": "object",
+            "properties": {"n1": {"const": 0}},
+            "patternProperties": {"^n[0-2]$": {"type": "integer"}, "^(m|n1)$": {"maximum": 0}, "^o": {"const": 2}},
+            "additionalProperties": {"type": "string"},
+        },
+        ['{"n1":0,"n0":5,"m":-1,"o":2,"op":2,"x":"y"}', '{"n2":1,"n3":"a","n":"a"}', '{"m":"a"}'],
+        ['{"n1":-1}', '{"n0":"a"}', '{"m":1}', '{"o":1}', '{"x":1}', '{"n0":1,"n0":1}', '{"n3":1}'],
+    ),
     "uniqueItems of one": ({"type": "array", "uniqueItems": True, "maxItems": 1}, ["[1]"], ["[1,1]"]),
     "minProperties of required": ({"type": "object", "required": ["a", "b"], "minProperties": 2}, ['{"a":1,"b":2}'], ['{"a":1}']),
     "maxProperties of closed": ({**AB, "additionalProperties": False, "maxProperties": 2}, ['{"a":1,"b":2}'], ['{"c":1}']),

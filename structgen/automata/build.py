@@ -8,12 +8,15 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from structgen.automata import code_points
+from structgen.automata.code_points import Kinds
 from structgen.automata.dfa import Dfa
 from structgen.automata.encoding import ByteEdge, Encoding, charset_fragment, spell
 from structgen.charset import CharSet
 from structgen.errors import CompileLimitError
 from structgen.regex.syntax import (
     ANYTHING,
+    NOTHING,
     Chars,
     Complement,
     Concat,
@@ -32,12 +35,16 @@ _MANY_COPIES = 4  # of an item: so many are numbered as an array
 _MOST_WORK = 1 << 25
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def compile_regex(node: Regex, encoding: Encoding = "utf-8", max_states: int = MAX_STATES) -> Dfa:
     """The minimal `Dfa` of the whole texts that ``node`` matches, in the given encoding.
 
     Raises `CompileLimitError` (``max_states``) when an automaton on the way would be larger.
     """
+    if code_points.is_large(node):
+        kinds = code_points.kinds_of(node)
+        if kinds is not None and kinds.sets:
+            return _spelled(_over_kinds(node, kinds, encoding, max_states), kinds, encoding, max_states)
     if isinstance(node, Intersection):
         return intersect(
             compile_regex(node.left, encoding, max_states),
@@ -51,6 +58,53 @@ def compile_regex(node: Regex, encoding: Encoding = "utf-8", max_states: int = M
     start, final = nfa.new_state(), nfa.new_state()
     nfa.add(node, start, final)
     return nfa.determinise(start, final)
+
+
+def most_states(node: Regex, encoding: Encoding, max_states: int) -> int | None:
+    """At most so many states has `compile_regex`'s automaton, which is not made; None where that is not
+    quickly told. Raises as `compile_regex`.
+    """
+    kinds = code_points.kinds_of(node) if code_points.is_large(node) else None
+    if kinds is None or not kinds.sets:
+        return None
+    automaton = _over_kinds(node, kinds, encoding, max_states)
+    return automaton.n_states * (1 + int(code_points.spelling_of(kinds.sets, encoding).order.shape[0]))
+
+
+def _over_kinds(node: Regex, kinds: Kinds, encoding: Encoding, max_states: int) -> Dfa:
+    """An automaton over kinds of code points in place of bytes."""
+    if isinstance(node, Intersection):
+        return intersect(
+            _over_kinds(node.left, kinds, encoding, max_states),
+            _over_kinds(node.right, kinds, encoding, max_states),
+            max_states,
+        )
+    if isinstance(node, Complement):
+        return difference(
+            _over_kinds(ANYTHING, kinds, encoding, max_states),
+            _over_kinds(node.item, kinds, encoding, max_states),
+            max_states,
+        )
+    nfa = _KindNfa(encoding, max_states, kinds)
+    start, final = nfa.new_state(), nfa.new_state()
+    nfa.add(node, start, final)
+    return nfa.determinise(start, final)
+
+
+def _spelled(automaton: Dfa, kinds: Kinds, encoding: Encoding, max_states: int) -> Dfa:
+    """An automaton over kinds of code points, in bytes."""
+    from structgen_kernels.expansion import TOO_MANY_STATES, expanded
+
+    if automaton.is_empty:
+        return compile_regex(NOTHING)
+    spelling = code_points.spelling_of(kinds.sets, encoding)
+    table = code_points.over_kinds(automaton, len(kinds.sets))
+    wide, count = expanded(table, spelling.table, spelling.kind_of, spelling.order, max_states)
+    if count == TOO_MANY_STATES:
+        raise CompileLimitError("max_states", max_states, max_states + 1)
+    accepting = np.zeros(count, np.bool_)
+    accepting[: table.shape[0]] = automaton.accepting
+    return arranged(wide, accepting, spelling.byte_class)
 
 
 def intersect(left: Dfa, right: Dfa, max_states: int = MAX_STATES) -> Dfa:
@@ -121,7 +175,7 @@ def restrict_bytes(automaton: Dfa, alphabet: npt.NDArray[np.bool_]) -> Dfa:
 
 def canonical(table: npt.NDArray[np.int32], accepting: npt.NDArray[np.bool_]) -> Dfa:
     """The minimal `Dfa` of a complete table, int32 (states, 256): state 0 dead, 1 start."""
-    representatives, byte_class = _equal_columns(table, _EVERY_BYTE)
+    representatives, byte_class = equal_columns(table, EVERY_BYTE)
     return minimal(np.ascontiguousarray(table[:, representatives]), accepting, byte_class)
 
 
@@ -185,7 +239,7 @@ def arranged(
     """
     from structgen_kernels.minimise import numbered
 
-    kept, merged = _equal_columns(table, byte_class)
+    kept, merged = equal_columns(table, byte_class)
     if is_numbered and kept == list(range(table.shape[1])):
         return Dfa(table, byte_class, accepting)
     # state numbers follow the order of the columns: number again in the final one
@@ -193,7 +247,7 @@ def arranged(
     return Dfa(columns, merged, accepts)
 
 
-def _equal_columns(
+def equal_columns(
     table: npt.NDArray[np.int32], byte_class: npt.NDArray[np.uint8]
 ) -> tuple[list[int], npt.NDArray[np.uint8]]:
     """Of columns that are alike one, in the order of their first bytes; and the new class of each byte."""
@@ -213,7 +267,7 @@ def _equal_columns(
     return kept, new_class[byte_class]
 
 
-_EVERY_BYTE = np.arange(256, dtype=np.uint8)
+EVERY_BYTE = np.arange(256, dtype=np.uint8)
 
 
 class _Nfa:
@@ -261,7 +315,14 @@ class _Nfa:
                 lambda part, s, t: part.add(item, s, t), node.minimum, node.maximum, source, target
             )
         else:
-            self.add_dfa(compile_regex(node, self._encoding, self._max_states), source, target)
+            self.add_dfa(self._automaton(node), source, target)
+
+    def _automaton(self, node: Regex) -> Dfa:
+        return compile_regex(node, self._encoding, self._max_states)
+
+    def _another(self) -> _Nfa:
+        """An empty one of the same sort."""
+        return _Nfa(self._encoding, self._max_states)
 
     def add_repeat(
         self,
@@ -294,7 +355,7 @@ class _Nfa:
                 add_item(self, source, after)
                 source = after
             return source
-        item = _Nfa(self._encoding, self._max_states)
+        item = self._another()
         begin, end = item.new_state(), item.new_state()
         add_item(item, begin, end)
         inner = item._n_states - 2
@@ -397,6 +458,36 @@ class _Nfa:
         if count == TOO_MUCH_WORK:
             raise CompileLimitError("max_subset_work", _MOST_WORK, _MOST_WORK + 1, fixed=True)
         return minimal(table, accepting, byte_class)
+
+
+class _KindNfa(_Nfa):
+    """One over kinds of code points, each of which stands for a byte."""
+
+    def __init__(self, encoding: Encoding, max_states: int, kinds: Kinds) -> None:
+        super().__init__(encoding, max_states)
+        self._kinds = kinds
+
+    def _automaton(self, node: Regex) -> Dfa:
+        return _over_kinds(node, self._kinds, self._encoding, self._max_states)
+
+    def _another(self) -> _Nfa:
+        return _KindNfa(self._encoding, self._max_states, self._kinds)
+
+    def _add_charset(self, charset: CharSet, source: int, target: int) -> None:
+        kinds = self._kinds.of[charset]
+        first = 0
+        for i, kind in enumerate(kinds):
+            if i + 1 == len(kinds) or kinds[i + 1] != kind + 1:
+                self._edges.append((source, kinds[first], kind, target))
+                first = i + 1
+
+    def _add_literal(self, text: str, source: int, target: int) -> None:
+        for i, char in enumerate(text):
+            after = target if i == len(text) - 1 else self.new_state()
+            self._add_charset(code_points.one_of(char), source, after)
+            source = after
+        if not text:
+            self._empty.append((source, target))
 
 
 @lru_cache(maxsize=256)

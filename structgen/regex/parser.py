@@ -39,7 +39,7 @@ def parse(pattern: str, dialect: Dialect = "python", *, flags: str = "", search:
     return _parse(pattern, dialect, flags, search)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def _parse(pattern: str, dialect: Dialect, flags: str, search: bool) -> Regex:
     node = _tree(pattern, dialect, flags)
     try:

@@ -58,6 +58,7 @@ class ArrayLanguage:
         "_last",
         "_most",
         "_options",
+        "_strings_by_text",
         "_values",
         "facts",
     )
@@ -69,6 +70,7 @@ class ArrayLanguage:
         self._values: dict[Hashable, Any] = {}
         self._finishes: dict[Spot, bool] = {}
         self._kept_apart: int | None = None
+        self._strings_by_text: bool | None = None
         self._most: int | None = facts.max_items  # see `most_items`
         ends = [len(facts.prefix), facts.min_items]
         for clause in facts.clauses:
@@ -124,6 +126,35 @@ class ArrayLanguage:
             if finite.values(inner, _MOST_LISTED) is not None:
                 return BY_VALUE
         return BY_TEXT
+
+    @property
+    def strings_by_text(self) -> bool:
+        """Are strings among items of other types kept apart by their texts, as if there were no others?
+
+        A string equals none of the others. There must be no end to them, so that there is always another.
+        """
+        if self._strings_by_text is None:
+            facts = self.facts
+            self._strings_by_text = (
+                self.remembers
+                and not (facts.repeats or facts.prefix or facts.contains or facts.clauses)
+                and bool(self._forms.of(facts.rest).by_type[STRING])
+                and FiniteValues(self._forms, self._options).values(self.strings_of(facts.rest), _MOST_LISTED)
+                is None
+            )
+        return self._strings_by_text
+
+    def strings_of(self, inner: Conjunction) -> Conjunction:
+        """Of an item, the strings."""
+        return conjoin(inner, self._string(negated=False))
+
+    def others_of(self, inner: Conjunction) -> Conjunction:
+        """Of an item, all but strings."""
+        return conjoin(inner, self._string(negated=True))
+
+    def _string(self, *, negated: bool) -> Conjunction:
+        pointer = self.facts.unique[0]
+        return (self._forms.document.made({"type": "string"}, "string", pointer, negated=negated),)
 
     @property
     def most_items(self) -> int | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from structgen.errors import CompileLimitError
 from structgen.regex.size import may_be_large
 from structgen.sources.json_schema.deadline import Deadline
 from structgen.sources.json_schema.options import SchemaOptions
@@ -18,6 +19,7 @@ from structgen.sources.json_schema.strings import (
     StringFacts,
     pattern_regex,
     string_language,
+    surely_within,
     unsupported,
 )
 
@@ -44,7 +46,13 @@ def _check(text: str, path: Path, lengths: tuple[int, int | None], options: Sche
     pattern = Pattern(text, written(path))
     pattern_regex(pattern)  # its errors name the place
     if _may_be_large(text):
-        string_language(StringFacts(*lengths, patterns=(pattern,)), options.max_states)
+        facts = StringFacts(*lengths, patterns=(pattern,))
+        try:
+            if surely_within(facts, options.max_states):
+                return
+        except CompileLimitError:
+            pass  # met again, with the place
+        string_language(facts, options.max_states)
 
 
 @lru_cache(maxsize=4096)

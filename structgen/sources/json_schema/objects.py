@@ -32,7 +32,14 @@ from structgen.sources.json_schema.normal_form import NormalForms
 from structgen.sources.json_schema.options import SchemaOptions
 from structgen.sources.json_schema.spelling import Spelled, is_written, key_automaton, string_automata
 from structgen.sources.json_schema.string_samples import surely_has_string, surely_has_strings
-from structgen.sources.json_schema.strings import matches, merge_strings, string_language, string_values
+from structgen.sources.json_schema.strings import (
+    few_texts,
+    matches,
+    merge_strings,
+    patterns_apart,
+    string_language,
+    string_values,
+)
 from structgen.sources.json_schema.values import STRING, is_spellable
 
 # So many other names are told apart one by one when there are no more; of larger sets it is remembered which
@@ -90,6 +97,10 @@ class Step(NamedTuple):
 
 _Witness = tuple[str, "str | KeyClass", Conjunction]
 """('absent', name, ()), ('name', name, inner) or ('class', class, inner)."""
+
+
+_Found = tuple[StringFacts, frozenset[str], frozenset[int]]
+"""What `KeyClass` has as ``names``, ``patterns`` and ``keys``."""
 
 
 class ObjectLanguage:
@@ -267,9 +278,7 @@ class ObjectLanguage:
                     if witness.key is not None and witness.key not in keys:
                         keys.append(witness.key)
         self._witness_keys = tuple(keys)
-        found: list[tuple[StringFacts, frozenset[str], frozenset[int]]] = [
-            (StringFacts(excluded=frozenset(self.ordered) or _NONE), _NONE, _NONE)
-        ]
+        found: list[_Found] = [(StringFacts(excluded=frozenset(self.ordered) or _NONE), _NONE, _NONE)]
         if facts.keys:
             found = [
                 (merged, _NONE, _NONE)
@@ -278,15 +287,7 @@ class ObjectLanguage:
                 if isinstance(allowed, StringFacts) and (merged := merge_strings(names, allowed)) is not None
             ]
         for text, pattern in {**witnessing, **deciding}.items():
-            split = []
-            for names, texts, held in found:
-                inside = merge_strings(names, StringFacts(patterns=(pattern,)))
-                if inside is not None and self._exists(inside):
-                    split.append((inside, texts | {text}, held))
-                outside = merge_strings(names, StringFacts(missed=(pattern,)))
-                if outside is not None and self._exists(outside):
-                    split.append((outside, texts, held))
-            found = split
+            found = self._split(found, text, pattern)
             self._limited(len(found), pattern.pointer)
             self._forms.deadline.check(pattern.pointer)
         for i, key in enumerate(keys):
@@ -323,6 +324,28 @@ class ObjectLanguage:
             apart = StringFacts(excluded=frozenset(listed))
             classes = [replace(c, names=merge_strings(c.names, apart) or c.names) for c in classes]
         return tuple(classes), tuple(listed)
+
+    def _split(self, classes: list[_Found], text: str, pattern: Pattern) -> list[_Found]:
+        """Each class in those names that match a pattern and those that do not, as far as there are any."""
+        few = few_texts(pattern, _MOST_LISTED)
+        if few is not None and all(map(is_spellable, few)):  # names, told from others without an automaton
+            meant, others = StringFacts(values=few), StringFacts(excluded=frozenset(few))
+        else:
+            meant, others = StringFacts(patterns=(pattern,)), StringFacts(missed=(pattern,))
+        split: list[_Found] = []
+        for names, texts, held in classes:
+            if patterns_apart((*names.patterns, pattern)):
+                split.append((names, texts, held))
+                continue
+            inside = merge_strings(names, meant)
+            if inside is not None:
+                inside = _without_missed_anyway(inside)
+                if self._exists(inside):
+                    split.append((inside, texts | {text}, held))
+            outside = merge_strings(names, others)
+            if outside is not None and self._exists(outside):
+                split.append((outside, texts, held))
+        return split
 
     def _exists(self, names: StringFacts) -> bool:
         return surely_has_string(names) or bool(string_language(names, self._options.max_states))
@@ -625,6 +648,14 @@ class ObjectLanguage:
             ):
                 missing -= 1
         return missing <= 0
+
+
+def _without_missed_anyway(names: StringFacts) -> StringFacts:
+    """The same names, without the patterns that none of them has anyway."""
+    if not (names.missed and names.patterns):
+        return names
+    missed = tuple(p for p in names.missed if not patterns_apart((*names.patterns, p)))
+    return names if len(missed) == len(names.missed) else replace(names, missed=missed)
 
 
 def _is_listed(form: NormalForm) -> bool:

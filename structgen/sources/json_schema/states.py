@@ -583,7 +583,16 @@ class SchemaStates:
             self.telling_apart = next(iter((*language.facts.unique, *language.facts.repeats)))
         edges: list[Edge] = []
         for conjunction, spot in language.steps(self.spots[at], self._emptiness.is_alive):
-            inner, after = self.conjunctions(conjunction), self.spots(spot)
+            after = self.spots(spot)
+            if language.strings_by_text:
+                for part, kind in (
+                    (language.strings_of(conjunction), "string"),
+                    (language.others_of(conjunction), "text"),
+                ):
+                    if self._emptiness.is_alive(part):
+                        edges.append(Jump((kind, number, self.conjunctions(part), after, level)))
+                continue
+            inner = self.conjunctions(conjunction)
             if language.remembers:
                 edges.append(Jump(("text", number, inner, after, level)))
             elif language.kept_apart == BY_TEXT:

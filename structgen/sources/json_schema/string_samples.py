@@ -57,7 +57,7 @@ def _sampled(facts: StringFacts, count: int) -> tuple[str, ...]:
     return _sampled_once(nowhere, count)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def _sampled_once(facts: StringFacts, count: int) -> tuple[str, ...]:
     if facts.other_formats or len(facts.formats) > 1 or (facts.formats and facts.patterns):
         return ()  # whether a text is of a format is told by an automaton
@@ -100,14 +100,26 @@ def _has_shortest(facts: StringFacts) -> bool:
         return False
     if len(facts.patterns) + len(facts.formats) > 1:
         return False
-    pattern = facts.patterns[0] if facts.patterns else None
-    node = format_language(facts.formats[0]) if pattern is None else pattern_regex(pattern)
-    length = _shortest_length(node)
+    if facts.patterns:
+        pattern_regex(facts.patterns[0])  # its error names the place
+        length = _shortest_of_pattern(facts.patterns[0].text)
+    else:
+        length = _shortest_of_format(facts.formats[0])
     return (
         length is not None
         and length >= facts.min_length
         and (facts.max_length is None or length <= facts.max_length)
     )
+
+
+@lru_cache(maxsize=4096)
+def _shortest_of_pattern(text: str) -> int | None:
+    return _shortest_length(pattern_regex(Pattern(text, "")))
+
+
+@lru_cache(maxsize=64)
+def _shortest_of_format(name: str) -> int | None:
+    return _shortest_length(format_language(name))
 
 
 def _shortest_length(node: Regex) -> int | None:

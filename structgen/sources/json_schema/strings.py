@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, reduce
 from operator import or_
@@ -11,7 +11,7 @@ from operator import or_
 import numpy as np
 
 from structgen.automata import json_text
-from structgen.automata.build import compile_regex, difference, intersect, union
+from structgen.automata.build import compile_regex, intersect, most_states, union
 from structgen.automata.counting import is_within_reach
 from structgen.automata.dfa import START, BoundedDfa, CountedDfa, Dfa
 from structgen.charset import ANY, CharSet
@@ -23,6 +23,7 @@ from structgen.errors import (
     UnsupportedSchemaError,
 )
 from structgen.regex import parse
+from structgen.regex.absorb import absorbed
 from structgen.regex.matching import matches_whole
 from structgen.regex.syntax import (
     ANYTHING,
@@ -43,6 +44,7 @@ _SPELLED_OUT = 16
 _MOST_BEGINNINGS = 8
 # A pattern with a bound on the length: about so many states are spelled out; more are counted while reading.
 _MOST_BOUNDED_STATES = 2000
+_QUOTES = 2
 _MOST_COUNTED = 64  # longer strings of a pattern with repetition are taken as many
 _BACKSLASH = 0x5C
 # Code points that are never written as they are, in one spelling each.
@@ -188,6 +190,63 @@ def matches(pattern: Pattern, text: str) -> bool:
     return matches_whole(pattern_regex(pattern), text)
 
 
+@lru_cache(maxsize=4096)
+def _few_texts(text: str, limit: int) -> tuple[str, ...] | None:
+    found = _texts(_parsed(text), limit)
+    return None if found is None else tuple(dict.fromkeys(found))
+
+
+def few_texts(pattern: Pattern, limit: int) -> tuple[str, ...] | None:
+    """The texts that a pattern is found in, as ``^[ab]$`` in two; None where there may be more than ``limit``
+    of them, or that is not plain.
+    """
+    pattern_regex(pattern)  # its errors name the place
+    return _few_texts(pattern.text, limit)
+
+
+def _texts(node: Regex, limit: int) -> list[str] | None:
+    if isinstance(node, Literal):
+        return [node.text]
+    if isinstance(node, Chars):
+        ranges = node.charset.ranges
+        if len(node.charset) > limit:
+            return None
+        return [chr(point) for low, high in ranges for point in range(low, high + 1)]
+    if isinstance(node, Union):
+        found: list[str] = []
+        for option in node.options:
+            texts = _texts(option, limit)
+            if texts is None or len(found) + len(texts) > limit:
+                return None
+            found += texts
+        return found
+    if isinstance(node, Repeat):
+        if node.maximum is None or node.maximum > limit:
+            return None
+        return _joined_texts([node.item] * node.minimum, node.item, node.maximum - node.minimum, limit)
+    if isinstance(node, Concat):
+        return _joined_texts(node.parts, None, 0, limit)
+    return None
+
+
+def _joined_texts(parts: Sequence[Regex], item: Regex | None, n_more: int, limit: int) -> list[str] | None:
+    """One text of each part, and up to ``n_more`` of ``item``."""
+    found = [""]
+    for part in parts:
+        texts = _texts(part, limit)
+        if texts is None or len(found) * len(texts) > limit:
+            return None
+        found = [text + more for text in found for more in texts]
+    last = found
+    for _ in range(n_more if item is not None and found else 0):
+        texts = None if item is None else _texts(item, limit)
+        if texts is None or len(found) + len(last) * len(texts) > limit:
+            return None
+        last = [text + more for text in last for more in texts]
+        found = found + last
+    return found
+
+
 def string_values(facts: StringFacts, limit: int, max_states: int) -> tuple[str, ...] | None:
     """All strings of the facts when they are at most ``limit``; None: more, or infinitely many."""
     if facts.values is not None:
@@ -254,15 +313,15 @@ def unsupported(text: str) -> str:
     return ""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)  # not more: the collector looks at all of their nodes
 def _parsed(text: str) -> Regex:
-    return parse(text, "ecma", search=True)
+    return absorbed(parse(text, "ecma", search=True))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def _matching(key: _Key, max_states: int, whole: bool) -> Parts:
     minimum, maximum = key.minimum, key.maximum
-    if len(key.patterns) > 1 and begin_apart([_parsed(text) for text in key.patterns]):
+    if len(key.patterns) > 1 and _begin_apart(map(_pattern_beginning, key.patterns)):
         return ()
     node = _regex_of(key)
     shortest = 0
@@ -270,38 +329,73 @@ def _matching(key: _Key, max_states: int, whole: bool) -> Parts:
         shortest, longest = lengths(node)
         if shortest >= minimum and (maximum is None or (longest is not None and longest <= maximum)):
             minimum, maximum = 0, None  # they say nothing new
-        if not (whole or key.excluded or key.formats or key.other_formats or key.contents):
+        if not (whole or key.missed or key.excluded or key.formats or key.other_formats or key.contents):
             counted = _counted(node, minimum, maximum, max_states)
             if counted is not None:
                 return counted
-    content = _content(key, max_states)
-    if content.is_empty:
+    is_regex = node is not None and not (key.formats or key.other_formats or key.contents)
+    if node is not None and is_regex and minimum > shortest:
+        long_enough = Repeat(Chars(ANY), minimum, None)
+        content = _compiled(Intersection(node, long_enough), max_states)
+        if content == compile_regex(long_enough, "json-string", max_states):
+            return _alone(json_text.sized_string(minimum, maximum))
+    else:
+        content = _content(key, max_states)
+    if content.is_empty or (maximum is not None and minimum > maximum):
         return ()
     if minimum > 0 or maximum is not None:
         if content == compile_regex(ANYTHING, "json-string"):
             return _alone(json_text.sized_string(minimum, maximum))
+        sized = Repeat(Chars(ANY), minimum, maximum)
         if maximum is not None and content.n_states * maximum > _MOST_BOUNDED_STATES:
-            if shortest < minimum:
-                long_enough = compile_regex(Repeat(Chars(ANY), minimum, None), "json-string", max_states)
-                content = intersect(content, long_enough, max_states)
+            if shortest < minimum and not is_regex:
+                content = intersect(
+                    content,
+                    compile_regex(replace(sized, maximum=None), "json-string", max_states),
+                    max_states,
+                )
             bounded = BoundedDfa(b'"', content, maximum, b'"')
-            return _alone(bounded) if minimum <= maximum and is_within_reach(bounded) else ()
-        sized = compile_regex(Repeat(Chars(ANY), minimum, maximum), "json-string", max_states)
-        content = intersect(content, sized, max_states)
+            return _alone(bounded) if is_within_reach(bounded) else ()
+        if node is None or not is_regex:
+            content = intersect(content, compile_regex(sized, "json-string", max_states), max_states)
+        elif maximum is not None:
+            content = _compiled(Intersection(node, sized), max_states)
     return _alone(json_text.quoted(content))
 
 
+def surely_within(facts: StringFacts, max_states: int) -> bool:
+    """True when the automata of `string_language` plainly have at most ``max_states``, found without making
+    them. Of facts with one pattern and lengths. Raises as `string_language`, but for the place.
+    """
+    node = pattern_regex(facts.patterns[0])
+    shortest, longest = lengths(node)
+    minimum, maximum = facts.min_length, facts.max_length
+    if shortest >= max_states:
+        return False
+    if shortest >= minimum and (maximum is None or (longest is not None and longest <= maximum)):
+        minimum, maximum = 0, None
+    if _counted(node, minimum, maximum, max_states) is not None:
+        return True
+    if minimum > shortest:
+        node = Intersection(node, Repeat(Chars(ANY), minimum, None))
+    most = most_states(_apart(node), "json-string", max_states)
+    if most is None or most + _QUOTES > max_states:
+        return False
+    # where the maximum is spelled out, it is so for few states
+    return maximum is None or most + _MOST_BOUNDED_STATES < max_states
+
+
 def _regex_of(key: _Key) -> Regex | None:
-    """The patterns together, as far as they are regular expressions."""
-    node: Regex | None = None
-    parts = [_parsed(text) for text in key.patterns]
-    parts += [Complement(_parsed(text)) for text in key.missed]
-    for part in parts:
-        node = part if node is None else Intersection(node, part)
-    return node
+    """The patterns and what must not be, together."""
+    parts: list[Regex] = [_parsed(text) for text in key.patterns]
+    if key.missed:
+        parts.append(Complement(Union(tuple(map(_parsed, key.missed)))))
+    if key.excluded:
+        parts.append(Complement(Union(tuple(map(Literal, key.excluded)))))
+    return reduce(Intersection, parts) if parts else None
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=128)
 def _content(key: _Key, max_states: int) -> Dfa:
     """The inside of the strings, whatever their length."""
     node = _regex_of(key)
@@ -314,13 +408,10 @@ def _content(key: _Key, max_states: int) -> Dfa:
     content = wanted[0] if wanted else compile_regex(ANYTHING, "json-string")
     for automaton in wanted[1:]:
         content = intersect(content, automaton, max_states)
-    if key.excluded:
-        texts = compile_regex(Union(tuple(map(Literal, key.excluded))), "json-string", max_states)
-        content = difference(content, texts, max_states)
     return content
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=128)
 def _finite_values(
     key: _Key, minimum: int, maximum: int | None, limit: int, max_states: int
 ) -> tuple[str, ...] | None:
@@ -409,30 +500,54 @@ def _has_loop(automaton: Dfa) -> bool:
 
 
 def _compiled(node: Regex, max_states: int) -> Dfa:
-    """`compile_regex`, with one precaution.
-
-    Options that may each be found anywhere (``a|b|c`` without anchors) have, before it is minimised, a
-    deterministic automaton with a state for every set of options found; so they are united one by one,
-    minimised in between, as the complement of the intersection of their complements.
-    """
+    """`compile_regex`, with one precaution: see `_apart`."""
     shortest = lengths(node)[0]
     if shortest >= max_states:  # a state for each of its characters
         raise CompileLimitError("max_states", max_states, shortest + 1)
-    if not isinstance(node, Union) or sum(map(begins_anywhere, node.options)) <= 2:
-        return compile_regex(node, "json-string", max_states)
-    anything = compile_regex(ANYTHING, "json-string")
-    missed = anything
-    for option in node.options:
-        found = compile_regex(option, "json-string", max_states)
-        missed = intersect(missed, difference(anything, found, max_states), max_states)
-    return difference(anything, missed, max_states)
+    return compile_regex(_apart(node), "json-string", max_states)
+
+
+def _apart(node: Regex) -> Regex:
+    """Options that may each be found anywhere (``a|b|c`` without anchors) have, before it is minimised, a
+    deterministic automaton with a state for every set of options found; so they are united one by one,
+    minimised in between, as the complement of the intersection of their complements.
+    """
+    if isinstance(node, Intersection):
+        return Intersection(_apart(node.left), _apart(node.right))
+    if isinstance(node, Complement):
+        inner = _apart(node.item)
+        return inner.item if isinstance(inner, Complement) else Complement(inner)
+    if isinstance(node, Union):
+        if sum(map(begins_anywhere, node.options)) <= 2:
+            return node
+        missed: Regex = Complement(node.options[0])
+        for option in node.options[1:]:
+            missed = Intersection(missed, Complement(option))
+        return Complement(missed)
+    return node
+
+
+def patterns_apart(patterns: Sequence[Pattern]) -> bool:
+    """True when plainly no text has all the patterns: often so of keys' patterns."""
+    for pattern in patterns:
+        pattern_regex(pattern)  # its errors name the place
+    return len(patterns) > 1 and _begin_apart(_pattern_beginning(pattern.text) for pattern in patterns)
+
+
+@lru_cache(maxsize=512)
+def _pattern_beginning(text: str) -> tuple[CharSet, ...]:
+    return tuple(_beginning(_parsed(text)))
 
 
 def begin_apart(nodes: Sequence[Regex]) -> bool:
-    """True when plainly no text can begin as each of the nodes begins; often so of keys' patterns."""
+    """True when plainly no text can begin as each of the nodes begins."""
+    return _begin_apart(map(_beginning, nodes))
+
+
+def _begin_apart(beginnings: Iterable[Sequence[CharSet]]) -> bool:
     common: list[CharSet] = []
-    for node in nodes:
-        for i, charset in enumerate(_beginning(node)):
+    for beginning in beginnings:
+        for i, charset in enumerate(beginning):
             if i == len(common):
                 common.append(charset)
             else:
