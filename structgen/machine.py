@@ -32,7 +32,7 @@ from structgen.threads import readers
 _FIRST_POOL = 1 << 15
 _FIRST_INTERNED = 1 << 12
 _FIRST_STEPS = 1 << 11
-_MUCH = 1 << 17  # words: from here on there is twice as much
+_MUCH = 1 << 17  # bytes: of more, there is twice as much
 _FIRST_SCRATCH = 1 << 13
 _NOTHING: set[int] = set()  # one for all machines that need none
 _MANY_STATES = 256  # parser states: so many more are reported
@@ -375,5 +375,5 @@ class Machine:
 
 def _more(array: npt.NDArray[Any]) -> int:
     """The size of the array in place of a full one."""
-    words = array.nbytes // 4
-    return array.shape[0] * (4 if 4 * words <= _MUCH else 2)
+    more = 4 if array.nbytes <= _MUCH else 2
+    return more * int(array.shape[0])
