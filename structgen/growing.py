@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
 from structgen_kernels import layout, members
-from structgen_kernels.automata import write_table
+from structgen_kernels.automata import move_heap, write_table
 from structgen_kernels.shared_memory import address_of
 from structgen_kernels.spelled import OPENING, UNITS
 
@@ -23,12 +23,28 @@ from structgen.automata import json_text
 from structgen.automata.build import literal
 from structgen.automata.dfa import START, BoundedDfa, CountedDfa, Dfa, SpelledText
 from structgen.errors import CompileLimitError
-from structgen.parser_states import ENDS, PLAIN, Call, Key, MemberKey, Members, Read, State, StateSource
+from structgen.parser_states import (
+    ENDS,
+    PLAIN,
+    Call,
+    Enter,
+    Key,
+    MemberKey,
+    Members,
+    NoSource,
+    Others,
+    Read,
+    State,
+    StateSource,
+    Usual,
+    Value,
+)
 from structgen.small_pages import zeros
 from structgen.tables import (
     STORED_NODES,
     Int32Array,
     Terminal,
+    barred_words,
     bounded_block,
     check_states,
     counted_block,
@@ -45,32 +61,16 @@ _HEAP_COLUMNS = (
 )
 _N_HEAP_COLUMNS = {layout.SPELLED: 1, layout.COUNTED: 2, layout.BOUNDED: 5}
 _MOST_WORDS = 1 << 28  # 1 GiB: what one grammar's tables may grow to
+_MOST_ALONG = 2  # states described along with one whose calls are followed: an array's, and not all within it
 _FIRST_COUNTED = 1 << 26  # numbers below are table states
 _HEAD = b"\1"
 
 
-class _NoSource:
-    """Of tables that no parser state is in."""
-
-    start: Key = None
-
-    def expand(self, key: Key) -> State:
-        raise KeyError(key)
-
-    def members(self, key: Key) -> Members:
-        raise KeyError(key)
-
-    def member(self, key: MemberKey) -> Key:
-        raise KeyError(key)
-
-    def resolve(self, key: Key, text: bytes) -> Key | None:
-        raise KeyError(key)
-
-
-_Laid = tuple[Key, int, int]
-"""Where the states of an object's members are: what the source calls them, the number of the first, and the
-state in which others may come, where it is reached without any of these, as a closure would (else 0). A plain
-tuple, as Python's collector drops those of atoms from its lists: it looks at all that a kept grammar holds.
+_Laid = tuple[Key, int, int, int]
+"""Where the states of an object's members are: what the source calls them, the number of the first, how many
+names there are (the states after theirs are of others, if any), and the state in which others may come, where
+it is reached without any of these, as a closure would (else 0). A plain tuple, as Python's collector drops
+those of atoms from its lists: it looks at all that a kept grammar holds.
 """
 
 
@@ -83,42 +83,13 @@ class GrowingTables:
 
     # no dictionary of attributes: Python's collector looks at all that kept grammars hold
     __slots__ = (
-        "_at_begin",
-        "_at_count",
-        "_at_edges",
-        "_at_kind",
-        "_cell",
-        "_class_offsets",
-        "_classes",
-        "_classes_view",
-        "_eos",
-        "_header",
-        "_heap_base",
-        "_heap_used",
-        "_keys",
-        "_laid",
-        "_lists",
-        "_members",
-        "_n_blocks",
-        "_n_edges",
-        "_n_expanded",
-        "_n_table",
-        "_n_usual",
-        "_next_counted",
-        "_numbers",
-        "_origins",
-        "_quoted",
-        "_room",
-        "_source",
-        "_spelled",
-        "_starts",
-        "_static",
-        "_static_view",
-        "_texts",
-        "_words",
-        "n_layouts",
-        "place",
-    )
+        "_at_begin", "_at_count", "_at_edges", "_at_kind", "_cell", "_class_offsets", "_classes",
+        "_classes_view", "_eos", "_first_own", "_header", "_heap_base", "_heap_used", "_keys",
+        "_laid", "_lists", "_members", "_n_begun", "_n_blocks", "_n_edges", "_n_expanded",
+        "_n_table", "_next_counted", "_numbers", "_origins", "_quoted", "_room", "_source",
+        "_spelled", "_starts", "_static", "_static_view", "_texts", "_words", "n_layouts",
+        "n_usual", "place", "usual",
+    )  # fmt: skip
     accepts_empty = False
 
     def __init__(
@@ -127,11 +98,10 @@ class GrowingTables:
         eos_token_ids: Sequence[int],
         longest_token: int,
         spelled: Callable[[Terminal], Terminal | None] | None = None,
-        usual: Sequence[Terminal] = (),
+        usual: Usual | None = None,
     ) -> None:
         """``spelled``: a terminal as far as the vocabulary has the bytes for it; None: not at all. It
-        is not given where the vocabulary has all bytes. ``usual``: terminals that sources of this kind
-        mostly have, laid out from the beginning.
+        is not given where the vocabulary has all bytes. ``usual``: what is laid out from the beginning.
         """
         self._source = source
         self._spelled = spelled
@@ -167,27 +137,43 @@ class GrowingTables:
         self.n_layouts = 0  # how often the arrays were replaced
         self._cell = np.zeros(layout.TABLES_SIZE, np.int64)
         self.place = address_of(self._cell)
-        if usual and spelled is None:
+        self.usual: Hashable = (
+            None  # names the table states that are there from the beginning; None: none are
+        )
+        if usual is not None and spelled is None:
             self._begin_with(usual, longest_token)
         else:
             self._lay_out()
-        self._n_usual = self._n_table  # table states that are there from the beginning
-        self._add_state(None)  # the end of the stack
-        self._describe(0, (), PLAIN)
+            self._add_state(None)  # the end of the stack
+            self._describe(0, (), PLAIN)
+        self.n_usual = self._n_table
+        self._n_begun = len(self._numbers)
+        self._first_own = len(self._keys)  # parser states below are there from the beginning
         self._static[layout.RTN_START] = self.number(source.start)
 
-    def _begin_with(self, usual: Sequence[Terminal], longest_token: int) -> None:
-        """Begin with a copy of tables that have these terminals: one by one they take ten times as long."""
-        key = (longest_token, self._eos.tobytes(), *(terminal.digest for terminal in usual))
+    def _begin_with(self, usual: Usual, longest_token: int) -> None:
+        """Begin with a copy of tables that have these terminals and states: one by one they take ten times
+        as long.
+        """
+        digests = (terminal.digest for terminal in usual.terminals)
+        key = (longest_token, self._eos.tobytes(), usual.states is not None, *digests)
         begun = _begun.get(key)
         if begun is None:
-            begun = GrowingTables(_NoSource(), self._eos.tolist(), longest_token)
-            for terminal in usual:
+            source = NoSource() if usual.states is None else usual.states()
+            begun = GrowingTables(source, self._eos.tolist(), longest_token)
+            for terminal in usual.terminals:
                 begun._terminal(terminal)
             begun._after_quote()
+            if usual.states is not None:
+                begun.expand_some(_MOST_WORDS, _MOST_WORDS)
+            begun._source = NoSource()  # needed no more
             if len(_begun) >= _MOST_BEGUN:
                 _begun.clear()
             _begun[key] = begun
+        self.usual = key
+        self._numbers, self._keys = begun._numbers.copy(), begun._keys.copy()
+        self._members, self._lists = begun._members.copy(), begun._lists.copy()
+        self._n_edges = begun._n_edges
         self._starts = begun._starts.copy()
         self._quoted = begun._quoted
         self._class_offsets = begun._class_offsets.copy()
@@ -227,7 +213,7 @@ class GrowingTables:
     @property
     def nbytes(self) -> int:
         """Bytes of the arrays, and an estimate of what the source holds for each state (3 kB, measured)."""
-        held = 3000 * len(self._numbers) + getattr(self._source, "nbytes", 0)
+        held = 3000 * (len(self._numbers) - self._n_begun) + getattr(self._source, "nbytes", 0)
         return int(self._static.nbytes + self._classes.nbytes) + held
 
     def origin(self, state: int) -> tuple[bytes, int, bool]:
@@ -250,11 +236,15 @@ class GrowingTables:
 
     def key(self, number: int) -> Key:
         """What the source calls a parser state."""
+        key = self._own_key(number)
+        return self._source.member(key) if isinstance(key, MemberKey) else key
+
+    def _own_key(self, number: int) -> Key:
         key = self._keys[number]
         if isinstance(key, int) and key < 0:
-            described, first, _ = self._laid[~key]
-            at, role = divmod(number - first, members.STATES)
-            return self._source.member(MemberKey(described, at, role))
+            described, first, n, _ = self._laid[~key]
+            at = min((number - first) // members.STATES, n)
+            return MemberKey(described, at, number - first - members.STATES * at)
         return key
 
     # -- growing ---------------------------------------------------------------------------------------
@@ -267,7 +257,7 @@ class GrowingTables:
         if isinstance(key, MemberKey):
             place = self._members.get(key.members)
             if place is None:
-                place = self._add_members(key.members)
+                place = self._add_members(key.members, self._source.members(key.members))
             return self._laid[place][1] + members.STATES * key.at + key.role
         return self._add_state(key)
 
@@ -276,60 +266,89 @@ class GrowingTables:
         next; and of the one that follows ``number`` where there is no choice, as behind a key's colon.
         """
         first = number
+        n_along = 0
         pending = [number]
         while pending:
             number = pending.pop()
             if self._has_edges(number):
                 key = self._keys[number]
-                if isinstance(key, int) and key < 0 and (beyond := self._laid[~key][2]) > 0:
+                if isinstance(key, int) and key < 0 and (beyond := self._laid[~key][3]) > 0:
                     pending.append(beyond)
                 continue
-            state = self._source.expand(self.key(number))
-            flat: list[int] = []
-            for edge in state.edges:
-                if isinstance(edge, Read):
-                    start = self._terminal(edge.terminal)
-                    if start is not None:
-                        target = self.number(edge.target)
-                        flat += (start, target)
-                        if number == first and len(state.edges) == 1:
-                            pending.append(target)
-                elif isinstance(edge, Call):
-                    callee = self.number(edge.callee)
-                    flat += (-callee, self.number(edge.target))
-                    pending.append(callee)
-                else:
-                    target = self.number(edge.target)
-                    pending.append(target)
-                    if state.kind > ENDS:
-                        flat += (self._barred(state.barred), target)
-                    elif len(state.edges) == 1 and state.kind == PLAIN and self._is_plain(target):
-                        flat += chain.from_iterable(self._edges_of(target))  # as good as being there
-                    else:
-                        flat += (-target, 0)
-            self._describe(number, flat, state.kind)
-            self._n_expanded += 1
+            state = self._source.expand(self._own_key(number))
+            for key, more in state.along:
+                if isinstance(more, Members):
+                    if key not in self._members:
+                        self._add_members(key, more)
+                elif not self._has_edges(other := self.number(key)):
+                    n_along += 1
+                    self._lay(other, more, pending if n_along <= _MOST_ALONG else [])
+            target = self._lay(number, state, pending)
+            if number == first and target is not None:
+                pending.append(target)
 
-    def expand_some(self, max_states: int, max_table: int) -> bool:
+    def _lay(self, number: int, state: State, pending: list[int]) -> int | None:
+        """Write the edges of a state, and append to ``pending`` those that it jumps to or calls. Returns the
+        one that follows, where that is a single one.
+        """
+        flat: list[int] = []
+        target: int | None = None
+        for edge in state.edges:
+            if isinstance(edge, Read):
+                start = self._terminal(edge.terminal)
+                if start is not None:
+                    target = self.number(edge.target)
+                    flat += (start, target)
+            elif isinstance(edge, Call):
+                callee = self.number(edge.callee)
+                flat += (-callee, self.number(edge.target))
+                pending.append(callee)
+            else:
+                jumped = self.number(edge.target)
+                pending.append(jumped)
+                if state.kind > ENDS:
+                    flat += (self._barred(state.barred), jumped)
+                elif len(state.edges) == 1 and state.kind == PLAIN and self._is_plain(jumped):
+                    flat += chain.from_iterable(self._edges_of(jumped))  # as good as being there
+                else:
+                    flat += (-jumped, 0)
+        self._describe(number, flat, state.kind)
+        self._n_expanded += 1
+        return target if len(state.edges) == 1 else None
+
+    def expand_some(
+        self, max_states: int, max_table: int, max_numbers: int = _MOST_WORDS, *, leaves_open: bool = False
+    ) -> bool:
         """Expand what the start reaches, nearest first. True when that was all.
 
-        It ends when there are ``max_states`` parser states, or ``max_table`` states of terminals besides the
-        usual ones.
+        It ends when ``max_states`` were described, or ``max_numbers`` have numbers, or there are
+        ``max_table`` states of terminals, all besides the usual ones. ``leaves_open``: not the values of
+        members that `Members` leaves open, which may be dear.
         """
         queue = deque([int(self._static[layout.RTN_START])])
         seen = set(queue)
+        is_all = True
         while queue:
             number = queue.popleft()
-            is_enough = self._n_expanded >= max_states or self._n_table - self._n_usual >= max_table
+            is_enough = (
+                self._n_expanded >= max_states
+                or self._n_table - self.n_usual >= max_table
+                or len(self._keys) - self._first_own >= max_numbers
+            )
             if is_enough and not self._has_edges(number):
                 return False
             self.expand(number)
             for symbol, target in self._edges_of(number):
                 for after in (target, -symbol):
-                    if after > 0 and after not in seen:
+                    if after >= self._first_own and after not in seen:
                         seen.add(after)
-                        queue.append(after)
-        return True
+                        key = self._keys[after]
+                        is_laid = isinstance(key, int) and key < 0
+                        if leaves_open and is_laid and not self._has_edges(after):
+                            is_all = False
+                        else:
+                            queue.append(after)
+        return is_all
 
     def compact(self) -> None:
         """Give back the room that nothing is in yet, for a file."""
@@ -378,49 +397,54 @@ class GrowingTables:
         words[layout.N_RTN] = number + 1
         return number
 
-    def _add_members(self, key: Key) -> int:
+    def _add_members(self, key: Key, described: Members) -> int:
         """Lay out the states of an object's members; returns their place in `_laid`."""
-        described = self._source.members(key)
         n = len(described.names)
-        beyond = 0 if described.beyond is None else self.number(described.beyond)
         done = self.number(described.done)
-        marks = np.array(
-            [self._terminal(mark) for mark in (described.colon, described.comma, described.end)], np.int32
-        )
-        texts = [t.text for ts in described.values if ts for t in ts if isinstance(t, SpelledText)]
-        names = self._spelled_starts([*described.names, *texts])[:n]
-        values: list[int | None] = []
-        n_values = np.full(n, -1, np.int32)
-        for at, terminals in enumerate(described.values):
-            if terminals is not None:
-                values += map(self._terminal, terminals)
-                n_values[at] = len(terminals)
+        beyond, others = 0, []
+        if isinstance(described.beyond, Others):
+            others = self._others(described.beyond)
+        elif described.beyond is not None:
+            beyond = self.number(described.beyond)
+        texts = [t.text for ts in described.values if ts for t in ts if type(t) is SpelledText]
+        starts = self._spelled_starts([*described.names, *texts])
+        marks = [self._terminal(mark) or 0 for mark in (described.colon, described.comma, described.end)]
+        words = [n, *marks, len(others), *others]
+        values: list[int] = []
+        for name, optional, given in zip(starts, described.optional, described.values, strict=False):
+            words += (name, optional, -1 if given is None else len(given))
+            if given:
+                values += map(self._value, given)
         first = len(self._keys)
-        n_states, n_edges = members.STATES * n, 5 * n + len(values)  # at most
+        n_states = members.STATES * n + (members.OTHER_STATES if others else 0)
+        n_edges = 5 * n + len(values) + len(others) + members.OTHER_STATES  # at most
         # room first: what is laid out anew then holds what there was, and a limit leaves all as it was
         if first + n_states > self._room["rtn"]:
             self._make_room("rtn", first + n_states)
         if self._n_edges + n_edges > self._room["edges"]:
             self._make_room("edges", self._n_edges + n_edges)
         self._n_edges += members.write_members(
-            self._static,
-            first,
-            self._n_edges,
-            names,
-            described.optional,
-            n_values,
-            np.array(values, np.int32),
-            marks,
-            beyond,
-            done,
+            self._static, first, self._n_edges, np.array(words + values, np.int32), beyond, done
         )
         self._words[layout.N_RTN] = first + n_states
         place = len(self._laid)
         self._keys += [~place] * n_states
-        self._laid.append((key, first, beyond if bool(described.optional.all()) else 0))
+        self._laid.append((key, first, n, beyond if all(described.optional) else 0))
         self._members[key] = place
         self._n_expanded += 1
         return place
+
+    def _others(self, described: Others) -> list[int]:
+        """What `structgen_kernels.members.write_members` takes of members with other names."""
+        names = [self._terminal(name) or 0 for name in described.names]
+        values = described.values
+        numbers = [] if values is None else [self._value(value) for value in values]
+        n_values = -1 if values is None else len(values)
+        return [self._barred(described.barred), n_values, len(names), *names, *numbers]
+
+    def _value(self, value: Value) -> int:
+        """The symbol of an edge that reads a value of members."""
+        return -self.number(value.callee) if isinstance(value, Enter) else self._terminal(value) or 0
 
     def _describe(self, number: int, flat: Sequence[int], kind: int) -> None:
         count = len(flat) // 2
@@ -497,8 +521,8 @@ class GrowingTables:
         self._add_block(block)
         return int(block[layout.BLOCK_BASE]) + OPENING
 
-    def _spelled_starts(self, names: Sequence[str | None]) -> Int32Array:
-        """int32 (n,): the first states of names, as `_terminal` gives them; 0 for None."""
+    def _spelled_starts(self, names: Sequence[str | None]) -> list[int]:
+        """The first states of names, as `_terminal` gives them; 0 for None."""
         known = self._texts
         fresh = list(dict.fromkeys(name for name in names if name is not None and name not in known))
         if fresh:
@@ -519,7 +543,7 @@ class GrowingTables:
                 known[name] = first + OPENING
                 first += (len(name) + 1) * UNITS
             self._next_counted = first
-        return np.array([0 if name is None else known[name] for name in names], np.int32)
+        return [0 if name is None else known[name] for name in names]
 
     def _after_quote(self) -> int:
         """The state after a closing quote."""
@@ -568,8 +592,7 @@ class GrowingTables:
         """What an edge says of a list of barred strings."""
         known = self._lists.get(texts)
         if known is None:
-            words = list(chain(*sorted((*text.encode(), layout.TEXT_ENDS) for text in texts)))
-            known = self._lists[texts] = 1 + self._add_to_heap(np.array([len(words), *words], np.int32))
+            known = self._lists[texts] = 1 + self._add_to_heap(barred_words(texts))
         return known
 
     def _add_to_heap(self, section: npt.NDArray[np.generic]) -> int:
@@ -642,13 +665,7 @@ class GrowingTables:
         if old.size:
             moved = offset - self._heap_base
             static[offset : offset + self._heap_used] = old[self._heap_base :][: self._heap_used]
-            static[static[layout.ROW] : static[layout.ROW] + self._n_table] += moved
-            at = int(static[layout.BLOCKS])
-            blocks = static[at : at + layout.BLOCK_SIZE * self._n_blocks].reshape(-1, layout.BLOCK_SIZE)
-            for kind, n_columns in _N_HEAP_COLUMNS.items():
-                of_kind = blocks[:, layout.BLOCK_KIND] == kind
-                for column in _HEAP_COLUMNS[:n_columns]:
-                    blocks[of_kind, column] += moved
+            move_heap(static, self._n_table, self._n_blocks, moved)
         static[layout.HEAP] = self._heap_base = offset
         self.n_layouts += 1
         self._take(static)

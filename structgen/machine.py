@@ -22,13 +22,18 @@ from structgen.growing import GrowingTables
 from structgen.growth import Growth
 from structgen.mask_store import MaskStore, SavedContents
 from structgen.schema_tables import SavedTables
-from structgen.small_pages import zeros
+from structgen.small_pages import empty, zeros
 from structgen.spelling import Spelling
 from structgen.tables import Int32Array, Tables
 from structgen.threads import readers
 
-_FIRST_POOL = 1 << 13
-_FIRST_TABLE = 1 << 11
+# Words and slots at first: four grammars of five need no more. Each time that there is no room is a step that
+# takes ten times as long as others, so there is four times as much then, while it is little. The pool is no
+# memory until it is written: it is not cleared, as a record is whole before anything leads to it.
+_FIRST_POOL = 1 << 15
+_FIRST_INTERNED = 1 << 12
+_FIRST_STEPS = 1 << 11
+_MUCH = 1 << 17  # bytes: of more, there is twice as much
 _FIRST_SCRATCH = 1 << 13
 _NOTHING: set[int] = set()  # one for all machines that need none
 _MANY_STATES = 256  # parser states: so many more are reported
@@ -84,10 +89,11 @@ class Machine:
         self._blob = store.vocabulary.blob
         self._offsets = store.vocabulary.offsets
         self._lock = threading.Lock() if lock is None else lock
-        self._pool: Int32Array = np.zeros(_FIRST_POOL, np.int32)
+        self._pool: Int32Array = np.empty(_FIRST_POOL, np.int32)
+        self._pool[: layout.POOL_HEADER] = 0
         self._pool[layout.POOL_USED] = layout.POOL_HEADER
-        self._interned: Int32Array = np.zeros(_FIRST_TABLE, np.int32)
-        self._steps: npt.NDArray[np.int64] = np.zeros(_FIRST_TABLE, np.int64)
+        self._interned: Int32Array = np.zeros(_FIRST_INTERNED, np.int32)
+        self._steps: npt.NDArray[np.int64] = np.zeros(_FIRST_STEPS, np.int64)
         self._scratch: npt.NDArray[np.int64] = np.zeros(_FIRST_SCRATCH, np.int64)
         # where all this is, for kernels that are told only the place (see `layout.VIEW_STORE` and below it)
         self._cell = store.cell.copy()
@@ -101,6 +107,10 @@ class Machine:
         self._show_pool()
         self._show(layout.VIEW_STEPS, self._steps)
         self._show_store()
+        if isinstance(tables, GrowingTables) and tables.usual is not None:
+            epoch, entries = store.usual_entries(tables.usual)
+            if epoch == self._epoch:
+                self._run(self._add_entries, entries)
         self.start = self._run(machine.start_at, self.place, int(tables.accepts_empty))
         self._spelling = None if store.is_byte_complete else Spelling(tables, store.vocabulary)
         if self._spelling is not None:
@@ -189,12 +199,15 @@ class Machine:
         self.growth.leave_room(self.nbytes)
 
     def work(self) -> dict[str, int]:
-        """Counters of the work done so far: trie nodes walked, masks computed, records and steps kept."""
+        """Counters of the work done so far: trie nodes walked, masks computed, records and steps kept.
+        Records of where the store keeps entries are not counted: some are there from the beginning.
+        """
         pool = self._pool
+        entries = pool[self._interned[self._interned > 0]] == layout.TAG_ENTRY
         return {
             "nodes_walked": int(pool[layout.POOL_WALKED]),
             "masks_computed": int(pool[layout.POOL_COMPUTED]),
-            "records": int(pool[layout.POOL_INTERNED]),
+            "records": int(pool[layout.POOL_INTERNED] - np.count_nonzero(entries)),
             "steps": int(pool[layout.POOL_STEPS]),
         }
 
@@ -259,6 +272,9 @@ class Machine:
             epoch, offset = self.store.entry(self.tables, state, self._saved)
             if epoch == self._epoch:
                 self._run(self._add_entry, state, offset)
+            tables = self.tables
+            if isinstance(tables, GrowingTables) and state < tables.n_usual and tables.usual is not None:
+                self.store.note_usual(tables.usual, state, epoch, offset)
         elif status == layout.NEED_TEXT:
             state, text = int(self._pool[layout.POOL_WANTED]), int(self._pool[layout.POOL_TEXT])
             target = self._growing().resolve(state, self._text(text))
@@ -279,21 +295,22 @@ class Machine:
     def _enlarge(self, status: int) -> None:
         """Make an array of records larger that a kernel found full."""
         if status == layout.NEED_POOL:
-            size = 2 * self._pool.shape[0]
-            if size > layout.MAX_POOL:
-                raise CompileLimitError("max_pool_words", layout.MAX_POOL, size, fixed=True)
-            pool = zeros(size)
-            pool[: self._pool.shape[0]] = self._pool
-            before, self._pool = self._pool, pool
+            before = self._pool
+            if before.shape[0] >= layout.MAX_POOL:
+                given = 2 * before.shape[0]
+                raise CompileLimitError("max_pool_words", layout.MAX_POOL, given, fixed=True)
+            pool = empty(min(_more(before), layout.MAX_POOL))
+            pool[: before.shape[0]] = before
+            self._pool = pool
             self._show_pool()
             readers.retire(before)
         elif status == layout.NEED_INTERNED:
-            interned = zeros(2 * self._interned.shape[0])
+            interned = zeros(_more(self._interned))
             records.rehash_interned(self._pool, self._interned, interned)
             self._interned = interned
             self._show(layout.VIEW_INTERNED, interned)
         elif status == layout.NEED_STEPS:
-            steps = zeros(4 * self._steps.shape[0]).view(np.int64)
+            steps = zeros(2 * _more(self._steps)).view(np.int64)
             parser.rehash_steps(self._steps, steps)
             self._show(layout.VIEW_STEPS, steps)  # first: another thread may look without the lock
             self._steps = steps
@@ -372,6 +389,16 @@ class Machine:
         result: int = records.note(self._pool, self._interned, layout.TAG_RESOLVED, state, text, target)
         return result
 
+    def _add_entries(self, entries: Int32Array) -> int:
+        result: int = records.add_entries(self._pool, self._interned, entries)
+        return result
+
     def _add_entry(self, state: int, offset: int) -> int:
         result: int = records.add_entry(self._pool, self._interned, state, offset)
         return result
+
+
+def _more(array: npt.NDArray[Any]) -> int:
+    """The size of the array in place of a full one."""
+    more = 4 if array.nbytes <= _MUCH else 2
+    return more * int(array.shape[0])

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Hashable
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -32,6 +33,9 @@ NO_TEXT, TEXT, STOP = range(3)  # what an id is to a matcher
 _FIRST_ROWS = 4096
 _FIRST_ENTRIES = 1024
 _NAME_BYTES = 400  # of a name in the dictionaries, roughly
+_MOST_USUAL = 256  # entries that every machine begins with
+_MOST_KINDS = 16  # of such beginnings
+_NO_ENTRIES: Int32Array = np.zeros((0, 2), np.int32)
 _LEAST_BYTES = 8 << 20  # what may always be held: more than the entries of one mask, which are needed at once
 
 
@@ -135,6 +139,22 @@ class MaskStore:
         with self._lock:
             return self.view.epoch, self._offset(tables, state, saved)
 
+    def usual_entries(self, usual: Hashable) -> tuple[int, Int32Array]:
+        """(epoch, int32 (n, 2)): of the table states that all grammars with ``usual`` begin with, the entries
+        that one of them has asked for: (state, offset).
+        """
+        with self._lock:
+            return self.view.epoch, self._usual.get(usual, _NO_ENTRIES)
+
+    def note_usual(self, usual: Hashable, state: int, epoch: int, offset: int) -> None:
+        """Keep an entry for `usual_entries`."""
+        with self._lock:
+            known = self._usual.get(usual, _NO_ENTRIES)
+            if len(self._usual) >= _MOST_KINDS:
+                self._usual.clear()
+            if epoch == self.view.epoch and len(known) < _MOST_USUAL and state not in known[:, 0]:
+                self._usual[usual] = np.concatenate([known, np.array([[state, offset]], np.int32)])
+
     def content(self, tables: StateTables, state: int) -> Content:
         """The content of a terminal state's entry."""
         with self._lock:
@@ -182,6 +202,7 @@ class MaskStore:
         self._offsets: dict[bytes, int] = {}  # by name
         self._by_content: dict[tuple[int, bytes], int] = {}  # by row and digest of the crossing nodes
         self._rows_by_sum: dict[int, list[int]] = {}
+        self._usual: dict[Hashable, Int32Array] = {}
         self._dear: dict[bytes, int] = {}  # by name, what took a walk of all the trie
         self._profiles: dict[bytes, Profile] = {}
         self._profile_bytes = 0

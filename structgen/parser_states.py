@@ -5,11 +5,9 @@ The other way to describe a language is a `structgen.grammar.Grammar`, whole.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple, Protocol
 
-import numpy as np
-import numpy.typing as npt
 from structgen_kernels import layout
 
 from structgen.automata.dfa import BoundedDfa, CountedDfa, Dfa, SpelledText
@@ -58,17 +56,19 @@ class State(NamedTuple):
 
     ``BEGIN_KEY``, ``BEGIN_TEXT``, ``END_KEY``: one `Jump`, taken after what the name says. ``END_TEXT``: no
     edge; `StateSource.resolve` says where to go. ``barred``, of ``BEGIN_KEY``: strings that are no key; of
-    ``END_KEY``: what is barred where the next one may begin.
+    ``END_KEY``: what is barred where the next one may begin. ``along``: states and members that text mostly
+    comes to next, by their keys.
     """
 
     edges: Sequence[Edge]
     kind: int = PLAIN
     barred: tuple[str, ...] = ()
+    along: Sequence[tuple[Key, State | Members]] = ()
 
 
 class MemberKey(NamedTuple):
     """A state among those of `Members`: the one of the name at a place whose ``role`` is one of
-    `structgen_kernels.members`.
+    `structgen_kernels.members`. Behind the names: of `Others`.
     """
 
     members: Key
@@ -76,22 +76,44 @@ class MemberKey(NamedTuple):
     role: int
 
 
+class Enter(NamedTuple):
+    """A value that is read by what ``callee`` leads to the end of."""
+
+    callee: Key
+
+
+Value = Terminal | SpelledText | Enter
+
+
+class Others(NamedTuple):
+    """Members with other names than those that are spoken of, whose text is remembered.
+
+    ``barred``: the names that none of them may have; ``names``: the terminals of which a name is one;
+    ``values``: see `Members`.
+    """
+
+    barred: tuple[str, ...]
+    names: Sequence[Terminal]
+    values: Sequence[Value] | None
+
+
 class Members(NamedTuple):
     """The members of an object whose names come in a fixed order, described at once.
 
     One by one, the states between them were half of what is made while a text is read. ``names``: None where
-    no such member can be; ``optional`` uint8 (n,). ``values``: the terminals of which each value is one; None
-    where the state is to be expanded when text comes there. ``beyond``: the state in which members of other
-    names may come, after the last of these; None where there are none. ``done``: the state behind the object.
+    no such member can be; ``optional``: may it be left out? ``values``: of which each value is one; None
+    where the state is to be expanded when text comes there. ``beyond``: what may come after the last of
+    these: others, or a state in which members of other names may come; None where there are none. ``done``:
+    the state behind the object.
     """
 
     names: Sequence[str | None]
-    optional: npt.NDArray[np.uint8]
-    values: Sequence[Sequence[Terminal | SpelledText] | None]
+    optional: Sequence[bool]
+    values: Sequence[Sequence[Value] | None]
     colon: Terminal
     comma: Terminal
     end: Terminal
-    beyond: Key | None
+    beyond: Others | Key | None
     done: Key
 
 
@@ -101,7 +123,8 @@ class StateSource(Protocol):
     @property
     def start(self) -> Key: ...
 
-    def expand(self, key: Key) -> State: ...
+    def expand(self, key: Key) -> State:
+        """The state ``key``; or the value of a member, a `MemberKey`, that `Members` leaves open."""
 
     def members(self, key: Key) -> Members:
         """What `MemberKey.members` stands for. Only of sources that give such keys, for vocabularies that
@@ -109,7 +132,35 @@ class StateSource(Protocol):
         """
 
     def member(self, key: MemberKey) -> Key:
-        """The state as a key that `expand` knows."""
+        """The state as a key that says what it is, for messages."""
 
     def resolve(self, key: Key, text: bytes) -> Key | None:
         """Where the END_TEXT state ``key`` goes on after ``text``; None: the text is refused."""
+
+
+class NoSource:
+    """Of tables that no parser state is in."""
+
+    start: Key = None
+
+    def expand(self, key: Key) -> State:
+        raise KeyError(key)
+
+    def members(self, key: Key) -> Members:
+        raise KeyError(key)
+
+    def member(self, key: MemberKey) -> Key:
+        raise KeyError(key)
+
+    def resolve(self, key: Key, text: bytes) -> Key | None:
+        raise KeyError(key)
+
+
+class Usual(NamedTuple):
+    """What sources of a kind mostly have: ``terminals``, and, made when needed, a source of which all
+    ``states`` are those of any other: equal keys mean the same, and say so by themselves; their terminals are
+    among ``terminals``.
+    """
+
+    terminals: Sequence[Terminal]
+    states: Callable[[], StateSource] | None

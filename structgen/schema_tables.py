@@ -17,6 +17,7 @@ from structgen.errors import (
     UnsupportedSchemaError,
 )
 from structgen.growing import GrowingTables
+from structgen.parser_states import Usual
 from structgen.rtn import MAX_PARSER_STATES
 from structgen.sources.json_schema import SchemaStates, json_schema_states
 from structgen.symbols import spelled
@@ -26,15 +27,18 @@ from structgen.vocabulary import Vocabulary
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How far a schema is compiled ahead of its use: until there are so many parser states, or so many
-    states of terminals. The rest is made when text first comes there.
+    """How far a schema is compiled ahead of its use: until so many parser states were described, or have a
+    number, or there are so many states of terminals. ``leaves_open``: without the values of members that take
+    more than a look at the schema. The rest is made when text first comes there.
     """
 
     max_states: int
     max_table: int
+    max_numbers: int = MAX_PARSER_STATES
+    leaves_open: bool = False
 
 
-AT_ONCE = Extent(6, 300)  # measured: the rest is made in the time of the masks that come to it
+AT_ONCE = Extent(8, 300, 100, True)  # measured: the rest is made in the time of the masks that come to it
 AHEAD = Extent(20_000, 200_000)  # of a file
 WHOLE = Extent(MAX_PARSER_STATES, 2**26 - 1)
 
@@ -63,10 +67,16 @@ def schema_tables(
     source: SchemaStates | DormantStates = states
     if awake is not None and whole:  # else all states are known
         source = DormantStates(states, partial(_made_again, text, options, vocabulary), awake)
-    usual = states.usual_terminals() if whole else ()
+    usual = None
+    if whole:
+        any_value = None if options.get("indent") is not None else partial(_any_value, options, vocabulary)
+        usual = Usual(states.usual_terminals(), any_value)
     tables = GrowingTables(source, vocabulary.eos_token_ids, vocabulary.max_token_length, restricted, usual)
     chosen = extent if whole else WHOLE
-    if not tables.expand_some(chosen.max_states, chosen.max_table) and not whole:
+    is_all = tables.expand_some(
+        chosen.max_states, chosen.max_table, chosen.max_numbers, leaves_open=chosen.leaves_open
+    )
+    if not is_all and not whole:
         raise CompileLimitError("max_parser_states", MAX_PARSER_STATES, MAX_PARSER_STATES + 1, fixed=True)
     if states.telling_apart and not whole:
         # whether such an array can be ended hangs on texts that are yet to be written
@@ -107,6 +117,11 @@ def _states(
     if vocabulary.is_byte_complete:
         states.bar_names()
     return states
+
+
+def _any_value(options: Mapping[str, object], vocabulary: Vocabulary) -> SchemaStates:
+    """The states of the schema ``true``, which those of any other have, too."""
+    return _states(True, options, vocabulary, timed=False)
 
 
 def _made_again(text: str, options: Mapping[str, object], vocabulary: Vocabulary) -> SchemaStates:

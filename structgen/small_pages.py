@@ -20,3 +20,8 @@ def zeros(n_words: int) -> npt.NDArray[np.int32]:
         return np.zeros(n_words, np.int32)
     pages = mmap.mmap(-1, 4 * n_words, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     return np.frombuffer(pages, np.int32)
+
+
+def empty(n_words: int) -> npt.NDArray[np.int32]:
+    """int32 (n_words,), whatever is in it."""
+    return np.empty(n_words, np.int32) if 4 * n_words < _LARGE else zeros(n_words)

@@ -31,6 +31,7 @@ AddSection = Callable[[npt.NDArray[np.generic]], int]
 # so few nodes costs about as much as adding one more row to a mask (1 us at 131k ids).
 STORED_NODES = 64
 _MAX_STATE = 2**31 - 1
+_TEXT_ENDS = chr(layout.TEXT_ENDS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -331,3 +332,14 @@ def _flags(accepting: npt.NDArray[np.bool_], bits: npt.NDArray[np.bool_]) -> Int
     flags = np.where(accepting, layout.ACCEPTS, 0)
     flags |= np.where(count > 0, layout.LEADS_ON, 0)
     return flags.astype(np.int32)
+
+
+def barred_words(texts: Sequence[str]) -> Int32Array:
+    """What lies in the heap of a list of barred strings (see `structgen_kernels.layout`)."""
+    # bytes as characters, and one that stands for the end
+    words = (text if text.isascii() else text.encode().decode("latin-1") for text in texts)
+    written = "".join(sorted(word + _TEXT_ENDS for word in words))
+    found: Int32Array = np.empty(1 + len(written), np.int32)
+    found[0] = len(written)
+    found[1:] = np.frombuffer(written.encode("utf-32-le"), np.int32)
+    return found

@@ -10,9 +10,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from json_texts import BYTES
-from naive_members import AFTER, COLON, NAME, VALUE, naive_members
+from naive_members import (
+    AFTER,
+    COLON,
+    NAME,
+    OTHER,
+    OTHER_AFTER,
+    OTHER_COLON,
+    OTHER_NAME,
+    OTHER_READ,
+    OTHER_VALUE,
+    VALUE,
+    naive_members,
+)
 from structgen_kernels import layout, members
 
+from structgen.automata import json_text
 from structgen.automata.build import literal
 from structgen.bitmask import allocate_bitmask
 from structgen.compiled import CompiledGrammar, GrammarSource
@@ -20,11 +33,31 @@ from structgen.compiler import Compiler
 from structgen.errors import CompileLimitError
 from structgen.growing import GrowingTables
 from structgen.mask_store import MaskStore
-from structgen.parser_states import ENDS, Jump, Key, MemberKey, Members, Read, State
+from structgen.parser_states import (
+    ENDS,
+    PLAIN,
+    Call,
+    Enter,
+    Jump,
+    Key,
+    MemberKey,
+    Members,
+    Others,
+    Read,
+    State,
+)
 
 ROLES = {NAME: members.NAME, COLON: members.COLON, VALUE: members.VALUE, AFTER: members.AFTER}
+OTHER_ROLES = {
+    OTHER: members.OTHER,
+    OTHER_NAME: members.OTHER_NAME,
+    OTHER_READ: members.OTHER_READ,
+    OTHER_COLON: members.OTHER_COLON,
+    OTHER_VALUE: members.OTHER_VALUE,
+    OTHER_AFTER: members.OTHER_AFTER,
+}
 DONE = State((), ENDS)
-VALUES = [literal(b"1"), literal(b"22"), literal(b"true")]
+VALUES = [literal(b"1"), literal(b"22"), literal(b"true"), Enter("inner")]
 MASKS = MaskStore(BYTES)
 
 
@@ -38,16 +71,20 @@ class OneByOne:
     def __post_init__(self) -> None:
         self.states: dict[Key, State] = {
             "start": State((Read(literal(b"{"), "first"),)),
-            "first": State((Jump(("m", 0, NAME)),)),
+            "first": State((Jump(("m", 0, NAME if self.described.names else OTHER)),)),
             "value": State((Read(VALUES[0], ("m", 0, AFTER)),)),
+            "inner": State((Read(literal(b"[]"), "done"),)),
             "beyond": State((Read(literal(b"*"), "star"),)),
             "star": State((Read(self.described.end, "done"),)),
             "done": DONE,
             **naive_members(self.described, "m"),
         }
+        n = len(self.described.names)
         for i, values in enumerate(self.described.values):
             if values is None:
                 self.states["m", i, VALUE] = State((Read(VALUES[2], ("m", i, AFTER)),))
+        if isinstance(self.described.beyond, Others) and self.described.beyond.values is None:
+            self.states["m", n, OTHER_VALUE] = State((Read(VALUES[2], ("m", n, OTHER_AFTER)),))
 
     def expand(self, key: Key) -> State:
         return self.states[key]
@@ -59,32 +96,37 @@ class AtOnce(OneByOne):
     def expand(self, key: Key) -> State:
         if key == "first":
             return State((Jump(MemberKey("m", 0, members.NAME)),))
-        state = self.states[key]
-        if isinstance(key, tuple) and key[2] == VALUE:
-            return State((Read(VALUES[2], MemberKey("m", key[1], members.AFTER)),))
-        return state
+        if isinstance(key, MemberKey):
+            after = members.AFTER if key.role == members.VALUE else members.OTHER_AFTER
+            return State((Read(VALUES[2], key._replace(role=after)),))
+        return self.states[key]
 
     def members(self, key: Key) -> Members:
         assert key == "m"
         return self.described
 
     def member(self, key: MemberKey) -> Key:
-        role = next(role for role, number in ROLES.items() if number == key.role)
+        roles = ROLES if key.at < len(self.described.names) else OTHER_ROLES
+        role = next(role for role, number in roles.items() if number == key.role)
         return key.members, key.at, role
 
 
-NAMES = st.lists(st.one_of(st.none(), st.text('aé"\\😀b', max_size=3)), min_size=1, max_size=6)
+NAMES = st.lists(st.one_of(st.none(), st.text('aé"\\😀b', max_size=3)), max_size=6)
 
 
 @st.composite
 def described(draw: st.DrawFn) -> Members:
     names = draw(NAMES)
     names = [name if name not in names[:i] else None for i, name in enumerate(names)]
-    optional = np.array([name is None or draw(st.booleans()) for name in names], np.uint8)
+    optional = [name is None or draw(st.booleans()) for name in names]
     some = st.lists(st.sampled_from(VALUES), min_size=1, max_size=2)
     values = [draw(st.one_of(st.none(), some)) for _ in names]
     # an object that can be entered can be ended
-    beyond = draw(st.sampled_from([None, "beyond"])) if any(name is not None for name in names) else "beyond"
+    barred = tuple(name for name in names if name is not None)
+    others = Others(barred, [json_text.string()], draw(st.one_of(st.none(), some)))
+    is_entered = any(name is not None for name in names)
+    # without names, only what has others is laid out
+    beyond = draw(st.sampled_from([others, *([None] * is_entered), *(["beyond"] * bool(names))]))
     return Members(names, optional, values, literal(b":"), literal(b","), literal(b"}"), beyond, "done")
 
 
@@ -101,29 +143,36 @@ def test_edges(given_members: Members) -> None:
     made = GrowingTables(AtOnce(given_members), BYTES.eos_token_ids, 1)
     made.expand(made.number("first"))
     first = made.number(MemberKey("m", 0, members.NAME))
-    assert [made.key(first + i) for i in range(4)] == [("m", 0, role) for role in ROLES]
+    n = len(given_members.names)
 
     def number(target: Key) -> int:
         if isinstance(target, tuple):
-            return first + members.STATES * target[1] + ROLES[target[2]]
+            return first + members.STATES * target[1] + {**ROLES, **OTHER_ROLES}[target[2]]
         return made.number(target)
 
+    places = [("m", i, role) for i in range(n) for role in ROLES]
+    if isinstance(given_members.beyond, Others):
+        places += [("m", n, role) for role in OTHER_ROLES]
+    assert [made.key(first + i) for i in range(len(places))] == places
     twin = naive_members(given_members, "m")
-    for i in range(len(given_members.names)):
-        for role in ROLES:
-            at = number(("m", i, role))
-            state = twin.get(("m", i, role))
-            if state is None:
-                assert words(made, layout.RTN_COUNT, at) == layout.UNEXPANDED
-                continue
-            assert words(made, layout.RTN_FINAL, at) == 0
-            expected = [
-                (made._terminal(edge.terminal), number(edge.target))
-                if isinstance(edge, Read)
-                else (-number(edge.target), 0)
-                for edge in state.edges
-            ]
-            assert edges(made, at) == expected
+    for place in places:
+        at = number(place)
+        state = twin.get(place)
+        if state is None:
+            assert words(made, layout.RTN_COUNT, at) == layout.UNEXPANDED
+            continue
+        assert words(made, layout.RTN_FINAL, at) == state.kind
+        expected = [
+            (made._terminal(edge.terminal), number(edge.target))
+            if isinstance(edge, Read)
+            else (-number(edge.callee), number(edge.target))
+            if isinstance(edge, Call)
+            else (-number(edge.target), 0)
+            if state.kind == PLAIN
+            else (made._barred(state.barred), number(edge.target))
+            for edge in state.edges
+        ]
+        assert edges(made, at) == expected
 
 
 @given(described(), st.lists(st.integers(0, 255), max_size=40))
@@ -152,9 +201,7 @@ def test_texts(given_members: Members, choices: list[int]) -> None:
 def test_names_of_all_planes_are_laid_out() -> None:
     """Blocks of spelled terminals, written at once and one after another, are the same."""
     names = ["", "a", 'é"', "😀" * 40, "\x00", "a\\"]
-    given_members = Members(
-        names, np.ones(6, np.uint8), [None] * 6, VALUES[0], VALUES[1], VALUES[2], None, "done"
-    )
+    given_members = Members(names, [True] * 6, [None] * 6, VALUES[0], VALUES[1], VALUES[2], None, "done")
     at_once = GrowingTables(AtOnce(given_members), BYTES.eos_token_ids, 1)
     alone = GrowingTables(OneByOne(given_members), BYTES.eos_token_ids, 1)
     at_once.number(MemberKey("m", 0, 0))
@@ -179,9 +226,7 @@ def test_names_of_all_planes_are_laid_out() -> None:
 
 def test_too_long_names_meet_the_limit() -> None:
     names = ["a" * (1 << 21) + str(i) for i in range(70)]
-    given_members = Members(
-        names, np.ones(70, np.uint8), [None] * 70, VALUES[0], VALUES[1], VALUES[2], None, "done"
-    )
+    given_members = Members(names, [True] * 70, [None] * 70, VALUES[0], VALUES[1], VALUES[2], None, "done")
     made = GrowingTables(AtOnce(given_members), BYTES.eos_token_ids, 1)
     with pytest.raises(CompileLimitError, match="max_counted_states"):
         made.number(MemberKey("m", 0, 0))
@@ -199,9 +244,7 @@ def test_many_members_that_cannot_be(n: int) -> None:
 
 
 def test_a_limit_while_members_are_laid_out_leaves_all_as_it_was() -> None:
-    given_members = Members(
-        ["a", "b"], np.ones(2, np.uint8), [None] * 2, VALUES[0], VALUES[1], VALUES[2], None, "done"
-    )
+    given_members = Members(["a", "b"], [True] * 2, [None] * 2, VALUES[0], VALUES[1], VALUES[2], None, "done")
     made = GrowingTables(AtOnce(given_members), BYTES.eos_token_ids, 1)
     made.number("before")
     made._room["rtn"] = 3  # so that room has to be made

@@ -12,7 +12,24 @@ import numpy as np
 import numpy.typing as npt
 
 from structgen_kernels.jit import BoolArray, ByteArray, Int, Int32Array, Int64Array, kernel
-from structgen_kernels.layout import ACCEPTS, ALIVE, CLASS_MAP, FLAGS, LEADS_ON, ROW
+from structgen_kernels.layout import (
+    ACCEPTS,
+    ALIVE,
+    BLOCK_ALIVE,
+    BLOCK_CLASSES,
+    BLOCK_DIGEST,
+    BLOCK_DISTANCE,
+    BLOCK_KIND,
+    BLOCK_SIZE,
+    BLOCK_TABLE,
+    BLOCKS,
+    BOUNDED,
+    CLASS_MAP,
+    FLAGS,
+    LEADS_ON,
+    ROW,
+    SPELLED,
+)
 
 # Refused sizes are reported by a negative count rather than an exception.
 TOO_MANY_STATES = -1
@@ -470,3 +487,21 @@ def write_table(
         first = np.int64(static[ALIVE]) + 8 * number
         for w in range(8):
             static[first + w] = np.int32(alive[w])
+
+
+@kernel
+def move_heap(static: Int32Array, n_table: Int, n_blocks: Int, moved: Int) -> None:
+    """The heap has moved: so has what states of tables and blocks say of places in it. O(states + blocks)."""
+    row = static[ROW]
+    for state in range(n_table):
+        static[row + state] += moved
+    for i in range(n_blocks):
+        block = static[BLOCKS] + i * BLOCK_SIZE
+        static[block + BLOCK_TABLE] += moved
+        if static[block + BLOCK_KIND] == SPELLED:
+            continue
+        static[block + BLOCK_ALIVE] += moved
+        if static[block + BLOCK_KIND] == BOUNDED:
+            static[block + BLOCK_CLASSES] += moved
+            static[block + BLOCK_DISTANCE] += moved
+            static[block + BLOCK_DIGEST] += moved

@@ -1,13 +1,15 @@
 """Lays out what the members of an object in a fixed order need: their names, and the parser states between.
 
 For each name there are four states side by side (`NAME`, `COLON`, `VALUE`, `AFTER`), so that a number tells
-which name it belongs to, and the next one's state is `STATES` further on.
+which name it belongs to, and the next one's state is `STATES` further on. Behind them there may be those of
+members with other names (`OTHER` to `OTHER_AFTER`), whose text is remembered.
 """
 
 from __future__ import annotations
 
-from structgen_kernels.jit import ByteArray, Int, Int32Array, kernel
+from structgen_kernels.jit import Int, Int32Array, kernel
 from structgen_kernels.layout import (
+    BEGIN_KEY,
     BLOCK_BASE,
     BLOCK_COUNTS,
     BLOCK_KIND,
@@ -15,6 +17,7 @@ from structgen_kernels.layout import (
     BLOCK_TABLE,
     BLOCK_TAIL_STATE,
     BLOCK_UNITS,
+    END_KEY,
     RTN_BEGIN,
     RTN_COUNT,
     RTN_EDGES,
@@ -29,6 +32,14 @@ NAME = 0  # a name may come: this one, or a later one where it may be left out
 COLON = 1  # the name was read
 VALUE = 2  # the colon was read; mostly its edges are found when a text comes there
 AFTER = 3  # the value was read
+
+OTHER_STATES = 6
+OTHER = 0  # another name may come: it begins to be remembered
+OTHER_NAME = 1
+OTHER_READ = 2  # it was read: no more is remembered of it than that it was seen
+OTHER_COLON = 3
+OTHER_VALUE = 4
+OTHER_AFTER = 5
 
 
 @kernel
@@ -69,35 +80,35 @@ def write_spelled(
 
 @kernel
 def write_members(
-    static: Int32Array,
-    first: Int,
-    edge: Int,
-    names: Int32Array,
-    optional: ByteArray,
-    n_values: Int32Array,
-    values: Int32Array,
-    marks: Int32Array,
-    beyond: Int,
-    done: Int,
+    static: Int32Array, first: Int, edge: Int, described: Int32Array, beyond: Int, done: Int
 ) -> Int:
     """Lay out the states of the members of an object. Returns how many edges that took.
 
-    names int32 (n,): the first state of each name's terminal, 0 where no such member can be; optional uint8
-    (n,); n_values int32 (n,): how many of ``values`` int32, first states of terminals, one of which is the
-    value, -1 where that is not known yet; marks int32 (3,): those of the colon, the comma and the closing
-    bracket. ``first``: the number of
-    the first parser state; ``edge``: of the first edge; ``beyond``: the state in which members of other names
-    may come, after the last of these, 0 for none; ``done``: the state behind the object.
+    described int32: the number n of names; the first states of the terminals of the colon, the comma and the
+    closing bracket; how many words say what members with other names are laid out behind these, 0 for none,
+    and these words: what an edge says of the barred names, the number of values, that of terminals for a
+    name, their first states, the values. Then of each of the n names, three words: the first state of its
+    terminal, 0 where no such member can be; whether it may be left out; the number of its values. Then these:
+    first states of terminals, or negative parser states that are called, one of which is the value. Numbers
+    of values are -1 where that is not known yet. ``first``: the number of the first parser state; ``edge``:
+    of the first edge; ``beyond``: where other members are not laid out, the state in which such may come, 0
+    for none; ``done``: the state behind the object.
     """
-    n = names.shape[0]
+    n = described[0]
+    marks = described[1:4]
+    others = described[5 : 5 + described[4]]
+    names = described[5 + described[4] : 5 + described[4] + 3 * n]
+    values = described[5 + described[4] + 3 * n :]
+    if others.shape[0] > 0:
+        beyond = first + STATES * n
     begin, count, final = static[RTN_BEGIN], static[RTN_COUNT], static[RTN_FINAL]
     edges = static[RTN_EDGES]
     last_required = -1
     last_member = n if beyond > 0 else -1  # the last place at which a member may come
     for i in range(n):
-        if optional[i] == 0:
+        if names[3 * i + 1] == 0:
             last_required = i
-        if names[i] > 0 and beyond == 0:
+        if names[3 * i] > 0 and beyond == 0:
             last_member = i
     free = edge
     taken = 0
@@ -107,11 +118,12 @@ def write_members(
         for role in range(STATES):
             static[final + state + role] = 0
         static[begin + state + NAME] = free
-        if names[i] > 0:
-            static[edges + 2 * free] = names[i]
+        name, optional, n_values = names[3 * i], names[3 * i + 1], names[3 * i + 2]
+        if name > 0:
+            static[edges + 2 * free] = name
             static[edges + 2 * free + 1] = state + COLON
             free += 1
-        if optional[i] != 0 and following > 0:
+        if optional != 0 and following > 0:
             static[edges + 2 * free] = -following
             static[edges + 2 * free + 1] = 0
             free += 1
@@ -122,8 +134,8 @@ def write_members(
         free += 1
         static[count + state + COLON] = 1
         static[begin + state + VALUE] = free
-        static[count + state + VALUE] = n_values[i] if n_values[i] >= 0 else UNEXPANDED
-        for _ in range(n_values[i]):
+        static[count + state + VALUE] = n_values if n_values >= 0 else UNEXPANDED
+        for _ in range(n_values):
             static[edges + 2 * free] = values[taken]
             static[edges + 2 * free + 1] = state + AFTER
             taken += 1
@@ -138,4 +150,50 @@ def write_members(
             static[edges + 2 * free + 1] = done
             free += 1
         static[count + state + AFTER] = free - static[begin + state + AFTER]
+    if others.shape[0] > 0:
+        free = _write_others(static, first + STATES * n, free, others, marks, done)
     return free - edge
+
+
+@kernel
+def _write_others(
+    static: Int32Array, state: Int, free: Int, others: Int32Array, marks: Int32Array, done: Int
+) -> Int:
+    """Lay out the states of a member with another name, from ``state`` on. Returns the next free edge."""
+    begin, count, final = static[RTN_BEGIN], static[RTN_COUNT], static[RTN_FINAL]
+    edges = static[RTN_EDGES]
+    for role in range(OTHER_STATES):
+        static[final + state + role] = 0
+    static[final + state + OTHER] = BEGIN_KEY
+    static[final + state + OTHER_READ] = END_KEY
+    barred, n_values, n_names = others[0], others[1], others[2]
+    for role in range(OTHER_STATES):
+        static[begin + state + role] = free
+        if role in (OTHER, OTHER_READ):
+            static[edges + 2 * free] = barred
+            static[edges + 2 * free + 1] = state + role + 1
+            free += 1
+        elif role == OTHER_NAME:
+            for i in range(n_names):
+                static[edges + 2 * free] = others[3 + i]
+                static[edges + 2 * free + 1] = state + OTHER_READ
+                free += 1
+        elif role == OTHER_COLON:
+            static[edges + 2 * free] = marks[0]
+            static[edges + 2 * free + 1] = state + OTHER_VALUE
+            free += 1
+        elif role == OTHER_VALUE:
+            for i in range(n_values):
+                static[edges + 2 * free] = others[3 + n_names + i]
+                static[edges + 2 * free + 1] = state + OTHER_AFTER
+                free += 1
+        else:
+            static[edges + 2 * free] = marks[1]
+            static[edges + 2 * free + 1] = state
+            static[edges + 2 * free + 2] = marks[2]
+            static[edges + 2 * free + 3] = done
+            free += 2
+        static[count + state + role] = free - static[begin + state + role]
+    if n_values < 0:
+        static[count + state + OTHER_VALUE] = UNEXPANDED
+    return free

@@ -262,6 +262,16 @@ def add_entry(pool: Int32Array, interned: Int32Array, terminal_state: Int, offse
 
 
 @lean_kernel
+def add_entries(pool: Int32Array, interned: Int32Array, entries: Int32Array) -> Int:
+    """`add_entry` for each of ``entries`` int32 (n, 2): (terminal state, offset). Returns 0 or a status."""
+    for i in range(entries.shape[0]):
+        noted = add_entry(pool, interned, np.int64(entries[i, 0]), np.int64(entries[i, 1]))
+        if noted < 0:
+            return noted
+    return np.int64(0)
+
+
+@lean_kernel
 def forget_store(pool: Int32Array, interned: Int32Array) -> None:
     """Forget all masks, and where the store keeps entries: it has thrown its rows away. O(records)."""
     for i in range(interned.shape[0]):

@@ -43,7 +43,7 @@ class Spot(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def _spot_of_size(size: int) -> Spot:
+def spot_of_size(size: int) -> Spot:
     """Where only the number of items counts: one for all arrays."""
     return Spot(size, (), _NONE)
 
@@ -85,7 +85,7 @@ class ArrayLanguage:
     def start(self) -> Spot:
         facts = self.facts
         if not (facts.contains or facts.clauses):
-            return _spot_of_size(0)
+            return spot_of_size(0)
         pending = frozenset(range(len(facts.clauses))) or _NONE
         return Spot(0, tuple(0 for _ in facts.contains), pending, _NONE, False)
 
@@ -242,7 +242,7 @@ class ArrayLanguage:
             return
         base = facts.item(spot.size)
         if self.is_simple:
-            yield base, _spot_of_size(min(spot.size + 1, self._last) if most is None else spot.size + 1)
+            yield base, spot_of_size(min(spot.size + 1, self._last) if most is None else spot.size + 1)
             return
         if self.remembers:
             base = conjoin(base, self._comparable())

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from structgen.errors import CompileLimitError, InvalidSchemaError
-from structgen.sources.json_schema.document import Document, Node, is_true
+from structgen.sources.json_schema.document import Document, Node
 from structgen.sources.json_schema.facts import (
     ANYTHING,
     FREE,
@@ -107,13 +107,14 @@ def false_at(document: Document, pointer: str) -> Node:
 
 
 def conjunction_of(document: Document, node: Node) -> Conjunction:
-    """One subschema alone; () when it is true of every value.
+    """One subschema alone; () when it asks nothing.
 
     One that only refers to another is that other one, so that both have one rule.
     """
     known = document.alone.get(node)
     if known is None and "$ref" not in node.keywords and "allOf" not in node.keywords:  # as most are
-        known = document.alone[node] = () if is_true(node.schema) else (node,)
+        says_nothing = ASSERTING.isdisjoint(node.keywords) and node.schema is not False
+        known = document.alone[node] = () if says_nothing and not document.is_made(node) else (node,)
     elif known is None:
         target, seen = node, {node}
         while (following := _alias(document, target)) is not None and following not in seen:
@@ -121,7 +122,9 @@ def conjunction_of(document: Document, node: Node) -> Conjunction:
             seen.add(target)
         alone = document.alone.get(target)
         if alone is None:
-            alone = document.alone[target] = () if is_true(target.schema) else (target,)
+            says_nothing = ASSERTING.isdisjoint(target.keywords) and target.schema is not False
+            alone = () if says_nothing and not document.is_made(target) else (target,)
+            document.alone[target] = alone
         known = document.alone[node] = alone
     return known
 
@@ -130,14 +133,14 @@ def _alias(document: Document, node: Node) -> Node | None:
     """The subschema that says all that ``node`` says, if there is one."""
     schema = node.keywords
     if "$ref" in schema:
-        alone = node.draft <= Draft.DRAFT7 or _ASSERTING.isdisjoint(schema.keys() - {"$ref"})
+        alone = node.draft <= Draft.DRAFT7 or ASSERTING.isdisjoint(schema.keys() - {"$ref"})
         return document.resolve(node, schema["$ref"], "$ref") if alone else None
-    if len(schema.get("allOf", ())) == 1 and _ASSERTING.isdisjoint(schema.keys() - {"allOf"}):
+    if len(schema.get("allOf", ())) == 1 and ASSERTING.isdisjoint(schema.keys() - {"allOf"}):
         return document.child(node, "allOf", 0)
     return None
 
 
-_ASSERTING = OWN | {
+ASSERTING = OWN | {
     "$ref",
     "$dynamicRef",
     "$recursiveRef",
@@ -150,6 +153,7 @@ _ASSERTING = OWN | {
     "unevaluatedItems",
     "unevaluatedProperties",
 }
+"""Keywords that may refuse a value, or apply subschemas to it."""
 
 
 class Assertions:

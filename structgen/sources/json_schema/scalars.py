@@ -7,8 +7,10 @@ from collections.abc import Hashable, Iterator
 
 from structgen.automata import json_text
 from structgen.automata.dfa import SpelledText
-from structgen.sources.json_schema.dialects import DIALECTS
+from structgen.parser_states import Value
+from structgen.sources.json_schema.dialects import DIALECTS, Dialect
 from structgen.sources.json_schema.facts import Conjunction, LiteralFacts, NumberFacts, StringFacts
+from structgen.sources.json_schema.keywords import Draft
 from structgen.sources.json_schema.normal_form import NormalForms
 from structgen.sources.json_schema.numbers import number_language
 from structgen.sources.json_schema.options import SchemaOptions
@@ -40,11 +42,14 @@ _PLAIN = frozenset(
 ANNOTATIONS = frozenset(
     ("title", "description", "$comment", "default", "examples", "deprecated", "readOnly", "writeOnly")
 )
+TYPE_ALONE = ANNOTATIONS | {"type"}
 _EASY = ANNOTATIONS | {"type", "minLength", "maxLength", "enum"}
-_SCALARS = ("string", "integer", "number", "boolean", "null")
+SCALARS = ("string", "integer", "number", "boolean", "null")
 _FEW_SPELLED = 8  # strings that are read side by side
 _FEW_VALUES = 64  # of an ``enum``
 _MOST_BYTES = 32 << 20
+_MOST_TYPED = 64
+_typed: dict[tuple[Draft, Hashable], dict[str, tuple[Value, ...]]] = {}
 _known: dict[tuple[Hashable, Hashable], tuple[Parts, bool]] = {}
 _known_bytes = [0]
 
@@ -78,6 +83,19 @@ class Scalars:
             self._of[conjunction] = known
         return known
 
+    def typed(self, dialect: Dialect) -> dict[str, tuple[Value, ...]]:
+        """By type: what a value is one of, where a subschema says no more than that type. One for all
+        documents of a dialect; to be filled by who asks.
+        """
+        if dialect is not DIALECTS.get(dialect.draft):
+            return {}
+        known = _typed.get((dialect.draft, self._meaning))
+        if known is None:
+            if len(_typed) >= _MOST_TYPED:
+                _typed.clear()
+            known = _typed[dialect.draft, self._meaning] = {}
+        return known
+
     def easy(self, conjunction: Conjunction) -> tuple[Parts, bool] | None:
         """The same where it is quickly worked out, which hangs on the schema alone; None elsewhere."""
         if len(conjunction) != 1:
@@ -88,7 +106,7 @@ class Scalars:
         values = schema.get("enum", ())
         if type(values) is list and not (len(values) <= _FEW_SPELLED and all(type(v) is str for v in values)):
             return None
-        if schema.get("type", "string" if values else None) not in _SCALARS:
+        if schema.get("type", "string" if values else None) not in SCALARS:
             return None
         return self.of(conjunction)
 

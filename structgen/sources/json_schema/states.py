@@ -8,13 +8,22 @@ quickly compared, and Python's garbage collector need not look at them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Generic, TypeVar
+from typing import Any
 
-import numpy as np
-from structgen_kernels.members import AFTER, COLON, NAME
+from structgen_kernels.members import (
+    AFTER,
+    COLON,
+    NAME,
+    OTHER,
+    OTHER_AFTER,
+    OTHER_COLON,
+    OTHER_NAME,
+    OTHER_VALUE,
+    VALUE,
+)
 
 from structgen.automata.dfa import Dfa, SpelledText
 from structgen.parser_states import (
@@ -22,18 +31,17 @@ from structgen.parser_states import (
     BEGIN_TEXT,
     END_KEY,
     END_TEXT,
-    ENDS,
-    Call,
     Edge,
     Jump,
     Key,
     MemberKey,
     Members,
+    Others,
     Read,
     State,
-    Terminal,
+    Value,
 )
-from structgen.sources.json_schema.arrays import BY_TEXT, ArrayLanguage, Spot
+from structgen.sources.json_schema.arrays import BY_TEXT, ArrayLanguage, Spot, spot_of_size
 from structgen.sources.json_schema.document import Node
 from structgen.sources.json_schema.emptiness import Emptiness
 from structgen.sources.json_schema.facts import (
@@ -42,16 +50,17 @@ from structgen.sources.json_schema.facts import (
     ObjectFacts,
 )
 from structgen.sources.json_schema.normal_form import NormalForms
-from structgen.sources.json_schema.objects import ObjectLanguage, Place, Step
+from structgen.sources.json_schema.objects import ObjectLanguage, Place, Step, place_in_order
 from structgen.sources.json_schema.options import SchemaOptions
-from structgen.sources.json_schema.punctuation import Punctuation, punctuation
-from structgen.sources.json_schema.scalars import ANNOTATIONS, Piece, Scalars
-from structgen.sources.json_schema.spelling import key_automaton, keys_automaton, string_automata
-from structgen.sources.json_schema.strings import Automaton
+from structgen.sources.json_schema.plain_containers import (
+    PlainArray,
+    PlainObject,
+)
+from structgen.sources.json_schema.punctuation import Punctuation
+from structgen.sources.json_schema.scalars import ANNOTATIONS
+from structgen.sources.json_schema.spelling import key_automaton, keys_automaton
+from structgen.sources.json_schema.value_states import DONE, Numbered, ValueStates
 from structgen.sources.json_schema.values import ARRAY, OBJECT
-
-_DONE: Key = ("done",)
-_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,25 +108,7 @@ def _comparable(text: str) -> Decimal:
     return Decimal(text)
 
 
-class _Numbered(Generic[_Value]):
-    """Values and their numbers."""
-
-    def __init__(self) -> None:
-        self._values: list[_Value] = []
-        self._numbers: dict[_Value, int] = {}
-
-    def __call__(self, value: _Value) -> int:
-        number = self._numbers.get(value)
-        if number is None:
-            number = self._numbers[value] = len(self._values)
-            self._values.append(value)
-        return number
-
-    def __getitem__(self, number: int) -> _Value:
-        return self._values[number]
-
-
-class SchemaStates:
+class SchemaStates(ValueStates):
     """A `structgen.parser_states.StateSource`. ``root`` is a conjunction that has a value.
 
     ``warnings``: what a lenient compile left out, as (pointer, what). ``telling_apart``: the pointer of a
@@ -132,61 +123,28 @@ class SchemaStates:
         options: SchemaOptions,
         warnings: tuple[tuple[str, str], ...] = (),
     ) -> None:
+        super().__init__(forms, emptiness, options)
         self.warnings = warnings
         self.telling_apart = ""
         self._root = root
-        self._forms = forms
-        self._emptiness = emptiness
-        self._options = options
-        self._objects: list[ObjectLanguage] = []
-        self._arrays: list[ArrayLanguage] = []
         self._numbers: dict[int, int] = {}
-        self.conjunctions: _Numbered[Conjunction] = _Numbered()
-        self.places: _Numbered[Place] = _Numbered()
-        self.spots: _Numbered[Spot] = _Numbered()
+        self.places: Numbered[Place] = Numbered()
+        self.spots: Numbered[Spot] = Numbered(spot_of_size(0))
         self._free: dict[int, _FreeKeys] = {}
-        self._is_compiled = False
-        self._bars_names = False
-        self._scalars = Scalars(forms, options)
 
     @property
     def start(self) -> Key:
         return ("value", self.conjunctions(self._root), 0)
 
     def expand(self, key: Key) -> State:
+        if type(key) is MemberKey:
+            self._renew()
+            return self._open_value(key)
         if not isinstance(key, tuple):
             raise TypeError(f"{key!r} is no state of a schema")
         self._renew()
         state: State = getattr(self, f"_{key[0]}")(*key[1:])
         return state
-
-    def _renew(self) -> None:
-        """What is worked out next has limits of its own."""
-        self._forms.deadline.check()
-        self._forms.budget.renew_search()
-        if self._is_compiled:
-            self._forms.budget.renew()
-
-    def lift_deadline(self) -> None:
-        """From here on states are made while texts are read: without ``max_seconds``, and with
-        ``max_alternatives`` for each of them.
-        """
-        self._forms.deadline.lift()
-        self._is_compiled = True
-
-    def bar_names(self) -> None:
-        """Tell other members' names from those that are spoken of by their text, while they are read.
-
-        An automaton of each object's other names would say the same, and takes longer than most of its text.
-        It is needed where it must be known beforehand which texts can be finished.
-        """
-        self._bars_names = True
-
-    def usual_terminals(self) -> tuple[Terminal, ...]:
-        """Of values and their punctuation, as hardly any schema does without."""
-        marks = () if self._options.indent is not None else self._marks(0)
-        pieces = (piece for parts in self._scalars.of(())[0] for piece in parts)
-        return (*marks, *(piece for piece in pieces if not isinstance(piece, SpelledText)))
 
     def resolve(self, key: Key, text: bytes) -> Key | None:
         """After an item whose value must be known: where the array goes on."""
@@ -198,7 +156,7 @@ class SchemaStates:
             value = json.loads(text, parse_float=_comparable)
         except _NotComparableError:
             return None
-        after = self._arrays[number].after_value(self.spots[spot], value, self._emptiness.is_alive)
+        after = self.array(number).after_value(self.spots[spot], value, self._emptiness.is_alive)
         return None if after is None else ("after_item", number, self.spots(after), level)
 
     # -- for messages --------------------------------------------------------------------------------
@@ -221,10 +179,12 @@ class SchemaStates:
 
     def object(self, number: int) -> ObjectLanguage:
         """The language that a state's number names."""
-        return self._objects[number]
+        known = self._objects[number]
+        return self.objects_of(known.conjunction)[0] if isinstance(known, PlainObject) else known
 
     def array(self, number: int) -> ArrayLanguage:
-        return self._arrays[number]
+        known = self._arrays[number]
+        return self.arrays_of(known.conjunction)[0] if isinstance(known, PlainArray) else known
 
     def objects_of(self, conjunction: Conjunction) -> list[ObjectLanguage]:
         """The languages of the objects that a conjunction allows."""
@@ -243,38 +203,7 @@ class SchemaStates:
 
     # -- values --------------------------------------------------------------------------------------
 
-    def _done(self) -> State:
-        return State((), ENDS)
-
-    def _value(self, conjunction: int, level: int) -> State:
-        """A value, as a rule of its own."""
-        return State(list(self._written(conjunction, level, _DONE)))
-
-    def _written(self, conjunction: int, level: int, target: Key) -> Iterator[Edge]:
-        """Edges that read a value and go on in ``target``."""
-        scalars, has_children = self._scalars.of(self.conjunctions[conjunction])
-        for number, parts in enumerate(scalars):
-            if len(parts) == 1:
-                yield Read(parts[0], target)
-            else:
-                yield Read(parts[0], ("part", conjunction, number, 1, target))
-        if not has_children:
-            return
-        form = self._forms.of(self.conjunctions[conjunction])
-        if any(
-            self._emptiness.facts_are_alive(facts) for facts in (*form.by_type[ARRAY], *form.by_type[OBJECT])
-        ):
-            yield Call(("container", conjunction, level), target)
-
-    def _part(self, conjunction: int, number: int, place: int, target: Key) -> State:
-        """Further terminals of a string that takes several."""
-        parts = self._scalars.of(self.conjunctions[conjunction])[0][number]
-        last = place == len(parts) - 1
-        after = target if last else ("part", conjunction, number, place + 1, target)
-        return State((Read(parts[place], after),))
-
-    def _container(self, conjunction: int, level: int) -> State:
-        """An array or an object."""
+    def _several_containers(self, conjunction: int, level: int) -> State:
         edges: list[Edge] = []
         form = self._forms.of(self.conjunctions[conjunction])
         marks = self._marks(level)
@@ -297,22 +226,18 @@ class SchemaStates:
             languages.append(language)
         return number
 
-    def _marks(self, level: int) -> Punctuation:
-        return punctuation(self._options, level)
-
-    def _inside(self, level: int) -> int:
-        """The level of what is inside; it counts only where lines are indented by it."""
-        return level + 1 if self._options.indent is not None else 0
-
     # -- objects -------------------------------------------------------------------------------------
 
     def _opened_object(
         self, language: ObjectLanguage, number: int, level: int, marks: Punctuation
     ) -> Iterator[Edge]:
         if self._has_member(language, language.start):
-            yield Read(marks.open_object, ("first_member", number, level))
+            first: Key = ("first_member", number, level)
+            if self._comes_in_order(language):
+                first = MemberKey(("in_order", number, level), 0, NAME)
+            yield Read(marks.open_object, first)
         if language.can_close(language.start):
-            yield Read(marks.empty_object, _DONE)
+            yield Read(marks.empty_object, DONE)
 
     def _has_member(self, language: ObjectLanguage, place: Place) -> bool:
         """May a member come next?"""
@@ -351,68 +276,84 @@ class SchemaStates:
             yield from language.class_steps(key_class, place, alive)
 
     def _first_member(self, number: int, level: int) -> State:
-        if self._comes_in_order(self._objects[number]):
-            return State((Jump(MemberKey(("in_order", number, level), 0, NAME)),))
-        return self._members(number, self.places(self._objects[number].start), level)
+        return self._members(number, self.places(self.object(number).start), level)
 
     def _comes_in_order(self, language: ObjectLanguage) -> bool:
         """Are the members with names of their own described all at once?"""
-        return (
-            self._bars_names
-            and self._options.escapes == "any"
-            and not self._options.any_order
-            and bool(language.ordered)
-            and language.is_simple
-        )
+        return self._are_laid_out(bool(language.ordered)) and bool(language.ordered) and language.is_simple
 
     def members(self, key: Key) -> Members:
         """The members of an object whose names come in order, where neither counts nor clauses matter."""
         if not isinstance(key, tuple):
             raise TypeError(f"{key!r} are no members of a schema")
         _, number, level = key
-        language, marks, alive = self._objects[number], self._marks(level), self._emptiness.is_alive
+        language, marks, alive = self.object(number), self._marks(level), self._emptiness.is_alive
         names: list[str | None] = []
-        values: list[tuple[Piece, ...] | None] = []
-        optional = np.zeros(len(language.ordered), np.uint8)
+        values: list[Sequence[Value] | None] = []
+        optional: list[bool] = []
         for at in range(len(language.ordered)):
             self._renew()
-            name, inner, optional[at] = language.next_in_order(at, alive)
+            name, inner, is_optional = language.next_in_order(at, alive)
+            optional.append(is_optional)
             names.append(None if inner is None else name)
-            values.append(None if inner is None else self._plain_value(inner))
-        beyond = None
+            values.append(None if inner is None else self._plain_value(inner, level))
+        beyond: Others | Key | None = None
         self._renew()
         if language.classes or language.listed:
             place = language.start._replace(at=len(names))
             if self._has_member(language, place):
                 beyond = ("members", number, self.places(place), level)
+                if len(language.classes) == 1 and not language.listed:
+                    key_class, spoken_of = language.classes[0], language.spoken_of
+                    automata = self._name_automata(key_class.names, spoken_of)
+                    beyond = Others(spoken_of, automata, self._plain_value(key_class.inner, level))
         return Members(
-            names, optional, values, marks.colon, marks.object_comma, marks.end_object, beyond, _DONE
+            names, optional, values, marks.colon, marks.object_comma, marks.end_object, beyond, DONE
         )
 
-    def _plain_value(self, conjunction: Conjunction) -> tuple[Piece, ...] | None:
-        """The terminals of a value that is a single one; None where that is not quickly told."""
-        found = self._scalars.easy(conjunction)
-        if found is None or found[1] or any(len(parts) > 1 for parts in found[0]):
-            return None
-        return tuple(parts[0] for parts in found[0])
+    def _open_value(self, key: MemberKey) -> State:
+        """The value of a member that `members` leaves open."""
+        if not isinstance(key.members, tuple):
+            raise TypeError(f"{key!r} is no member of a schema")
+        _, number, level = key.members
+        target = key._replace(role=AFTER if key.role == VALUE else OTHER_AFTER)
+        inner = self.conjunctions(self._inner_of(number, key.at))
+        return State(list(self._written(inner, self._inside(level), target)))
+
+    def _inner_of(self, number: int, at: int) -> Conjunction:
+        """What the member at a place in order satisfies; behind the names: one with another name."""
+        known = self._objects[number]
+        if isinstance(known, PlainObject):
+            return known.inner(self._forms.document, at)
+        if at == len(known.ordered):
+            return known.classes[0].inner
+        return known.inner(known.ordered[at]) or ()
 
     def member(self, key: MemberKey) -> Key:
         """The state of a member in order as a key of its own."""
         if not isinstance(key.members, tuple):
             raise TypeError(f"{key!r} is no member of a schema")
         _, number, level = key.members
-        language = self._objects[number]
-        if key.role == NAME:
-            return ("members", number, self.places(language.start._replace(at=key.at)), level)
-        after = self.places(language.start._replace(at=key.at + 1))
-        if key.role == AFTER:
+        known = self._objects[number]
+        is_other = key.at == len(known.names if isinstance(known, PlainObject) else known.ordered)
+        here = self.places(place_in_order(key.at))
+        after = here if is_other else self.places(place_in_order(key.at + 1))
+        if key.role == (OTHER if is_other else NAME):
+            return ("members", number, here, level)
+        if key.role == (OTHER_AFTER if is_other else AFTER):
             return ("after_member", number, after, level)
-        inner = self.conjunctions(language.inner(language.ordered[key.at]) or ())
-        return ("colon" if key.role == COLON else "member", number, inner, after, level)
+        inner = self.conjunctions(self._inner_of(number, key.at))
+        if key.role == (OTHER_VALUE if is_other else VALUE):
+            return ("member", number, inner, after, level)
+        if key.role == (OTHER_COLON if is_other else COLON):
+            return ("colon", number, inner, after, level)
+        if key.role == OTHER_NAME:
+            return ("other_key", number, 0, inner, after, level)
+        return ("key_read", number, inner, after, level)
 
     def _members(self, number: int, at: int, level: int) -> State:
         """A key."""
-        language, alive, place = self._objects[number], self._emptiness.is_alive, self.places[at]
+        language, alive, place = self.object(number), self._emptiness.is_alive, self.places[at]
         edges: list[Edge] = []
         remembered: list[Edge] = []
         if language.is_simple:
@@ -437,7 +378,7 @@ class SchemaStates:
 
     def _next_in_order(self, number: int, place: Place, level: int) -> State:
         """A key, where the names come in order and neither counts nor clauses matter."""
-        name, inner, is_optional = self._objects[number].next_in_order(place.at, self._emptiness.is_alive)
+        name, inner, is_optional = self.object(number).next_in_order(place.at, self._emptiness.is_alive)
         after = self.places(Place(place.at + 1, place.seen, place.size, place.pending))
         edges: list[Edge] = []
         if inner is not None:
@@ -456,7 +397,7 @@ class SchemaStates:
         Only these are told apart in ``place``. Others are remembered by their text, like names that are not
         spoken of, all those of like values together: there may be thousands of them.
         """
-        language, free = self._objects[number], self._free_keys(number)
+        language, free = self.object(number), self._free_keys(number)
         count = place.size + 1
         edges: list[Edge] = [
             Read(
@@ -506,7 +447,7 @@ class SchemaStates:
     def _free_keys(self, number: int) -> _FreeKeys:
         known = self._free.get(number)
         if known is None:
-            language = self._objects[number]
+            language = self.object(number)
             required = set(language.facts.required)
             groups: dict[tuple[object, ...], tuple[list[str], Conjunction]] = {}
             needed = []
@@ -530,18 +471,12 @@ class SchemaStates:
 
     def _other_key(self, number: int, key_class: int, inner: int, after: int, level: int) -> State:
         target = ("key_read", number, inner, after, level)
-        return State([Read(part, target) for part in self._key_automata(number, key_class)])
-
-    def _key_automata(self, number: int, place: int) -> list[Automaton]:
-        names = self._objects[number].classes[place].names
-        barred = self._barred(number)
-        if barred:
-            names = replace(names, excluded=names.excluded.difference(barred))
-        return [parts[0] for parts in string_automata(names, self._options, whole=True)]
+        names = self.object(number).classes[key_class].names
+        return State([Read(part, target) for part in self._name_automata(names, self._barred(number))])
 
     def _barred(self, number: int) -> tuple[str, ...]:
         """Names of an object that its other keys must not be, where automata do not say so."""
-        return self._objects[number].spoken_of if self._bars_names else ()
+        return self.object(number).spoken_of if self._bars_names else ()
 
     def _key_read(self, number: int, inner: int, after: int, level: int) -> State:
         return State((Jump(("colon", number, inner, after, level)),), END_KEY, self._barred(number))
@@ -552,18 +487,15 @@ class SchemaStates:
     def _member(self, number: int, inner: int, after: int, level: int) -> State:
         """The value of a member."""
         target: Key = ("after_member", number, after, level)
-        language, place = self._objects[number], self.places[after]
-        if place.at and not place.seen and self._comes_in_order(language):
-            target = MemberKey(("in_order", number, level), place.at - 1, AFTER)
         return State(list(self._written(inner, self._inside(level), target)))
 
     def _after_member(self, number: int, at: int, level: int) -> State:
-        language, marks, place = self._objects[number], self._marks(level), self.places[at]
+        language, marks, place = self.object(number), self._marks(level), self.places[at]
         edges: list[Edge] = []
         if self._has_member(language, place):
             edges.append(Read(marks.object_comma, ("members", number, at, level)))
         if language.can_close(place):
-            edges.append(Read(marks.end_object, _DONE))
+            edges.append(Read(marks.end_object, DONE))
         return State(edges)
 
     # -- arrays --------------------------------------------------------------------------------------
@@ -574,11 +506,11 @@ class SchemaStates:
         if any(True for _ in language.steps(language.start, self._emptiness.is_alive)):
             yield Read(marks.open_array, ("items", number, self.spots(language.start), level))
         if language.can_close(language.start):
-            yield Read(marks.empty_array, _DONE)
+            yield Read(marks.empty_array, DONE)
 
     def _items(self, number: int, at: int, level: int) -> State:
         """An item."""
-        language = self._arrays[number]
+        language = self.array(number)
         if language.remembers and not self.telling_apart:
             self.telling_apart = next(iter((*language.facts.unique, *language.facts.repeats)))
         edges: list[Edge] = []
@@ -625,10 +557,10 @@ class SchemaStates:
         return State((), END_TEXT)
 
     def _after_item(self, number: int, at: int, level: int) -> State:
-        language, marks, spot = self._arrays[number], self._marks(level), self.spots[at]
+        language, marks, spot = self.array(number), self._marks(level), self.spots[at]
         edges: list[Edge] = []
         if any(True for _ in language.steps(spot, self._emptiness.is_alive)):
             edges.append(Read(marks.array_comma, ("items", number, at, level)))
         if language.can_close(spot):
-            edges.append(Read(marks.end_array, _DONE))
+            edges.append(Read(marks.end_array, DONE))
         return State(edges)

@@ -1,0 +1,272 @@
+"""The parser states of values, one by one: of scalars, and of objects and arrays that plainly are what their
+children are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Generic, TypeVar
+
+from structgen_kernels.members import NAME
+
+from structgen.automata.dfa import SpelledText
+from structgen.parser_states import (
+    ENDS,
+    Call,
+    Edge,
+    Enter,
+    Key,
+    MemberKey,
+    Members,
+    Others,
+    Read,
+    State,
+    Terminal,
+    Value,
+)
+from structgen.sources.json_schema.arrays import ArrayLanguage
+from structgen.sources.json_schema.emptiness import Emptiness
+from structgen.sources.json_schema.facts import Conjunction, StringFacts
+from structgen.sources.json_schema.normal_form import NormalForms
+from structgen.sources.json_schema.objects import ObjectLanguage
+from structgen.sources.json_schema.options import SchemaOptions
+from structgen.sources.json_schema.plain_containers import (
+    ANY_ARRAY,
+    ANY_OBJECT,
+    PlainArray,
+    PlainObject,
+    plain_container,
+)
+from structgen.sources.json_schema.punctuation import Punctuation, punctuation
+from structgen.sources.json_schema.scalars import SCALARS, TYPE_ALONE, Scalars
+from structgen.sources.json_schema.spelling import string_automata
+from structgen.sources.json_schema.strings import Automaton
+from structgen.sources.json_schema.values import ARRAY, OBJECT
+
+DONE: Key = ("done",)
+# What all sources call the values that nothing is asked of, and what is in them.
+_ANY = 0  # the conjunction, the object, the array, the spot in it
+_ANY_CONTAINER: Key = ("container", _ANY, 0)
+_CONTAINERS = ("object", "array")
+_Numbered = TypeVar("_Numbered")
+
+
+class Numbered(Generic[_Numbered]):
+    """Values and their numbers."""
+
+    def __init__(self, *first: _Numbered) -> None:
+        self._values: list[_Numbered] = [*first]
+        self._numbers: dict[_Numbered, int] = {value: number for number, value in enumerate(first)}
+
+    def __call__(self, value: _Numbered) -> int:
+        number = self._numbers.get(value)
+        if number is None:
+            number = self._numbers[value] = len(self._values)
+            self._values.append(value)
+        return number
+
+    def __getitem__(self, number: int) -> _Numbered:
+        return self._values[number]
+
+
+class ValueStates:
+    """What `structgen.sources.json_schema.states.SchemaStates` has for values, whatever they are in."""
+
+    def __init__(self, forms: NormalForms, emptiness: Emptiness, options: SchemaOptions) -> None:
+        self._forms = forms
+        self._emptiness = emptiness
+        self._options = options
+        self._scalars = Scalars(forms, options)
+        self.conjunctions: Numbered[Conjunction] = Numbered(())
+        self._objects: list[ObjectLanguage | PlainObject] = [ANY_OBJECT]
+        self._arrays: list[ArrayLanguage | PlainArray] = [ANY_ARRAY]
+        self._plain: dict[int, PlainObject | PlainArray | None] = {}  # by the number of a conjunction
+        self._any_name: list[Automaton] | None = None
+        self._is_compiled = False
+        self._bars_names = False
+
+    def _renew(self) -> None:
+        """What is worked out next has limits of its own."""
+        self._forms.deadline.check()
+        self._forms.budget.renew_search()
+        if self._is_compiled:
+            self._forms.budget.renew()
+
+    def lift_deadline(self) -> None:
+        """From here on states are made while texts are read: without ``max_seconds``, and with
+        ``max_alternatives`` for each of them.
+        """
+        self._forms.deadline.lift()
+        self._is_compiled = True
+
+    def bar_names(self) -> None:
+        """Tell other members' names from those that are spoken of by their text, while they are read.
+
+        An automaton of each object's other names would say the same, and takes longer than most of its text.
+        It is needed where it must be known beforehand which texts can be finished.
+        """
+        self._bars_names = True
+
+    def usual_terminals(self) -> tuple[Terminal, ...]:
+        """Of values and their punctuation, as hardly any schema does without."""
+        marks = () if self._options.indent is not None else self._marks(0)
+        pieces = (piece for parts in self._scalars.of(())[0] for piece in parts)
+        return (*marks, *(piece for piece in pieces if not isinstance(piece, SpelledText)))
+
+    def _marks(self, level: int) -> Punctuation:
+        return punctuation(self._options, level)
+
+    def _inside(self, level: int) -> int:
+        """The level of what is inside; it counts only where lines are indented by it."""
+        return level + 1 if self._options.indent is not None else 0
+
+    def _done(self) -> State:
+        return State((), ENDS)
+
+    def _value(self, conjunction: int, level: int) -> State:
+        """A value, as a rule of its own."""
+        return State(list(self._written(conjunction, level, DONE)))
+
+    def _written(self, conjunction: int, level: int, target: Key) -> Iterator[Edge]:
+        """Edges that read a value and go on in ``target``."""
+        if self._plain_container(conjunction) is not None:
+            if self._emptiness.is_alive(self.conjunctions[conjunction]):
+                yield Call(("container", conjunction, level), target)
+            return
+        scalars, has_children = self._scalars.of(self.conjunctions[conjunction])
+        for number, parts in enumerate(scalars):
+            if len(parts) == 1:
+                yield Read(parts[0], target)
+            else:
+                yield Read(parts[0], ("part", conjunction, number, 1, target))
+        if not has_children:
+            return
+        form = self._forms.of(self.conjunctions[conjunction])
+        if any(
+            self._emptiness.facts_are_alive(facts) for facts in (*form.by_type[ARRAY], *form.by_type[OBJECT])
+        ):
+            yield Call(("container", conjunction, level), target)
+
+    def _part(self, conjunction: int, number: int, place: int, target: Key) -> State:
+        """Further terminals of a string that takes several."""
+        parts = self._scalars.of(self.conjunctions[conjunction])[0][number]
+        last = place == len(parts) - 1
+        after = target if last else ("part", conjunction, number, place + 1, target)
+        return State((Read(parts[place], after),))
+
+    def _plain_container(self, conjunction: int) -> PlainObject | PlainArray | None:
+        """What a conjunction plainly allows, where its states are made without its form."""
+        if conjunction not in self._plain:
+            found = plain_container(self._forms.document, self.conjunctions[conjunction])
+            if isinstance(found, PlainObject) and not self._are_laid_out(bool(found.names)):
+                found = None
+            self._plain[conjunction] = found
+        return self._plain[conjunction]
+
+    def _container(self, conjunction: int, level: int) -> State:
+        """An array or an object."""
+        if conjunction == _ANY and self._bars_names:
+            array = self._plain_array(ANY_ARRAY, _ANY, level)
+            plain_object = self._plain_object(ANY_OBJECT, _ANY, level)
+            along = (*array.along, *plain_object.along)
+            return State((*array.edges, *plain_object.edges), along=along)
+        plain = self._plain_container(conjunction)
+        if isinstance(plain, PlainObject):
+            self._objects.append(plain)
+            return self._plain_object(plain, len(self._objects) - 1, level)
+        if plain is not None:
+            self._arrays.append(plain)
+            return self._plain_array(plain, len(self._arrays) - 1, level)
+        return self._several_containers(conjunction, level)
+
+    def _several_containers(self, conjunction: int, level: int) -> State:
+        """The same where it takes forms to tell which."""
+        raise NotImplementedError
+
+    def _plain_object(self, plain: PlainObject, number: int, level: int) -> State:
+        marks, key = self._marks(level), ("in_order", number, level)
+        described = self._plain_members(plain, level)
+        edges: list[Edge] = []
+        if described.beyond is not None or any(name is not None for name in described.names):
+            edges.append(Read(marks.open_object, MemberKey(key, 0, NAME)))
+        if not plain.required:
+            edges.append(Read(marks.empty_object, DONE))
+        return State(edges, along=((key, described),))
+
+    def _plain_array(self, plain: PlainArray, number: int, level: int) -> State:
+        marks = self._marks(level)
+        items, after_item = ("items", number, _ANY, level), ("after_item", number, _ANY, level)
+        edges: list[Edge] = []
+        along: list[tuple[Key, State]] = []
+        if self._emptiness.is_alive(plain.inner):
+            edges.append(Read(marks.open_array, items))
+            inner = self.conjunctions(plain.inner)
+            ends = (Read(marks.array_comma, items), Read(marks.end_array, DONE))
+            along.append((items, State([*self._written(inner, self._inside(level), after_item)])))
+            along.append((after_item, State(ends)))
+        if not plain.is_filled:
+            edges.append(Read(marks.empty_array, DONE))
+        return State(edges, along=along)
+
+    def _are_laid_out(self, has_names: bool) -> bool:
+        """Are members, of which neither counts nor clauses matter, described all at once?"""
+        if not has_names:
+            return self._bars_names
+        return self._bars_names and self._options.escapes == "any" and not self._options.any_order
+
+    def _plain_members(self, plain: PlainObject, level: int) -> Members:
+        """The same for an object that is plain."""
+        marks, alive = self._marks(level), self._emptiness.is_alive
+        properties, required = plain.properties, plain.required
+        names: list[str | None] = []
+        values: list[Sequence[Value] | None] = []
+        typed = self._scalars.typed(plain.conjunction[0].resource.dialect) if plain.names else {}
+        for at, name in enumerate(plain.names):
+            schema, of_type = properties.get(name), None
+            if type(schema) is dict and TYPE_ALONE.issuperset(schema):
+                of_type = schema.get("type")
+                value = typed.get(of_type) if type(of_type) is str else None
+                if value is not None:  # as most are
+                    names.append(name)
+                    values.append(value)
+                    continue
+            inner = plain.inner(self._forms.document, at)
+            found = self._plain_value(inner, level)
+            if found and of_type in SCALARS:
+                typed[of_type] = found
+            self._renew()
+            is_there = bool(found) or alive(inner)
+            names.append(name if is_there else None)
+            values.append(found if is_there else None)
+        beyond: Others | None = None
+        if plain.others is not None and alive(plain.others):
+            if self._any_name is None:
+                self._any_name = self._name_automata(StringFacts(), ())
+            beyond = Others(plain.names, self._any_name, self._plain_value(plain.others, level))
+        optional = [name not in required for name in plain.names]
+        return Members(
+            names, optional, values, marks.colon, marks.object_comma, marks.end_object, beyond, DONE
+        )
+
+    def _plain_value(self, conjunction: Conjunction, level: int) -> tuple[Value, ...] | None:
+        """What a member's value is one of, where it is single terminals, or only objects or only arrays, or
+        anything; None where that is not quickly told.
+        """
+        if not conjunction:
+            if self._options.indent is not None:
+                return None
+            return (*(parts[0] for parts in self._scalars.of(())[0]), Enter(_ANY_CONTAINER))
+        if conjunction[0].keywords.get("type") in _CONTAINERS and "$ref" not in conjunction[0].schema:
+            if len(conjunction) > 1 or conjunction[0].negated or not self._emptiness.is_alive(conjunction):
+                return None
+            return (Enter(("container", self.conjunctions(conjunction), self._inside(level))),)
+        found = self._scalars.easy(conjunction)
+        if found is None or found[1] or any(len(parts) > 1 for parts in found[0]):
+            return None
+        return tuple(parts[0] for parts in found[0])
+
+    def _name_automata(self, names: StringFacts, barred: tuple[str, ...]) -> list[Automaton]:
+        if barred:
+            names = replace(names, excluded=names.excluded.difference(barred))
+        return [parts[0] for parts in string_automata(names, self._options, whole=True)]
