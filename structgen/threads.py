@@ -9,7 +9,7 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Self
 
-_MOST_HELPERS = 32
+MOST_HELPERS = 32
 
 
 def usable_cores() -> int:
@@ -31,7 +31,7 @@ class Team:
     def __init__(self, threads: int, task: Callable[[], None]) -> None:
         """``threads``: the caller's included."""
         self._task = task
-        self._helpers = min(threads - 1, _MOST_HELPERS)
+        self._helpers = min(threads - 1, MOST_HELPERS)
         self._claims = [None] * self._helpers  # each the right to begin
         self._ended: SimpleQueue[None] = SimpleQueue()
         for _ in range(self._helpers):
@@ -66,11 +66,18 @@ class Team:
         return True
 
 
-class _Helper(threading.Thread):
-    """Waits for jobs. Plain queues wake it in a third of the time that an executor and its futures take."""
+class HelperThread(threading.Thread):
+    """A thread of ours, which runs Python only for a caller, if ever."""
 
     def __init__(self) -> None:
         super().__init__(name="structgen", daemon=True)
+
+
+class _Helper(HelperThread):
+    """Waits for jobs. Plain queues wake it in a third of the time that an executor and its futures take."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self.jobs: SimpleQueue[Team] = SimpleQueue()
         self.start()
 
@@ -83,7 +90,7 @@ class _Helper(threading.Thread):
 def is_alone() -> bool:
     """Whether no thread of Python's runs beside this one, our helpers left out."""
     here = threading.current_thread()
-    return all(thread is here or isinstance(thread, _Helper) for thread in threading.enumerate())
+    return all(thread is here or isinstance(thread, HelperThread) for thread in threading.enumerate())
 
 
 _idle: list[_Helper] = []

@@ -15,6 +15,7 @@ ROOT = Path(structgen.__file__).resolve().parent
 LAYERS = [
     ["errors"],
     ["threads"],
+    ["row_helpers"],
     ["charset"],
     ["regex"],
     ["automata"],
