@@ -86,8 +86,10 @@ def _copy_known(
         return
     if not row_helpers.are_there():
 
-        def fill() -> None:
-            fill_shown(address, False)
+        def fill(_kept: object = (held, matchers)) -> None:
+            # an interruption may leave helpers behind that have yet to begin: they read for themselves
+            with readers:
+                fill_shown(address, False)
 
         team = Team(threads, fill)
         try:

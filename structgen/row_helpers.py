@@ -6,6 +6,8 @@ import atexit
 import ctypes
 import os
 import sys
+import threading
+import weakref
 from functools import lru_cache
 
 import numpy as np
@@ -25,7 +27,9 @@ PATIENCE = 10_000  # a helper's last rows take 2 us, unless it does not run
 class RowHelpers:
     """Some helpers for one job of `structgen_kernels.batch`, which is the caller's to do meanwhile.
 
-    To be used like this, so that no interruption comes before the helpers are done::
+    To be used like this, so that no interruption comes before the helpers are done: a kernel that is compiled
+    already runs before Python looks for signals, a function of Python does not. Where `release` is cut short,
+    the helpers are found again (`_Claim`)::
 
         helpers = RowHelpers(count, wakes)
         try:
@@ -36,29 +40,29 @@ class RowHelpers:
             helpers.release()
     """
 
-    __slots__ = ("_helpers", "blocks")
+    __slots__ = ("_claims", "blocks")
 
     def __init__(self, count: int, wakes: bool) -> None:
         """``wakes``: there is so much to do that those who sleep are woken for it."""
-        self._helpers = [helper for _ in range(min(count, MOST_HELPERS)) if (helper := _idle_helper(wakes))]
-        self.blocks = np.zeros(len(self._helpers), np.int64)
-        for number, helper in enumerate(self._helpers):
-            if posting.can_take(helper.block, wakes):
-                self.blocks[number] = helper.address
+        self._claims = [claim for _ in range(min(count, MOST_HELPERS)) if (claim := _claimed(wakes))]
+        self.blocks = np.zeros(len(self._claims), np.int64)
+        for number, claim in enumerate(self._claims):
+            if posting.can_take(claim.helper.block, wakes):
+                self.blocks[number] = claim.helper.address
 
     def post(self, address: int, held: object) -> None:
         """``address``: of the job. ``held`` lives as long as a helper may read it."""
-        for helper, block in zip(self._helpers, self.blocks, strict=True):
+        for claim, block in zip(self._claims, self.blocks, strict=True):
             if block:
-                helper.held = held
-                posting.post(helper.block, address)
+                claim.helper.held = held
+                posting.post(claim.helper.block, address)
 
     def release(self) -> None:
         """They are done, and may help somebody else."""
-        for helper, block in zip(self._helpers, self.blocks, strict=True):
+        for claim, block in zip(self._claims, self.blocks, strict=True):
             if block:
-                helper.held = None
-            _idle.append(helper)
+                claim.helper.held = None
+            _idle.append(claim)
 
 
 def are_there() -> bool:
@@ -67,23 +71,33 @@ def are_there() -> bool:
 
 
 class _RowHelper(HelperThread):
-    """Runs `posting.serve`, which comes back only to end: Python's lock is never asked for."""
+    """Runs `posting.serve`, which comes back only to end: Python's lock is never asked for.
+
+    Belongs to whom `claim` is kept by, which is nobody if that is gone. To be started by its maker.
+    """
 
     def __init__(self, functions: _CFunctions) -> None:
         super().__init__()
         self.block: npt.NDArray[np.int64] = np.zeros(posting.BLOCK_SIZE, np.int64)
-        self.block[posting.SEM_POST] = functions.sem_post
-        self.block[posting.SEM_WAIT] = functions.sem_wait
-        self.block[posting.CLOCK] = functions.clock_gettime
-        self.block[posting.GETCPU] = functions.sched_getcpu
-        for semaphore in (posting.WAKE, posting.DONE):
-            functions.sem_init(address_of(self.block[semaphore:]), 0, 0)
+        functions.into(self.block)
         self.address = address_of(self.block)
         self.held: object = None
-        self.start()
+        self.claim: weakref.ref[_Claim] = weakref.ref(_Claim(self))  # gone at once
 
     def run(self) -> None:
         posting.serve(self.address, _PATIENCE)
+
+
+class _Claim:
+    """The right to use a helper: one that is idle, or of one caller.
+
+    An interruption between any two steps of a caller may lose it, and sets its helper free by that.
+    """
+
+    __slots__ = ("__weakref__", "helper")
+
+    def __init__(self, helper: _RowHelper) -> None:
+        self.helper = helper
 
 
 class _CFunctions:
@@ -101,6 +115,16 @@ class _CFunctions:
         )
 
 
+    def into(self, block: npt.NDArray[np.int64]) -> None:
+        """Write them into a block, and make its semaphores."""
+        block[posting.SEM_POST] = self.sem_post
+        block[posting.SEM_WAIT] = self.sem_wait
+        block[posting.CLOCK] = self.clock_gettime
+        block[posting.GETCPU] = self.sched_getcpu
+        for semaphore in (posting.WAKE, posting.DONE):
+            self.sem_init(address_of(block[semaphore:]), 0, 0)
+
+
 @lru_cache(maxsize=1)
 def _c_functions() -> _CFunctions | None:
     """None where there are no such helpers: the words of a block are those of 64-bit Linux."""
@@ -112,41 +136,91 @@ def _c_functions() -> _CFunctions | None:
         return None
 
 
-def _idle_helper(wakes: bool) -> _RowHelper | None:
-    """One that has no caller; a new one only if it ``wakes``."""
+@lru_cache(maxsize=1)
+def _compile_kernels() -> None:
+    """In the thread of a caller, before anything is posted.
+
+    A helper that compiles would hold numba's lock, for ever in the child of a fork. And an interruption may
+    come while something is compiled: were that `posting.finish`, helpers would go on alone.
+    """
+    block = np.zeros(posting.BLOCK_SIZE, np.int64)
+    functions = _c_functions()
+    assert functions is not None
+    functions.into(block)
+    posting.post(block, 0)
+    posting.finish(np.array([address_of(block)]), PATIENCE)
+    posting.halt(block)
+    posting.serve(address_of(block), _PATIENCE)
+
+
+def _claimed(wakes: bool) -> _Claim | None:
+    """A helper that has no caller; a new one only if it ``wakes``."""
+    global _looking
     try:
         return _idle.pop()
     except IndexError:
         pass
+    if not wakes:
+        return None
+    _compile_kernels()
+    with _lock:
+        if _looking:  # what interrupts this thread here, a handler of signals say, gets none
+            return None
+        _looking = True
+        try:
+            return _found_or_made()
+        finally:
+            _looking = False
+
+
+def _found_or_made() -> _Claim | None:
+    for helper in list(_all):
+        if helper.claim() is None:
+            if helper.ident is None:  # its start was interrupted: if it does begin, it is to end
+                posting.halt(helper.block)
+                _all.remove(helper)
+                continue
+            claim = _Claim(helper)
+            helper.claim = weakref.ref(claim)
+            return claim
     functions = _c_functions()
-    if not wakes or functions is None:
+    if functions is None:
         return None
-    try:
-        helper = _RowHelper(functions)
-    except RuntimeError:  # the system, or an interpreter that is ending, gives no more threads
-        return None
+    helper = _RowHelper(functions)
+    claim = _Claim(helper)
+    helper.claim = weakref.ref(claim)
     _all.append(helper)
-    if len(_all) == 1:
-        atexit.register(_halt_all)
-    return helper
+    try:
+        helper.start()
+    except RuntimeError:  # the system, or an interpreter that is ending, gives no more threads
+        _all.remove(helper)
+        return None
+    return claim
 
 
 def _halt_all() -> None:
     """Before the interpreter ends, so that no kernel is running then."""
     _idle.clear()
-    for helper in _all:
+    helpers = [helper for helper in _all if helper.ident is not None]
+    for helper in helpers:
         posting.halt(helper.block)
-    for helper in _all:
+    for helper in helpers:
         helper.join(1)  # one that has work of another thread's may take longer
 
 
-_idle: list[_RowHelper] = []
+_idle: list[_Claim] = []
 _all: list[_RowHelper] = []
+_lock = threading.RLock()  # of `_all` and the claims in it, and of who looks for a helper
+_looking = False
+atexit.register(_halt_all)
 
 
 def _forget_all() -> None:
+    global _lock, _looking
     _idle.clear()
     _all.clear()
+    _lock = threading.RLock()
+    _looking = False
 
 
 if hasattr(os, "register_at_fork"):

@@ -118,7 +118,7 @@ class Readers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self._lock:
-            self._count -= 1
+            self._count = max(self._count - 1, 0)
             if self._count == 0:
                 self._retired.clear()
 
@@ -128,5 +128,12 @@ class Readers:
             if self._count:
                 self._retired.append(array)
 
+    def forget_others(self) -> None:
+        """In the child of a fork: who was reading is not here, nor who held the lock."""
+        self._lock = threading.Lock()
+        self._count = 0
+
 
 readers = Readers()  # of the records of all machines, without their locks
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=readers.forget_others)

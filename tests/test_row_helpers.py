@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -14,12 +17,13 @@ from structgen_kernels import posting
 from structgen_kernels.batch import JOB_SIZE, describe, fill_shown, show
 from structgen_kernels.shared_memory import call_c, call_clock, exchange, swap_if
 
-from structgen import row_helpers
+from structgen import batch, row_helpers
 from structgen.batch import fill_bitmasks
 from structgen.bitmask import allocate_bitmask
 from structgen.compiler import Compiler
 from structgen.errors import BitmaskError
 from structgen.row_helpers import PATIENCE, RowHelpers
+from structgen.threads import readers
 from structgen.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary([*[bytes([byte]) for byte in range(256)], None], 256)
@@ -109,7 +113,7 @@ def test_a_helper_does_the_work_by_itself(apart):
     bitmask = np.full((ROWS, 9), -1, np.int32)
     address, done, held = job_of(apart, bitmask)
     helpers = posted_to_one(address, held)
-    until(lambda: awake_or_asleep(helpers._helpers[0]))
+    until(lambda: awake_or_asleep(helpers._claims[0].helper))
     posting.finish(helpers.blocks, PATIENCE)
     helpers.release()
     assert done.all()
@@ -123,7 +127,7 @@ def test_a_helper_waits_for_rows_only_for_a_while(apart):
     address, done, held = job_of(apart, bitmask)
     show(held[0], 64)
     helpers = posted_to_one(address, held)
-    until(lambda: awake_or_asleep(helpers._helpers[0]))
+    until(lambda: awake_or_asleep(helpers._claims[0].helper))
     posting.finish(helpers.blocks, PATIENCE)
     helpers.release()
     assert done[:64].all() and not done[64:].any()
@@ -142,7 +146,7 @@ def test_a_helper_that_has_begun_is_waited_for_asleep():
         if attempt % 2:
             fill_shown(address, True)
         posting.finish(helpers.blocks, 0)
-        assert awake_or_asleep(helpers._helpers[0])
+        assert awake_or_asleep(helpers._claims[0].helper)
         helpers.release()
         fill_shown(address, True)  # what nobody has begun
         assert done.all()
@@ -170,7 +174,7 @@ def test_few_rows_wake_nobody():
     matchers = known_matchers(ROWS)
     bitmask = allocate_bitmask(ROWS, VOCABULARY.size)
     fill_bitmasks(matchers, bitmask, threads=2)
-    helper = row_helpers._idle[-1]
+    helper = row_helpers._idle[-1].helper
     until(lambda: helper.block[posting.STATE] == posting.ASLEEP)
     for _ in range(20):
         fill_bitmasks(matchers[:16], bitmask, threads=2)
@@ -222,7 +226,14 @@ def test_functions_of_c_by_address():
     assert call_c(functions.sched_getcpu, 0) in os.sched_getaffinity(0)
 
 
-def test_many_callers_at_once():
+@pytest.fixture(params=["helpers of rows", "plain threads"])
+def either_way(request, monkeypatch):
+    """With helpers as there are here, and as there are on other systems."""
+    if request.param == "plain threads":
+        monkeypatch.setattr(row_helpers, "are_there", lambda: False)
+
+
+def test_many_callers_at_once(either_way):
     """Six threads with batches of their own, over 100 batches each: nobody gets a row of another's."""
     batches = [known_matchers(200 + 8 * number, number) for number in range(6)]
     expected = [one_by_one(matchers) for matchers in batches]
@@ -244,7 +255,7 @@ def test_many_callers_at_once():
     assert not wrong
 
 
-def test_errors_while_rows_are_looked_up_leave_helpers_whole():
+def test_errors_while_rows_are_looked_up_leave_helpers_whole(either_way):
     matchers = known_matchers(ROWS)
     expected = one_by_one(matchers)
     bitmask = allocate_bitmask(ROWS, VOCABULARY.size)
@@ -256,6 +267,121 @@ def test_errors_while_rows_are_looked_up_leave_helpers_whole():
         assert np.array_equal(bitmask, expected)
     with pytest.raises(BitmaskError, match="the bitmask has 8"):
         fill_bitmasks(matchers, np.zeros((ROWS, 8), np.int32), threads=2)
+
+
+def test_plain_threads_that_begin_after_an_interruption_keep_what_they_read(monkeypatch):
+    """What is raised between a helper's start and the caller's `try` leaves the helper with the task."""
+    tasks = []
+
+    class Interrupted(KeyboardInterrupt):
+        pass
+
+    class Late:
+        def __init__(self, threads, task):
+            tasks.append(task)
+            raise Interrupted
+
+    bitmask = allocate_bitmask(ROWS, VOCABULARY.size)
+    matchers = known_matchers(ROWS)
+    monkeypatch.setattr(row_helpers, "are_there", lambda: False)
+    monkeypatch.setattr(batch, "Team", Late)
+    kept = [weakref.ref(bitmask), weakref.ref(matchers[0]._machine)]
+    with pytest.raises(Interrupted):
+        fill_bitmasks(matchers, bitmask, threads=2)
+    del bitmask, matchers
+    gc.collect()
+    assert all(reference() is not None for reference in kept)
+    reading = []
+    monkeypatch.setattr(batch, "fill_shown", lambda address, _: reading.append(readers._count))
+    tasks[0]()
+    assert reading == [1] and readers._count == 0
+    tasks.clear()
+    gc.collect()
+    assert all(reference() is None for reference in kept)
+
+
+@here
+def test_helpers_that_callers_lose_are_found_again():
+    """An interruption may come after a helper was taken, or before it is given back, or while it begins."""
+    matchers = known_matchers(ROWS)
+    bitmask = allocate_bitmask(ROWS, VOCABULARY.size)
+    fill_bitmasks(matchers, bitmask, threads=3)
+    before = list(row_helpers._all)
+    for _ in range(5):
+        lost = [RowHelpers(1, True) for _ in range(len(before))]
+        assert {claim.helper for helpers in lost for claim in helpers._claims} == set(before)
+        del lost
+    assert row_helpers._all == before
+
+
+@here
+def test_a_helper_whose_start_was_interrupted_is_made_again(monkeypatch):
+    class Interrupted(KeyboardInterrupt):
+        pass
+
+    def start(_):
+        raise Interrupted
+
+    busy = [RowHelpers(1, True) for _ in range(len(row_helpers._all))]
+    before = list(row_helpers._all)
+    assert {claim.helper for helpers in busy for claim in helpers._claims} == set(before)
+    with monkeypatch.context() as patched:
+        patched.setattr(row_helpers._RowHelper, "start", start)
+        with pytest.raises(Interrupted):
+            RowHelpers(1, True)
+    (half_made,) = (helper for helper in row_helpers._all if helper not in before)
+    helpers = RowHelpers(1, True)
+    assert half_made not in row_helpers._all
+    (claim,) = helpers._claims
+    assert claim.helper.is_alive() and claim.helper not in before
+    helpers.release()
+    half_made.start()  # it was on its way: it ends at once
+    half_made.join(20)
+    assert not half_made.is_alive()
+    for helpers in busy:
+        helpers.release()
+
+
+@here
+def test_helpers_compile_nothing():
+    """Else numba's lock stays locked in the child of a fork that comes meanwhile."""
+    code = """
+import threading
+from structgen import row_helpers
+from structgen_kernels import posting
+compiled = []
+start = row_helpers._RowHelper.start
+def noting(helper):
+    compiled.extend(bool(kernel.signatures) for kernel in (posting.serve, posting.finish, posting.post))
+    start(helper)
+row_helpers._RowHelper.start = noting
+row_helpers.RowHelpers(1, True).release()
+assert compiled == [True] * 3, compiled
+"""
+    subprocess.run([sys.executable, "-c", code], timeout=120, check=True)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_child_has_no_readers_but_its_own():
+    inside, ended = threading.Event(), threading.Event()
+
+    def read():
+        with readers, readers._lock:
+            inside.set()
+            ended.wait(20)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    inside.wait(20)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        with readers:
+            code = readers._count - 1
+        os._exit(code or readers._count)
+    ended.set()
+    reader.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
@@ -308,6 +434,7 @@ import os, signal, sys, threading, time
 sys.path.insert(0, sys.argv[1])
 import numpy as np
 from test_row_helpers import known_matchers, one_by_one, ROWS
+from structgen import row_helpers
 from structgen.batch import fill_bitmasks
 matchers = known_matchers(ROWS)
 expected = one_by_one(matchers)
@@ -350,7 +477,12 @@ while time.monotonic() < begin + 2:
                 os._exit(3)
     except Stop:
         caught += 1
+signal.setitimer(signal.ITIMER_REAL, 0)
 assert caught > 100, caught
+if row_helpers.are_there():
+    # who was lost by that is found again
+    fill_bitmasks(matchers, bitmask, threads=3)
+    assert len(row_helpers._all) <= 4 and threading.active_count() <= 5, (caught, threading.active_count())
 """,
 }
 
