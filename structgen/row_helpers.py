@@ -114,7 +114,6 @@ class _CFunctions:
             for name in ("sem_post", "sem_wait", "clock_gettime", "sched_getcpu")
         )
 
-
     def into(self, block: npt.NDArray[np.int64]) -> None:
         """Write them into a block, and make its semaphores."""
         block[posting.SEM_POST] = self.sem_post
