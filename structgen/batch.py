@@ -62,8 +62,7 @@ def fill_bitmasks(
     if store is None:
         return
     done = bytearray(8 * n)  # a word each, so that threads do not write to one cache line
-    with readers:
-        _copy_known(matchers, store, out, done, threads)
+    _copy_known(matchers, store, out, done, threads)
     if layout.ROW_UNKNOWN in done or layout.ROW_NARROW in done:
         _find(matchers, out, done, threads)
 
@@ -78,7 +77,7 @@ def _copy_known(
     described = (id(store), view.epoch, view.rows, out, np.frombuffer(done, np.int64))
     job = np.zeros(JOB_SIZE, np.int64)
     address = describe(job, found, *described)
-    held: list[object] = [job, found, described]
+    held: list[object] = [readers.now, job, found, described, matchers]
     if threads == 1:
         _look_up(matchers, 0, n, found, done, held)
         show(job, n)
@@ -86,10 +85,8 @@ def _copy_known(
         return
     if not row_helpers.are_there():
 
-        def fill(_kept: object = (held, matchers)) -> None:
-            # an interruption may leave helpers behind that have yet to begin: they read for themselves
-            with readers:
-                fill_shown(address, False)
+        def fill(_held: object = held) -> None:  # which an interruption may leave to helpers yet to begin
+            fill_shown(address, False)
 
         team = Team(threads, fill)
         try:

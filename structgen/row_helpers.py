@@ -159,7 +159,7 @@ def _claimed(wakes: bool) -> _Claim | None:
         return _idle.pop()
     except IndexError:
         pass
-    if not wakes:
+    if not wakes or not are_there():
         return None
     _compile_kernels()
     with _lock:

@@ -6,8 +6,6 @@ import os
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
-from types import TracebackType
-from typing import Self
 
 MOST_HELPERS = 32
 
@@ -98,40 +96,39 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_idle.clear)  # threads do not survive a fork
 
 
+class Reading:
+    """What readers hold who came between two replacements: keeps all that was replaced after that."""
+
+    __slots__ = ("__weakref__", "_kept", "_next")
+
+    def __init__(self) -> None:
+        self._kept: list[object] = []
+        self._next: Reading | None = None
+
+
 class Readers:
     """Who reads arrays that their owners may replace meanwhile: those live until the readers are gone.
 
-    ``with readers:`` around the reading; `retire` for what was replaced.
+    A reader holds `now` while it reads, and lets go of it in whatever way it ends: there is no count that
+    an interruption, or a fork, could leave too high. `retire` is for what was replaced.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._count = 0
-        self._retired: list[object] = []
-
-    def __enter__(self) -> Self:
-        with self._lock:
-            self._count += 1
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with self._lock:
-            self._count = max(self._count - 1, 0)
-            if self._count == 0:
-                self._retired.clear()
+        self.now = Reading()
 
     def retire(self, array: object) -> None:
-        """Keep ``array`` as long as somebody reads who came before now."""
+        """Keep ``array``, which nobody finds any more, as long as somebody reads who came before now."""
         with self._lock:
-            if self._count:
-                self._retired.append(array)
+            later, now = Reading(), self.now
+            now._next = later
+            now._kept.append(array)
+            self.now = later
 
     def forget_others(self) -> None:
-        """In the child of a fork: who was reading is not here, nor who held the lock."""
+        """In the child of a fork: others are not here, so what they hold is to grow no more."""
         self._lock = threading.Lock()
-        self._count = 0
+        self.now = Reading()
 
 
 readers = Readers()  # of the records of all machines, without their locks

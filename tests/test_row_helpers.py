@@ -288,13 +288,12 @@ def test_plain_threads_that_begin_after_an_interruption_keep_what_they_read(monk
     kept = [weakref.ref(bitmask), weakref.ref(matchers[0]._machine)]
     with pytest.raises(Interrupted):
         fill_bitmasks(matchers, bitmask, threads=2)
-    del bitmask, matchers
+    replaced = np.zeros(1)
+    kept.append(weakref.ref(replaced))
+    readers.retire(replaced)
+    del bitmask, matchers, replaced
     gc.collect()
     assert all(reference() is not None for reference in kept)
-    reading = []
-    monkeypatch.setattr(batch, "fill_shown", lambda address, _: reading.append(readers._count))
-    tasks[0]()
-    assert reading == [1] and readers._count == 0
     tasks.clear()
     gc.collect()
     assert all(reference() is None for reference in kept)
@@ -361,14 +360,41 @@ assert compiled == [True] * 3, compiled
     subprocess.run([sys.executable, "-c", code], timeout=120, check=True)
 
 
+def test_what_is_replaced_lives_as_long_as_who_read_it():
+    def replaced():
+        array = np.zeros(1)
+        readers.retire(array)
+        return weakref.ref(array)
+
+    assert replaced()() is None
+    first = readers.now
+    one = replaced()
+    second = readers.now
+    two, three = replaced(), replaced()
+    assert all(array() is not None for array in (one, two, three))
+    del first
+    assert one() is None and two() is not None and three() is not None
+    del second
+    assert two() is None and three() is None
+
+
+def test_much_is_replaced_during_one_reading():
+    reading = readers.now
+    for _ in range(200_000):
+        readers.retire(None)
+    del reading  # what it kept goes one after another, not one within another
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_child_has_no_readers_but_its_own():
     inside, ended = threading.Event(), threading.Event()
 
     def read():
-        with readers, readers._lock:
+        reading = readers.now
+        with readers._lock:
             inside.set()
             ended.wait(20)
+        del reading
 
     reader = threading.Thread(target=read)
     reader.start()
@@ -376,9 +402,11 @@ def test_a_child_has_no_readers_but_its_own():
     child = os.fork()
     if child == 0:
         signal.alarm(20)
-        with readers:
-            code = readers._count - 1
-        os._exit(code or readers._count)
+        array = np.zeros(1)
+        readers.retire(array)
+        replaced = weakref.ref(array)
+        del array
+        os._exit(0 if replaced() is None else 1)
     ended.set()
     reader.join()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
