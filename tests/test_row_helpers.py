@@ -226,6 +226,40 @@ def test_functions_of_c_by_address():
     assert call_c(functions.sched_getcpu, 0) in os.sched_getaffinity(0)
 
 
+@here
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_helper_is_given_back_after_it_is_done(monkeypatch, fails):
+    """It holds the job before it gets it, until it is over, and is nobody else's meanwhile."""
+    matchers = known_matchers(ROWS)
+    bitmask = allocate_bitmask(ROWS, VOCABULARY.size)
+    fill_bitmasks(matchers, bitmask, threads=2)
+    post, finish, order = posting.post, posting.finish, []
+
+    def at(block):
+        (helper,) = (helper for helper in row_helpers._all if helper.block.ctypes.data == block)
+        return helper.held is not None, any(claim.helper is helper for claim in row_helpers._idle)
+
+    def noted_post(block, job):
+        order.append(("post", *at(block.ctypes.data)))
+        post(block, job)
+
+    def noted_finish(blocks, patience):
+        order.append(("finish", *at(blocks[0])))
+        finish(blocks, patience)
+        order.append(("finished", *at(blocks[0])))
+
+    monkeypatch.setattr(posting, "can_take", lambda block, wakes: True)
+    monkeypatch.setattr(posting, "post", noted_post)
+    monkeypatch.setattr(batch, "finish", noted_finish)
+    if fails:
+        with pytest.raises(AttributeError):
+            fill_bitmasks([*matchers[:-1], object()], bitmask, threads=2)  # type: ignore[list-item]
+    else:
+        fill_bitmasks(matchers, bitmask, threads=2)
+    assert order == [("post", True, False), ("finish", True, False), ("finished", True, False)]
+    assert all(helper.held is None for helper in row_helpers._all) and row_helpers._idle
+
+
 @pytest.fixture(params=["helpers of rows", "plain threads"])
 def either_way(request, monkeypatch):
     """With helpers as there are here, and as there are on other systems."""
@@ -431,7 +465,7 @@ def test_forks_while_helpers_sleep_watch_and_work():
             fill_bitmasks(matchers, bitmask, threads=2)
             if not np.array_equal(bitmask, expected):
                 return 2
-        return 0
+        return 0 if all(helper.is_alive() for helper in row_helpers._all) else 3
 
     filler = threading.Thread(target=fill)
     filler.start()
