@@ -92,36 +92,40 @@ class LexedStore:
         keys = np.empty(n_found, np.int64)
         starts = np.empty(n_found + 1, np.int64)
         tokens = np.empty(n_found, np.int32)
-        n_groups = int(group(self._found, n_found, n_nodes, starts, keys, tokens))
+        self._found[:n_found].sort()
+        n_groups = int(group(self._found, n_found, starts, keys, tokens))
         sequences = keys[:n_groups] >> SET_BITS
         sets = (keys[:n_groups] & ((1 << SET_BITS) - 1)).astype(np.int32)
-        bounds = starts[: n_groups + 1].tolist()
-        lists = [self._list(tokens[a:b]) for a, b in pairwise(bounds)]
-        nodes = self._nodes[:n_nodes]
+        content = tokens[: starts[n_groups]].tobytes()
+        lists = [
+            self._list(content[4 * a : 4 * b], tokens[a:b])
+            for a, b in pairwise(starts[: n_groups + 1].tolist())
+        ]
+        # lists: single numbers of an array take ten times as long
+        parents, terminals, modes = self._nodes[:n_nodes].T.tolist()
         # a sequence matters when tokens are listed under it or under one that goes on from it
-        matters = np.zeros(n_nodes, np.bool_)
-        matters[sequences] = True
-        matters[0] = True
-        for number in range(n_nodes - 1, 0, -1):
-            if matters[number]:
-                matters[nodes[number, 0]] = True
+        matters = bytearray(n_nodes)
+        matters[0] = 1
+        for sequence in sequences.tolist():
+            while not matters[sequence]:
+                matters[sequence] = 1
+                sequence = parents[sequence]
+        numbers = [number for number, is_needed in enumerate(matters) if is_needed]
         children: dict[int, list[int]] = {}
-        for number in np.flatnonzero(matters).tolist():
-            if number:
-                children.setdefault(int(nodes[number, 0]), []).append(number)
+        for number in numbers[1:]:
+            children.setdefault(parents[number], []).append(number)
         groups: dict[int, list[tuple[int, int]]] = {}
         for sequence, which, where in zip(sequences.tolist(), sets.tolist(), lists, strict=True):
             groups.setdefault(sequence, []).append((which, where))
         # children have greater numbers than what they go on from: written from the last on, they are there
         # first
         written: dict[int, int] = {}
-        for number in np.flatnonzero(matters)[::-1].tolist():
+        for number in reversed(numbers):
             record = [0, 0]
             for pair in groups.get(number, ()):
                 record += pair
             edges = sorted(
-                (int(nodes[child, 1]), int(nodes[child, 2]), written[child])
-                for child in children.get(number, ())
+                (terminals[child], modes[child], written[child]) for child in children.get(number, ())
             )
             for edge in edges:
                 record += edge
@@ -159,8 +163,8 @@ class LexedStore:
             else:
                 self._threads = np.zeros((2 * self._threads.shape[0], 3), np.int32)
 
-    def _list(self, tokens: Int32Array) -> int:
-        key = tokens.tobytes()
+    def _list(self, key: bytes, tokens: Int32Array) -> int:
+        """Where a list is, whose content is ``key``."""
         known = self._contents.get(key)
         if known is None:
             known = self._contents[key] = self._new_list(tokens)

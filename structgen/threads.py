@@ -6,10 +6,8 @@ import os
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
-from types import TracebackType
-from typing import Self
 
-_MOST_HELPERS = 32
+MOST_HELPERS = 32
 
 
 def usable_cores() -> int:
@@ -31,7 +29,7 @@ class Team:
     def __init__(self, threads: int, task: Callable[[], None]) -> None:
         """``threads``: the caller's included."""
         self._task = task
-        self._helpers = min(threads - 1, _MOST_HELPERS)
+        self._helpers = min(threads - 1, MOST_HELPERS)
         self._claims = [None] * self._helpers  # each the right to begin
         self._ended: SimpleQueue[None] = SimpleQueue()
         for _ in range(self._helpers):
@@ -66,11 +64,18 @@ class Team:
         return True
 
 
-class _Helper(threading.Thread):
-    """Waits for jobs. Plain queues wake it in a third of the time that an executor and its futures take."""
+class HelperThread(threading.Thread):
+    """A thread of ours, which runs Python only for a caller, if ever."""
 
     def __init__(self) -> None:
         super().__init__(name="structgen", daemon=True)
+
+
+class _Helper(HelperThread):
+    """Waits for jobs. Plain queues wake it in a third of the time that an executor and its futures take."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self.jobs: SimpleQueue[Team] = SimpleQueue()
         self.start()
 
@@ -83,7 +88,7 @@ class _Helper(threading.Thread):
 def is_alone() -> bool:
     """Whether no thread of Python's runs beside this one, our helpers left out."""
     here = threading.current_thread()
-    return all(thread is here or isinstance(thread, _Helper) for thread in threading.enumerate())
+    return all(thread is here or isinstance(thread, HelperThread) for thread in threading.enumerate())
 
 
 _idle: list[_Helper] = []
@@ -91,35 +96,41 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_idle.clear)  # threads do not survive a fork
 
 
+class Reading:
+    """What readers hold who came between two replacements: keeps all that was replaced after that."""
+
+    __slots__ = ("__weakref__", "_kept", "_next")
+
+    def __init__(self) -> None:
+        self._kept: list[object] = []
+        self._next: Reading | None = None
+
+
 class Readers:
     """Who reads arrays that their owners may replace meanwhile: those live until the readers are gone.
 
-    ``with readers:`` around the reading; `retire` for what was replaced.
+    A reader holds `now` while it reads, and lets go of it in whatever way it ends: there is no count that
+    an interruption, or a fork, could leave too high. `retire` is for what was replaced.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._count = 0
-        self._retired: list[object] = []
-
-    def __enter__(self) -> Self:
-        with self._lock:
-            self._count += 1
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with self._lock:
-            self._count -= 1
-            if self._count == 0:
-                self._retired.clear()
+        self.now = Reading()
 
     def retire(self, array: object) -> None:
-        """Keep ``array`` as long as somebody reads who came before now."""
+        """Keep ``array``, which nobody finds any more, as long as somebody reads who came before now."""
         with self._lock:
-            if self._count:
-                self._retired.append(array)
+            later, now = Reading(), self.now
+            now._next = later
+            now._kept.append(array)
+            self.now = later
+
+    def forget_others(self) -> None:
+        """In the child of a fork: others are not here, so what they hold is to grow no more."""
+        self._lock = threading.Lock()
+        self.now = Reading()
 
 
 readers = Readers()  # of the records of all machines, without their locks
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=readers.forget_others)

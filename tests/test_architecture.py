@@ -15,7 +15,7 @@ ROOT = Path(structgen.__file__).resolve().parent
 LAYERS = [
     ["errors"],
     ["threads"],
-    ["small_pages"],
+    ["small_pages", "row_helpers"],
     ["charset"],
     ["regex"],
     ["automata"],

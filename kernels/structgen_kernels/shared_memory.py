@@ -11,6 +11,7 @@ import ctypes
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
 from numba import carray, types  # type: ignore[attr-defined]
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
@@ -21,6 +22,7 @@ from structgen_kernels.jit import ByteArray, Int, Int32Array, Int64Array
 _carray: Any = carray
 _types: Any = types
 _gep: Any = cgutils.gep_inbounds
+_POINTER: Any = ir.IntType(8).as_pointer()
 
 
 def address_of(array: np.ndarray[Any, Any]) -> int:
@@ -58,11 +60,30 @@ def published(array: Any, index: Int) -> Int:
     return array[index]
 
 
-def take(counters: Int64Array, index: Int, amount: Int) -> Int:
-    """Add ``amount`` to ``counters[index]`` and return what it was, as one step for all threads."""
-    before = int(counters[index])
-    counters[index] = before + amount
+def exchange(array: Int64Array, index: Int, value: Int) -> Int:
+    """Set ``array[index]`` and return what it was, as one step for all threads; orders all around it."""
+    before = int(array[index])
+    array[index] = value
     return before
+
+
+def swap_if(array: Int64Array, index: Int, expected: Int, value: Int) -> Int:
+    """`exchange` where ``array[index]`` is ``expected``, else nothing. Returns what it was."""
+    before = int(array[index])
+    if before == expected:
+        array[index] = value
+    return before
+
+
+def call_c(function: Int, argument: Int) -> Int:
+    """``int function(void *argument)`` of C, by addresses. Python's lock is as the kernel has it."""
+    return ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(int(function))(int(argument))
+
+
+def call_clock(function: Int, clock: Int, argument: Int) -> Int:
+    """``int function(int clock, void *argument)`` of C, by addresses: `clock_gettime`."""
+    kind = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_void_p)
+    return kind(int(function))(int(clock), int(argument))
 
 
 def _pointer_to(element: Any) -> Any:
@@ -137,18 +158,57 @@ def _load_acquired(typing_context: Any, array: Any, index: Any) -> Any:
     return array.dtype(array, _types.int64), code
 
 
-def _add_atomically(typing_context: Any, array: Any, index: Any, amount: Any) -> Any:
+def _exchange_atomically(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         place = _item_pointer(context, builder, signature.args[0], arguments[0], arguments[1])
-        return builder.atomic_rmw("add", place, arguments[2], "acq_rel")
+        return builder.atomic_rmw("xchg", place, arguments[2], "seq_cst")
 
     return _types.int64(array, _types.int64, _types.int64), code
+
+
+def _swap_atomically(typing_context: Any, array: Any, index: Any, expected: Any, value: Any) -> Any:
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        place = _item_pointer(context, builder, signature.args[0], arguments[0], arguments[1])
+        both = builder.cmpxchg(place, arguments[2], arguments[3], "seq_cst", "seq_cst")
+        return builder.extract_value(both, 0)
+
+    return _types.int64(array, _types.int64, _types.int64, _types.int64), code
+
+
+def _call_of_c(*kinds: Any) -> Any:
+    """Code that calls the function whose address is the first argument with the others, as ``kinds``."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        function_type = ir.FunctionType(ir.IntType(32), kinds)
+        function = builder.inttoptr(arguments[0], function_type.as_pointer())
+        return builder.call(
+            function,
+            [
+                builder.inttoptr(given, kind)
+                if isinstance(kind, ir.PointerType)
+                else builder.trunc(given, kind)
+                for given, kind in zip(arguments[1:], kinds, strict=True)
+            ],
+        )
+
+    return code
+
+
+def _called(typing_context: Any, function: Any, argument: Any) -> Any:
+    return _types.int32(_types.int64, _types.int64), _call_of_c(_POINTER)
+
+
+def _called_clock(typing_context: Any, function: Any, clock: Any, argument: Any) -> Any:
+    return _types.int32(_types.int64, _types.int64, _types.int64), _call_of_c(ir.IntType(32), _POINTER)
 
 
 # their first parameter is numba's own
 _store: Any = intrinsic(_store_released)
 _load: Any = intrinsic(_load_acquired)
-_add: Any = intrinsic(_add_atomically)
+_exchange: Any = intrinsic(_exchange_atomically)
+_swap: Any = intrinsic(_swap_atomically)
+_call: Any = intrinsic(_called)
+_clock: Any = intrinsic(_called_clock)
 
 
 @overload(publish)
@@ -167,9 +227,33 @@ def _published(array: Any, index: Any) -> Any:
     return code
 
 
-@overload(take)
-def _take(counters: Any, index: Any, amount: Any) -> Any:
-    def code(counters: Any, index: Any, amount: Any) -> Any:
-        return _add(counters, index, amount)
+@overload(exchange)
+def _exchanged(array: Any, index: Any, value: Any) -> Any:
+    def code(array: Any, index: Any, value: Any) -> Any:
+        return _exchange(array, index, value)
+
+    return code
+
+
+@overload(swap_if)
+def _swapped(array: Any, index: Any, expected: Any, value: Any) -> Any:
+    def code(array: Any, index: Any, expected: Any, value: Any) -> Any:
+        return _swap(array, index, expected, value)
+
+    return code
+
+
+@overload(call_c)
+def _call_c(function: Any, argument: Any) -> Any:
+    def code(function: Any, argument: Any) -> Any:
+        return np.int64(_call(function, argument))
+
+    return code
+
+
+@overload(call_clock)
+def _call_clock(function: Any, clock: Any, argument: Any) -> Any:
+    def code(function: Any, clock: Any, argument: Any) -> Any:
+        return np.int64(_clock(function, clock, argument))
 
     return code
