@@ -24,7 +24,7 @@ from structgen.sources.json_schema import SchemaStates
 MOST_AWAKE = 32
 MOST_IDLE = 4  # of these, so many that no text is being read under
 
-_EXPAND, _MEMBERS, _MEMBER, _RESOLVE = range(4)
+_EXPAND, _OPEN, _MEMBERS, _MEMBER, _RESOLVE = range(5)
 _MOST_ASKED = 2_000  # questions: to ask more again would take a second in the middle of a text
 _QUESTION_BYTES = 300
 _PLAIN = 2  # the version of marshal's format in which equal values are equal bytes
@@ -103,7 +103,8 @@ class DormantStates:
                 self._use = None
 
     def expand(self, key: Key) -> State:
-        answer: State = self._answer((_EXPAND, key))
+        is_open = type(key) is MemberKey  # as bytes it would be any tuple
+        answer: State = self._answer((_OPEN, *key) if is_open else (_EXPAND, key))  # type: ignore[misc]
         return answer
 
     def members(self, key: Key) -> Members:
@@ -157,6 +158,8 @@ def _ask(states: SchemaStates, question: _Question) -> Any:
     kind, *rest = question
     if kind == _EXPAND:
         return states.expand(rest[0])
+    if kind == _OPEN:
+        return states.expand(MemberKey(*rest))  # type: ignore[arg-type]
     if kind == _MEMBERS:
         return states.members(rest[0])
     if kind == _MEMBER:

@@ -143,14 +143,15 @@ def test_a_question_that_met_a_limit_is_asked_again() -> None:
 
 def test_a_compiler_keeps_few_awake() -> None:
     compiler = Compiler(VOCABULARY)
-    grammars = [compiler.json_schema({"properties": {f"a{i}": {"type": "string"}}}) for i in range(70)]
+    value = {"anyOf": [{"type": "integer", "minimum": 5}, {"type": "array", "maxItems": 2}]}
+    grammars = [compiler.json_schema({"properties": {f"a{i}": value}}) for i in range(70)]
     assert sum(source_of(grammar).is_awake for grammar in grammars) == 4
     matchers = [grammar.matcher() for grammar in grammars]  # in use: more stay awake
-    assert all(matcher.accept_bytes(b'{"b": [{"c": 1}') for matcher in matchers)
+    assert all(matcher.accept_bytes(b'{"a%d": [{"c": 1}' % i) for i, matcher in enumerate(matchers))
     assert sum(source_of(grammar).is_awake for grammar in grammars) == 32
-    for grammar in grammars:  # and all of them still work
+    for i, grammar in enumerate(grammars):  # and all of them still work
         matcher = grammar.matcher()
-        assert matcher.accept_bytes(b'{"b": [{"c": 1}]}') and matcher.is_accepting
+        assert matcher.accept_bytes(b'{"a%d": [{"c": 1}]}' % i) and matcher.is_accepting
 
 
 def test_sleeping_grammars_leave_little_to_the_garbage_collector() -> None:
