@@ -39,7 +39,7 @@ CASES = [
     (lambda c: c.regex("a", flags="q"), errors.OptionError, ["'flags'"]),
     (lambda c: c.regex(5), errors.OptionError, ["'pattern'", "a string"]),  # type: ignore[arg-type]
     (lambda c: c.regex(r"[^\s\S]"), errors.UnsatisfiableGrammarError, ["no text matches"]),
-    (lambda c: c.regex("(a{1,1000}){1,1000}"), errors.CompileLimitError, ["max_states"]),
+    (lambda c: c.regex("(a{1,1000}){1,1000}"), errors.CompileLimitError, ["max_subset_work"]),
     (lambda c: c.lark("start: foo"), errors.InvalidGrammarError, ["'foo'", "column 8"]),
     (lambda c: c.lark("start: ("), errors.InvalidGrammarError, ["column 9"]),
     (lambda c: c.lark('start: "a"', start="other"), errors.InvalidGrammarError, ["'other'"]),
