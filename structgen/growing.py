@@ -173,6 +173,7 @@ class GrowingTables:
         self.usual = key
         self._numbers, self._keys = begun._numbers.copy(), begun._keys.copy()
         self._members, self._lists = begun._members.copy(), begun._lists.copy()
+        self._laid = begun._laid.copy()
         self._n_edges = begun._n_edges
         self._starts = begun._starts.copy()
         self._quoted = begun._quoted

@@ -319,7 +319,7 @@ def test_plain_threads_that_begin_after_an_interruption_keep_what_they_read(monk
     matchers = known_matchers(ROWS)
     monkeypatch.setattr(row_helpers, "are_there", lambda: False)
     monkeypatch.setattr(batch, "Team", Late)
-    kept = [weakref.ref(bitmask), weakref.ref(matchers[0]._machine)]
+    kept = [weakref.ref(bitmask), weakref.ref(matchers[0]._machine._pool)]
     with pytest.raises(Interrupted):
         fill_bitmasks(matchers, bitmask, threads=2)
     replaced = np.zeros(1)
