@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 from structgen.errors import CompileLimitError
 from structgen.sources.json_schema.facts import ArrayFacts, Conjunction, ItemWitness
 from structgen.sources.json_schema.finite import FiniteValues
+from structgen.sources.json_schema.going_on import types_going_on
 from structgen.sources.json_schema.merge import conjoin
 from structgen.sources.json_schema.normal_form import NormalForms
 from structgen.sources.json_schema.objects import Alive
 from structgen.sources.json_schema.options import SchemaOptions
-from structgen.sources.json_schema.values import STRING, equality_key
+from structgen.sources.json_schema.other_values import Claim, by_value, ways
+from structgen.sources.json_schema.values import STRING, equality_key, type_of
 
 _MOST_CHOICES = 256  # ways in which one item may count for clauses and contains
 _MOST_SEARCHED = 20_000
@@ -54,6 +56,7 @@ class ArrayLanguage:
     __slots__ = (
         "_finishes",
         "_forms",
+        "_going_on",
         "_kept_apart",
         "_last",
         "_most",
@@ -69,6 +72,7 @@ class ArrayLanguage:
         self._options = options
         self._values: dict[Hashable, Any] = {}
         self._finishes: dict[Spot, bool] = {}
+        self._going_on: dict[Conjunction, frozenset[int]] = {}  # see `types_going_on`
         self._kept_apart: int | None = None
         self._strings_by_text: bool | None = None
         self._most: int | None = facts.max_items  # see `most_items`
@@ -187,9 +191,9 @@ class ArrayLanguage:
             if self.facts.repeats and not spot.repeated:
                 yield from self._repeating(inner, after, alive)
             elif self.can_finish(after, alive):
-                spoiling = self._spoiling(after) if self.kept_apart == BY_VALUE else _NONE
-                allowed = conjoin(inner, self._among(spoiling, negated=True)) if spoiling else inner
-                if not spoiling or alive(allowed):
+                barred = self._barred(inner, after, alive) if self.kept_apart == BY_VALUE else _NONE
+                allowed = conjoin(inner, self._among(barred, negated=True)) if barred else inner
+                if not barred or alive(allowed):
                     yield allowed, after
 
     def _repeating(self, inner: Conjunction, after: Spot, alive: Alive) -> Iterator[tuple[Conjunction, Spot]]:
@@ -203,6 +207,21 @@ class ArrayLanguage:
         for other in (*like, *self._coming(after, 1)):
             if alive(both := conjoin(inner, other)):
                 yield both, after
+
+    def _barred(self, inner: Conjunction, after: Spot, alive: Alive) -> frozenset[Hashable]:
+        """Values that a distinct item may not have, and that must be known while it is written.
+
+        Of types whose texts can always go on it is enough that `after_value` refuses those that were seen.
+        """
+        spoiling = self._spoiling(after)
+        if not after.seen:
+            return spoiling
+        going_on = self._going_on.get(inner)
+        if going_on is None:
+            going_on = self._going_on[inner] = types_going_on(self._forms.of(inner), alive)
+        if not going_on:
+            return spoiling | after.seen
+        return spoiling | {key for key in after.seen if type_of(self._values[key]) not in going_on}
 
     def _spoiling(self, after: Spot) -> frozenset[Hashable]:
         """Values that an item may not have, or too few are left for the distinct ones that must come."""
@@ -246,42 +265,43 @@ class ArrayLanguage:
             return
         if self.remembers:
             base = conjoin(base, self._comparable())
-        if facts.unique and self.remembers and spot.seen:
-            base = conjoin(base, self._among(spot.seen, negated=True))
         # for each contains and clause, what the item may do for it: (what it satisfies, does it count)
         factors: list[list[tuple[Conjunction, bool]]] = []
         for count, wanted in zip(spot.counts, facts.contains, strict=True):
             if wanted.most is not None:
-                ways = [(wanted.outer, False)]
+                counting = [(wanted.outer, False)]
                 if count < wanted.most:
-                    ways.append((wanted.inner, True))
+                    counting.append((wanted.inner, True))
             else:
-                ways = [((), False)]
+                counting = [((), False)]
                 if count < wanted.least:
-                    ways.append((wanted.inner, True))
-            factors.append(ways)
-        pending = sorted(spot.pending)
-        for c in pending:
-            ways = [((), False)]
-            for witness in facts.clauses[c]:
-                if (
-                    isinstance(witness, ItemWitness)
-                    and spot.size >= witness.first
-                    and (witness.end is None or spot.size < witness.end)
-                ):
-                    ways = [((), True)] if not witness.inner else [*ways, (witness.inner, True)]
-                    if not witness.inner:
-                        break
-            factors.append(ways)
-        number = 1
-        for ways in factors:
-            number *= len(ways)
+                    counting.append((wanted.inner, True))
+            factors.append(counting)
+        claims: list[Claim] = []
+        choosing: list[int] = []  # the other clauses, whose factors come after those of contains
+        for c in sorted(spot.pending):
+            asked = self._asked_here(c, spot.size)
+            if len(asked) == 1 and asked[0]:
+                claims.append((c, asked[0]))
+                continue
+            choosing.append(c)
+            factors.append(
+                [((), True)] if () in asked else [((), False), *((inner, True) for inner in asked)]
+            )
+        excluding, claims = by_value(claims)
+        for c, inner in claims:
+            choosing.append(c)
+            factors.append([((), False), (inner, True)])
+        number = len(excluding) + 1
+        for factor in factors:
+            number *= len(factor)
         if number > _MOST_CHOICES:
             pointer = base[0].pointer if base else ""
             raise CompileLimitError("max_choices", _MOST_CHOICES, number, pointer, fixed=True)
         index = spot.size + 1
         if most is None:
             index = min(index, self._last)
+        apart = list(ways(excluding, self._forms.document))
         for chosen in product(*factors):
             inner = base
             for extra, _ in chosen:
@@ -291,8 +311,20 @@ class ArrayLanguage:
                 for count, wanted, (_, counted) in zip(spot.counts, facts.contains, chosen, strict=False)
             )
             held = chosen[len(facts.contains) :]
-            left = frozenset(c for c, (_, counted) in zip(pending, held, strict=True) if not counted) or _NONE
-            yield inner, Spot(index, counts, left, spot.seen, spot.repeated)
+            left = spot.pending - {c for c, (_, counted) in zip(choosing, held, strict=True) if counted}
+            for extra, borne in apart:
+                after = Spot(index, counts, (left - borne) or _NONE, spot.seen, spot.repeated)
+                yield conjoin(inner, extra), after
+
+    def _asked_here(self, clause: int, index: int) -> list[Conjunction]:
+        """What an item must satisfy for each of the ways to be a witness of a clause."""
+        return [
+            witness.inner
+            for witness in self.facts.clauses[clause]
+            if isinstance(witness, ItemWitness)
+            and index >= witness.first
+            and (witness.end is None or index < witness.end)
+        ]
 
     def _comparable(self) -> Conjunction:
         """Numbers as programs hold them: of others, the value could not be kept."""
