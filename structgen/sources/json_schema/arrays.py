@@ -11,13 +11,12 @@ from typing import Any, NamedTuple
 from structgen.errors import CompileLimitError
 from structgen.sources.json_schema.facts import ArrayFacts, Conjunction, ItemWitness
 from structgen.sources.json_schema.finite import FiniteValues
-from structgen.sources.json_schema.going_on import types_going_on
 from structgen.sources.json_schema.merge import conjoin
 from structgen.sources.json_schema.normal_form import NormalForms
 from structgen.sources.json_schema.objects import Alive
 from structgen.sources.json_schema.options import SchemaOptions
 from structgen.sources.json_schema.other_values import Claim, by_value, ways
-from structgen.sources.json_schema.values import STRING, equality_key, type_of
+from structgen.sources.json_schema.values import STRING, equality_key
 
 _MOST_CHOICES = 256  # ways in which one item may count for clauses and contains
 _MOST_SEARCHED = 20_000
@@ -56,7 +55,6 @@ class ArrayLanguage:
     __slots__ = (
         "_finishes",
         "_forms",
-        "_going_on",
         "_kept_apart",
         "_last",
         "_most",
@@ -72,7 +70,6 @@ class ArrayLanguage:
         self._options = options
         self._values: dict[Hashable, Any] = {}
         self._finishes: dict[Spot, bool] = {}
-        self._going_on: dict[Conjunction, frozenset[int]] = {}  # see `types_going_on`
         self._kept_apart: int | None = None
         self._strings_by_text: bool | None = None
         self._most: int | None = facts.max_items  # see `most_items`
@@ -191,9 +188,9 @@ class ArrayLanguage:
             if self.facts.repeats and not spot.repeated:
                 yield from self._repeating(inner, after, alive)
             elif self.can_finish(after, alive):
-                barred = self._barred(inner, after, alive) if self.kept_apart == BY_VALUE else _NONE
-                allowed = conjoin(inner, self._among(barred, negated=True)) if barred else inner
-                if not barred or alive(allowed):
+                spoiling = self._spoiling(after) if self.kept_apart == BY_VALUE else _NONE
+                allowed = conjoin(inner, self._among(spoiling, negated=True)) if spoiling else inner
+                if not spoiling or alive(allowed):
                     yield allowed, after
 
     def _repeating(self, inner: Conjunction, after: Spot, alive: Alive) -> Iterator[tuple[Conjunction, Spot]]:
@@ -207,21 +204,6 @@ class ArrayLanguage:
         for other in (*like, *self._coming(after, 1)):
             if alive(both := conjoin(inner, other)):
                 yield both, after
-
-    def _barred(self, inner: Conjunction, after: Spot, alive: Alive) -> frozenset[Hashable]:
-        """Values that a distinct item may not have, and that must be known while it is written.
-
-        Of types whose texts can always go on it is enough that `after_value` refuses those that were seen.
-        """
-        spoiling = self._spoiling(after)
-        if not after.seen:
-            return spoiling
-        going_on = self._going_on.get(inner)
-        if going_on is None:
-            going_on = self._going_on[inner] = types_going_on(self._forms.of(inner), alive)
-        if not going_on:
-            return spoiling | after.seen
-        return spoiling | {key for key in after.seen if type_of(self._values[key]) not in going_on}
 
     def _spoiling(self, after: Spot) -> frozenset[Hashable]:
         """Values that an item may not have, or too few are left for the distinct ones that must come."""
@@ -265,6 +247,8 @@ class ArrayLanguage:
             return
         if self.remembers:
             base = conjoin(base, self._comparable())
+        if facts.unique and self.remembers and spot.seen:
+            base = conjoin(base, self._among(spot.seen, negated=True))
         # for each contains and clause, what the item may do for it: (what it satisfies, does it count)
         factors: list[list[tuple[Conjunction, bool]]] = []
         for count, wanted in zip(spot.counts, facts.contains, strict=True):
