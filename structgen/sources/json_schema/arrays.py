@@ -9,6 +9,7 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from structgen.errors import CompileLimitError
+from structgen.sources.json_schema.endless import has_no_end
 from structgen.sources.json_schema.facts import ArrayFacts, Conjunction, ItemWitness
 from structgen.sources.json_schema.finite import FiniteValues
 from structgen.sources.json_schema.merge import conjoin
@@ -53,6 +54,7 @@ class ArrayLanguage:
     """The arrays of some facts. Raises `CompileLimitError` where clauses combine in too many ways."""
 
     __slots__ = (
+        "_endless",
         "_finishes",
         "_forms",
         "_kept_apart",
@@ -70,6 +72,7 @@ class ArrayLanguage:
         self._options = options
         self._values: dict[Hashable, Any] = {}
         self._finishes: dict[Spot, bool] = {}
+        self._endless: dict[Conjunction, bool] = {}
         self._kept_apart: int | None = None
         self._strings_by_text: bool | None = None
         self._most: int | None = facts.max_items  # see `most_items`
@@ -192,6 +195,29 @@ class ArrayLanguage:
                 allowed = conjoin(inner, self._among(spoiling, negated=True)) if spoiling else inner
                 if not spoiling or alive(allowed):
                     yield allowed, after
+
+    def has_step(self, spot: Spot, alive: Alive) -> bool:
+        """Is there one of `steps`?
+
+        It is asked behind every text that may be an item. Where there is no end to what items may be, those
+        that were seen need not be excluded to tell, which takes most of the time.
+        """
+        if self.kept_apart == BY_VALUE and spot.seen and not self.facts.repeats:
+            for inner, after in self._choices(spot._replace(seen=_NONE)):
+                if (
+                    alive(inner)
+                    and self._is_endless(inner, alive)
+                    and self.can_finish(after := after._replace(seen=spot.seen), alive)
+                    and not self._spoiling(after)
+                ):
+                    return True
+        return any(True for _ in self.steps(spot, alive))
+
+    def _is_endless(self, inner: Conjunction, alive: Alive) -> bool:
+        known = self._endless.get(inner)
+        if known is None:
+            known = self._endless[inner] = has_no_end(self._forms.of(inner), alive)
+        return known
 
     def _repeating(self, inner: Conjunction, after: Spot, alive: Alive) -> Iterator[tuple[Conjunction, Spot]]:
         """An item where two must be equal: others may be; or it is like one before, or like one to come."""
