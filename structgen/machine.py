@@ -379,11 +379,11 @@ class Machine:
 
     def _text(self, text: int) -> bytes:
         """The bytes of a remembered text."""
-        reversed_bytes = bytearray()
-        while text > layout.TEXT_UNKNOWN:
-            reversed_bytes.append(int(self._pool[text + 2]))
-            text = int(self._pool[text + 1])
-        return bytes(reversed(reversed_bytes))
+        if text <= layout.TEXT_UNKNOWN:
+            return b""
+        copy = np.empty(int(self._pool[text + 3]), np.uint8)
+        records.copy_text(self._pool, text, copy)
+        return copy.tobytes()
 
     def _add_resolved(self, state: int, text: int, target: int) -> int:
         result: int = records.note(self._pool, self._interned, layout.TAG_RESOLVED, state, text, target)

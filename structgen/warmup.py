@@ -87,7 +87,7 @@ def _exercise() -> None:
     """Compile and match with grammars that come through every kernel once."""
     import numpy as np
     from structgen_kernels.parser import rehash_steps
-    from structgen_kernels.records import rehash_interned
+    from structgen_kernels.records import copy_text, rehash_interned
 
     from structgen.automata import json_text
     from structgen.automata.build import compile_regex, difference, literal
@@ -138,6 +138,7 @@ def _exercise() -> None:
     # tables of steps and of records are hardly ever full in so short texts
     rehash_steps(np.zeros(1, np.int64), np.zeros(1, np.int64))
     rehash_interned(np.zeros(1, np.int32), np.zeros(1, np.int32), np.zeros(1, np.int32))
+    copy_text(np.zeros(1, np.int32), 0, np.zeros(1, np.uint8))
     for token in b"[" + bytes(range(48, 58)) * 20 + b',"' + bytes(range(65, 91)) * 8:
         matcher.fill_bitmask(bitmask, 0)
         matcher.accept(token)

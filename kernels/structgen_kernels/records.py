@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from structgen_kernels.jit import Int, Int32Array, lean_kernel
+from structgen_kernels.jit import ByteArray, Int, Int32Array, lean_kernel
 from structgen_kernels.layout import (
     CELL,
     CELL_OPEN,
@@ -25,6 +25,7 @@ from structgen_kernels.layout import (
     TAG_TEXT,
     TAG_TRACKED,
     TEXT_STARTED,
+    TEXT_UNKNOWN,
     UNKNOWN,
 )
 
@@ -188,6 +189,16 @@ def child_text(pool: Int32Array, interned: Int32Array, before: Int, byte: Int) -
     pool[record + 2] = byte
     pool[record + 3] = 1 if before <= TEXT_STARTED else pool[before + 3] + 1
     return intern(pool, interned, record, 4)
+
+
+@lean_kernel
+def copy_text(pool: Int32Array, text: Int, copy: ByteArray) -> None:
+    """Write a remembered text into ``copy``, of as many bytes as the fourth word of its record says."""
+    at = copy.shape[0]
+    while text > TEXT_UNKNOWN:
+        at -= 1
+        copy[at] = pool[text + 2]
+        text = np.int64(pool[text + 1])
 
 
 @lean_kernel

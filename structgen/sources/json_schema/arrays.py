@@ -9,12 +9,14 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from structgen.errors import CompileLimitError
+from structgen.sources.json_schema.endless import has_no_end
 from structgen.sources.json_schema.facts import ArrayFacts, Conjunction, ItemWitness
 from structgen.sources.json_schema.finite import FiniteValues
 from structgen.sources.json_schema.merge import conjoin
 from structgen.sources.json_schema.normal_form import NormalForms
 from structgen.sources.json_schema.objects import Alive
 from structgen.sources.json_schema.options import SchemaOptions
+from structgen.sources.json_schema.other_values import Claim, by_value, ways
 from structgen.sources.json_schema.values import STRING, equality_key
 
 _MOST_CHOICES = 256  # ways in which one item may count for clauses and contains
@@ -52,6 +54,7 @@ class ArrayLanguage:
     """The arrays of some facts. Raises `CompileLimitError` where clauses combine in too many ways."""
 
     __slots__ = (
+        "_endless",
         "_finishes",
         "_forms",
         "_kept_apart",
@@ -69,6 +72,7 @@ class ArrayLanguage:
         self._options = options
         self._values: dict[Hashable, Any] = {}
         self._finishes: dict[Spot, bool] = {}
+        self._endless: dict[Conjunction, bool] = {}
         self._kept_apart: int | None = None
         self._strings_by_text: bool | None = None
         self._most: int | None = facts.max_items  # see `most_items`
@@ -192,6 +196,29 @@ class ArrayLanguage:
                 if not spoiling or alive(allowed):
                     yield allowed, after
 
+    def has_step(self, spot: Spot, alive: Alive) -> bool:
+        """Is there one of `steps`?
+
+        It is asked behind every text that may be an item. Where there is no end to what items may be, those
+        that were seen need not be excluded to tell, which takes most of the time.
+        """
+        if self.kept_apart == BY_VALUE and spot.seen and not self.facts.repeats:
+            for inner, after in self._choices(spot._replace(seen=_NONE)):
+                if (
+                    alive(inner)
+                    and self._is_endless(inner, alive)
+                    and self.can_finish(after := after._replace(seen=spot.seen), alive)
+                    and not self._spoiling(after)
+                ):
+                    return True
+        return any(True for _ in self.steps(spot, alive))
+
+    def _is_endless(self, inner: Conjunction, alive: Alive) -> bool:
+        known = self._endless.get(inner)
+        if known is None:
+            known = self._endless[inner] = has_no_end(self._forms.of(inner), alive)
+        return known
+
     def _repeating(self, inner: Conjunction, after: Spot, alive: Alive) -> Iterator[tuple[Conjunction, Spot]]:
         """An item where two must be equal: others may be; or it is like one before, or like one to come."""
         if self.can_finish(after, alive):
@@ -252,36 +279,39 @@ class ArrayLanguage:
         factors: list[list[tuple[Conjunction, bool]]] = []
         for count, wanted in zip(spot.counts, facts.contains, strict=True):
             if wanted.most is not None:
-                ways = [(wanted.outer, False)]
+                counting = [(wanted.outer, False)]
                 if count < wanted.most:
-                    ways.append((wanted.inner, True))
+                    counting.append((wanted.inner, True))
             else:
-                ways = [((), False)]
+                counting = [((), False)]
                 if count < wanted.least:
-                    ways.append((wanted.inner, True))
-            factors.append(ways)
-        pending = sorted(spot.pending)
-        for c in pending:
-            ways = [((), False)]
-            for witness in facts.clauses[c]:
-                if (
-                    isinstance(witness, ItemWitness)
-                    and spot.size >= witness.first
-                    and (witness.end is None or spot.size < witness.end)
-                ):
-                    ways = [((), True)] if not witness.inner else [*ways, (witness.inner, True)]
-                    if not witness.inner:
-                        break
-            factors.append(ways)
-        number = 1
-        for ways in factors:
-            number *= len(ways)
+                    counting.append((wanted.inner, True))
+            factors.append(counting)
+        claims: list[Claim] = []
+        choosing: list[int] = []  # the other clauses, whose factors come after those of contains
+        for c in sorted(spot.pending):
+            asked = self._asked_here(c, spot.size)
+            if len(asked) == 1 and asked[0]:
+                claims.append((c, asked[0]))
+                continue
+            choosing.append(c)
+            factors.append(
+                [((), True)] if () in asked else [((), False), *((inner, True) for inner in asked)]
+            )
+        excluding, claims = by_value(claims)
+        for c, inner in claims:
+            choosing.append(c)
+            factors.append([((), False), (inner, True)])
+        number = len(excluding) + 1
+        for factor in factors:
+            number *= len(factor)
         if number > _MOST_CHOICES:
             pointer = base[0].pointer if base else ""
             raise CompileLimitError("max_choices", _MOST_CHOICES, number, pointer, fixed=True)
         index = spot.size + 1
         if most is None:
             index = min(index, self._last)
+        apart = list(ways(excluding, self._forms.document))
         for chosen in product(*factors):
             inner = base
             for extra, _ in chosen:
@@ -291,8 +321,20 @@ class ArrayLanguage:
                 for count, wanted, (_, counted) in zip(spot.counts, facts.contains, chosen, strict=False)
             )
             held = chosen[len(facts.contains) :]
-            left = frozenset(c for c, (_, counted) in zip(pending, held, strict=True) if not counted) or _NONE
-            yield inner, Spot(index, counts, left, spot.seen, spot.repeated)
+            left = spot.pending - {c for c, (_, counted) in zip(choosing, held, strict=True) if counted}
+            for extra, borne in apart:
+                after = Spot(index, counts, (left - borne) or _NONE, spot.seen, spot.repeated)
+                yield conjoin(inner, extra), after
+
+    def _asked_here(self, clause: int, index: int) -> list[Conjunction]:
+        """What an item must satisfy for each of the ways to be a witness of a clause."""
+        return [
+            witness.inner
+            for witness in self.facts.clauses[clause]
+            if isinstance(witness, ItemWitness)
+            and index >= witness.first
+            and (witness.end is None or index < witness.end)
+        ]
 
     def _comparable(self) -> Conjunction:
         """Numbers as programs hold them: of others, the value could not be kept."""

@@ -30,6 +30,7 @@ from structgen.sources.json_schema.facts import (
 from structgen.sources.json_schema.merge import conjoin
 from structgen.sources.json_schema.normal_form import NormalForms
 from structgen.sources.json_schema.options import SchemaOptions
+from structgen.sources.json_schema.other_values import Claim, by_value, ways
 from structgen.sources.json_schema.spelling import Spelled, is_written, key_automaton, string_automata
 from structgen.sources.json_schema.string_samples import surely_has_string, surely_has_strings
 from structgen.sources.json_schema.strings import (
@@ -467,7 +468,7 @@ class ObjectLanguage:
                 yield Step(name, key_class, inner, after)
             return
         freely: frozenset[int] = _NONE
-        claims: list[tuple[int, Conjunction]] = []
+        claims: list[Claim] = []
         for c in sorted(pending):
             for kind, which, extra in self._witnesses[c]:
                 if (kind == "name" and key_class is None and which == name) or (
@@ -490,6 +491,7 @@ class ObjectLanguage:
             inner = conjoin(inner, extra)
         pending -= freely | {c for c, _ in must}
         claims = [claim for claim in claims if claim not in must]
+        excluding, claims = by_value(claims)
         if len(claims) > _MOST_CLAIMS:
             pointer = claims[0][1][0].pointer
             raise CompileLimitError("max_claims", _MOST_CLAIMS, len(claims), pointer, fixed=True)
@@ -498,9 +500,11 @@ class ObjectLanguage:
                 value = inner
                 for _, extra in chosen:
                     value = conjoin(value, extra)
-                after = Place(at, seen, count, pending - {c for c, _ in chosen})
-                if alive(value) and self.can_finish(after, alive):
-                    yield Step(name, key_class, value, after)
+                left = pending - {c for c, _ in chosen}
+                for extra, borne in ways(excluding, self._forms.document):
+                    both, after = conjoin(value, extra), Place(at, seen, count, left - borne)
+                    if alive(both) and self.can_finish(after, alive):
+                        yield Step(name, key_class, both, after)
 
     def _counted(self, count: int) -> int:
         """Counts past what matters are alike."""

@@ -559,7 +559,7 @@ class SchemaStates(ValueStates):
     def _after_item(self, number: int, at: int, level: int) -> State:
         language, marks, spot = self.array(number), self._marks(level), self.spots[at]
         edges: list[Edge] = []
-        if any(True for _ in language.steps(spot, self._emptiness.is_alive)):
+        if language.has_step(spot, self._emptiness.is_alive):
             edges.append(Read(marks.array_comma, ("items", number, at, level)))
         if language.can_close(spot):
             edges.append(Read(marks.end_array, DONE))
