@@ -70,7 +70,7 @@ def by_batch(compiler: Any, seed: int) -> list[Row]:
         filled(2)
         with _apart():
             times = _by_turns([lambda f=filled: f(1), lambda f=filled: f(2), one_by_one])  # type: ignore[misc]
-        with mock.patch.object(structgen.batch, "fill_rows", _nothing):
+        with mock.patch.object(structgen.batch, "fill_shown", _nothing):
             python = _by_turns([lambda f=filled: f(1)])[0]  # type: ignore[misc]
         rows.append(
             {
