@@ -136,16 +136,16 @@ def draw(
     """
     for i in range(u.shape[0]):
         row = rows[i]
-        block, left = _falls_on(sums[row], u[i])
+        block, left, _ = _falls_on(sums[row], u[i])
         begin = block * BLOCK
         inner = masses[row, begin : min(begin + BLOCK, masses.shape[1])]
-        column, _ = _falls_on(inner, min(1.0, max(0.0, left / sums[row, block])))
+        column, _, _ = _falls_on(inner, min(1.0, max(0.0, left / sums[row, block])))
         tokens[i] = begin + column
 
 
 @kernel
-def _falls_on(weights: NDArray[np.floating], u: float) -> tuple[int, float]:
-    """The index, with weight, that ``u`` of the whole falls on; and how far into it."""
+def _falls_on(weights: NDArray[np.floating], u: float) -> tuple[int, float, float]:
+    """The index, with weight, that ``u`` of the whole falls on; how far into it; and the whole."""
     total = np.float64(0)
     last = 0
     for i in range(weights.shape[0]):
@@ -159,18 +159,15 @@ def _falls_on(weights: NDArray[np.floating], u: float) -> tuple[int, float]:
         after = below + np.float64(weights[i])
         # u may round up to the whole: then the last with weight
         if after > x or (i == last and after > below):
-            return i, x - below
+            return i, x - below, total
         below = after
-    return last, 0.0
+    return last, 0.0, total
 
 
 @short_kernel
 def fall_on(weights: NDArray[np.floating], u: float) -> tuple[int, float, float]:
-    """The index of ``weights`` (k,), not all 0, that ``u`` in [0, 1) falls on; its weight; the sum of all."""
-    index, _ = _falls_on(weights, u)
-    total = np.float64(0)
-    for i in range(weights.shape[0]):
-        total += np.float64(weights[i])
+    """The index of ``weights`` (k,) that ``u`` in [0, 1) falls on, its weight, and the sum of all."""
+    index, _, total = _falls_on(weights, u)
     return index, np.float64(weights[index]), total
 
 
