@@ -78,7 +78,9 @@ def sample(
         when its effective sample size is under ``ess_threshold`` times its number.
     twist: of smc, where the mask is exact. "learned": particles are steered by what the prefix trie knows of
         the future, taught by every population before and by a pilot of small ones (none with a ``state``
-        whose pilot went well); "none": each step knows its own mask only. Weights are unbiased either way.
+        whose pilot went well, and neither pilot nor steering where one population is wanted and a few
+        particles find most of P valid); "none": each step knows its own mask only. Weights are unbiased
+        either way.
     max_new_tokens, length, temperature, top_k, top_p: part of the target, see `structgen.sampling.target`.
     critic: ``critic(text, complete) -> log potential``, for smc, awrs and local; the target becomes
         P(w) 1[valid] exp(critic(w, True)).
