@@ -31,8 +31,8 @@ from structgen.threads import readers
 # takes ten times as long as others, so there is four times as much then, while it is little. The pool is no
 # memory until it is written: it is not cleared, as a record is whole before anything leads to it.
 _FIRST_POOL = 1 << 15
-_FIRST_INTERNED = 1 << 12
-_FIRST_STEPS = 1 << 11
+_FIRST_INTERNED = 1 << 13
+_FIRST_STEPS = 1 << 12
 _MUCH = 1 << 17  # bytes: of more, there is twice as much
 _FIRST_SCRATCH = 1 << 13
 _NOTHING: set[int] = set()  # one for all machines that need none
@@ -203,7 +203,7 @@ class Machine:
         Records of where the store keeps entries are not counted: some are there from the beginning.
         """
         pool = self._pool
-        entries = pool[self._interned[self._interned > 0]] == layout.TAG_ENTRY
+        entries = pool[self._interned[::2]] == layout.TAG_ENTRY
         return {
             "nodes_walked": int(pool[layout.POOL_WALKED]),
             "masks_computed": int(pool[layout.POOL_COMPUTED]),
@@ -306,7 +306,7 @@ class Machine:
             readers.retire(before)
         elif status == layout.NEED_INTERNED:
             interned = zeros(_more(self._interned))
-            records.rehash_interned(self._pool, self._interned, interned)
+            records.rehash_interned(self._interned, interned)
             self._interned = interned
             self._show(layout.VIEW_INTERNED, interned)
         elif status == layout.NEED_STEPS:

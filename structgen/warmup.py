@@ -137,7 +137,7 @@ def _exercise() -> None:
     bitmask = allocate_bitmask(1, vocabulary.size)
     # tables of steps and of records are hardly ever full in so short texts
     rehash_steps(np.zeros(1, np.int64), np.zeros(1, np.int64))
-    rehash_interned(np.zeros(1, np.int32), np.zeros(1, np.int32), np.zeros(1, np.int32))
+    rehash_interned(np.zeros(2, np.int32), np.zeros(2, np.int32))
     copy_text(np.zeros(1, np.int32), 0, np.zeros(1, np.uint8))
     for token in b"[" + bytes(range(48, 58)) * 20 + b',"' + bytes(range(65, 91)) * 8:
         matcher.fill_bitmask(bitmask, 0)

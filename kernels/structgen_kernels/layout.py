@@ -3,7 +3,7 @@
 ``static`` int32: the compiled grammar, read-only. A header of section offsets, then the sections.
 ``classes`` uint8: 256 bytes per terminal automaton, the column of each byte.
 ``pool`` int32: run-time records, bump-allocated; a record's id is its offset. A header of counters.
-``interned`` int32: open-addressing table of the records that are unique by content.
+``interned`` int32: open-addressing table of the records that are unique by content, as (record, its hash).
 ``steps`` int64: open-addressing memo (configuration, byte) -> configuration, packed in one word.
 ``scratch`` int64: SECTIONS equal sections of working room: threads; a closure's work and its threads; what a
 walk of the trie has found; texts; cuts; parser states that are wanted.

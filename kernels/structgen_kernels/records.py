@@ -84,33 +84,36 @@ def intern(pool: Int32Array, interned: Int32Array, record: Int, size: Int) -> In
     ``record`` stands at ``pool[POOL_USED]`` and is not yet allocated; it is, when it is new. Returns its
     id or a status. O(1) expected.
     """
-    mask = np.uint64(interned.shape[0] - 1)
-    p = content_hash(pool, record) & mask
+    mark = np.int32(np.uint32(content_hash(pool, record)))
+    last = interned.shape[0] - 1
+    p = (2 * np.int64(mark)) & last
     while True:
-        other = interned[np.int64(p)]
+        other = interned[p]
         if other == 0:
             break
-        if same_content(pool, other, record):
+        if interned[p + 1] == mark and same_content(pool, other, record):
             return np.int64(other)
-        p = (p + np.uint64(1)) & mask
-    if (pool[POOL_INTERNED] + 1) * 2 > interned.shape[0]:
+        p = (p + 2) & last
+    if (pool[POOL_INTERNED] + 1) * 4 > interned.shape[0]:
         return np.int64(NEED_INTERNED)
-    interned[np.int64(p)] = record
+    interned[p] = record
+    interned[p + 1] = mark
     pool[POOL_INTERNED] += 1
     pool[POOL_USED] = record + size
     return np.int64(record)
 
 
 @lean_kernel
-def rehash_interned(pool: Int32Array, old: Int32Array, new: Int32Array) -> None:
+def rehash_interned(old: Int32Array, new: Int32Array) -> None:
     """Move all records of ``old`` into the empty, larger ``new``."""
-    mask = np.uint64(new.shape[0] - 1)
-    for i in range(old.shape[0]):
+    last = new.shape[0] - 1
+    for i in range(0, old.shape[0], 2):
         if old[i] != 0:
-            p = content_hash(pool, old[i]) & mask
-            while new[np.int64(p)] != 0:
-                p = (p + np.uint64(1)) & mask
-            new[np.int64(p)] = old[i]
+            p = (2 * np.int64(old[i + 1])) & last
+            while new[p] != 0:
+                p = (p + 2) & last
+            new[p] = old[i]
+            new[p + 1] = old[i + 1]
 
 
 @lean_kernel
@@ -216,14 +219,19 @@ def partial_text(pool: Int32Array, interned: Int32Array, before: Int, code: Int)
 @lean_kernel
 def noted(pool: Int32Array, interned: Int32Array, tag: Int, first: Int, second: Int) -> Int:
     """What `note` has noted of two numbers under a tag, or UNKNOWN."""
-    h = _mix(_mix(_mix(np.uint64(0x243F6A8885A308D3), tag), first), second)
-    mask = np.uint64(interned.shape[0] - 1)
-    p = h & mask
-    while interned[np.int64(p)] != 0:
-        other = interned[np.int64(p)]
-        if pool[other] == tag and pool[other + 1] == first and pool[other + 2] == second:
+    mark = np.int32(np.uint32(_mix(_mix(_mix(np.uint64(0x243F6A8885A308D3), tag), first), second)))
+    last = interned.shape[0] - 1
+    p = (2 * np.int64(mark)) & last
+    while interned[p] != 0:
+        other = interned[p]
+        if (
+            interned[p + 1] == mark
+            and pool[other] == tag
+            and pool[other + 1] == first
+            and pool[other + 2] == second
+        ):
             return np.int64(pool[other + 3])
-        p = (p + np.uint64(1)) & mask
+        p = (p + 2) & last
     return np.int64(UNKNOWN)
 
 
@@ -243,14 +251,14 @@ def note(pool: Int32Array, interned: Int32Array, tag: Int, first: Int, second: I
 @lean_kernel
 def entry_of(pool: Int32Array, interned: Int32Array, terminal_state: Int) -> Int:
     """Offset in the store of a terminal state's entry, NARROW, or UNKNOWN."""
-    h = _mix(_mix(np.uint64(0x243F6A8885A308D3), TAG_ENTRY), terminal_state)
-    mask = np.uint64(interned.shape[0] - 1)
-    p = h & mask
-    while interned[np.int64(p)] != 0:
-        other = interned[np.int64(p)]
-        if pool[other] == TAG_ENTRY and pool[other + 1] == terminal_state:
+    mark = np.int32(np.uint32(_mix(_mix(np.uint64(0x243F6A8885A308D3), TAG_ENTRY), terminal_state)))
+    last = interned.shape[0] - 1
+    p = (2 * np.int64(mark)) & last
+    while interned[p] != 0:
+        other = interned[p]
+        if interned[p + 1] == mark and pool[other] == TAG_ENTRY and pool[other + 1] == terminal_state:
             return np.int64(pool[other + 2])
-        p = (p + np.uint64(1)) & mask
+        p = (p + 2) & last
     return np.int64(UNKNOWN)
 
 
@@ -285,7 +293,7 @@ def add_entries(pool: Int32Array, interned: Int32Array, entries: Int32Array) -> 
 @lean_kernel
 def forget_store(pool: Int32Array, interned: Int32Array) -> None:
     """Forget all masks, and where the store keeps entries: it has thrown its rows away. O(records)."""
-    for i in range(interned.shape[0]):
+    for i in range(0, interned.shape[0], 2):
         record = np.int64(interned[i])
         if record == 0:
             continue
