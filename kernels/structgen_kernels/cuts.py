@@ -80,7 +80,7 @@ def _look_by_bytes(
     if after == 0:
         return n, top
     ends = np.int64(terminal_flags(static, after) & ACCEPTS)
-    reader = tracked_step(static, classes, pool, interned, scratch, reader, byte, after, ends)
+    reader = tracked_step(static, classes, pool, interned, scratch, reader, byte, after, ends, 0)
     if reader < 0:
         return reader, np.int64(0)
     is_cut = reader == 0

@@ -13,12 +13,14 @@ from structgen_kernels.layout import (
     ALIVE,
     CELL_NEW,
     CELL_OPEN,
+    CELL_RAW,
     LACKS_BYTES,
     N_STATES,
     NEED_EXACT,
     NEED_SCRATCH,
     SECTIONS,
     TAG_FRESH,
+    TAG_TRACKED,
     TEXT_EMPTY,
     TEXT_STARTED,
     TEXT_UNKNOWN,
@@ -329,6 +331,32 @@ def can_leave(
 
 
 @lean_kernel
+def _forgotten(pool: Int32Array, interned: Int32Array, scratch: Int64Array, node: Int, byte: Int) -> Int:
+    """The tracked ``node`` after one more byte of a key, with an unknown text in its cell: all keys are alike
+    where no seen string goes on like them. 0 where it has to be known, or a status.
+    """
+    cell = np.int64(pool[node + 2])
+    below = np.int64(pool[node + 3])
+    flags = cell_flags(cell) if cell < 0 else np.int64(0)
+    if flags & (CELL_OPEN | CELL_RAW) != CELL_OPEN or pool[below] == TAG_TRACKED:
+        return np.int64(0)
+    text = cell_text(cell)
+    if flags & CELL_NEW and text == TEXT_UNKNOWN:
+        return np.int64(node)
+    if text in (TEXT_EMPTY, TEXT_UNKNOWN) or is_partial(pool, text) or byte in (QUOTE, BACKSLASH):
+        return np.int64(0)
+    if flags & CELL_NEW == 0:
+        if one_unknown_below(pool, node) != 0:
+            return np.int64(0)
+        alike = texts_after(pool, scratch, seen_below(pool, node), text)
+        if alike < 0:
+            return alike
+        if alike != 0 and text_follows(pool, alike, byte) != 0:
+            return np.int64(0)
+    return single_node(pool, interned, cell_of(TEXT_UNKNOWN, CELL_OPEN | CELL_NEW), below)
+
+
+@lean_kernel
 def tracked_step(
     static: Int32Array,
     classes: ByteArray,
@@ -339,11 +367,19 @@ def tracked_step(
     byte: Int,
     after: Int,
     ends: Int,
+    forgets: Int,
 ) -> Int:
     """Continuation ``k``, whose node is tracked, after one more byte; 0 when only seen strings are left.
 
     ``after``: the terminal's state after the byte. ``ends``: nonzero when the terminal ends with it.
+    ``forgets``: nonzero where a key that is none of the seen ones need not be known (`_forgotten`).
     """
+    if forgets != 0:
+        node = _forgotten(pool, interned, scratch, np.int64(pool[k + 2]), byte)
+        if node < 0:
+            return node
+        if node > 0:
+            return continuation(pool, interned, np.int64(pool[k + 1]), node)
     node = append_open(pool, interned, scratch, np.int64(pool[k + 2]), byte)
     if node < 0:
         return node

@@ -191,6 +191,9 @@ TOO_MANY_THREADS = -10  # more than MAX_THREADS in a configuration, POOL_WANTED 
 MAX_THREADS = 65536  # ways to read a text at once, of which each byte costs microseconds; 18,747 were met
 
 STEP_VALUE_BITS = 27  # pool offsets fit in these; a larger pool is refused
+STEP_KEY_BITS = (
+    STEP_VALUE_BITS + 8
+)  # those of a configuration and a byte; one more says that keys are forgotten
 MAX_POOL = 1 << STEP_VALUE_BITS
 SPARSE_TOKENS = 2048  # a mask with more loose tokens than this is kept dense
 NARROW = -2  # instead of an entry: the state reaches so few trie nodes that they are walked

@@ -64,6 +64,7 @@ def _walk(
     root: Int,
     config: Int,
     n_found: Int,
+    forgets: Int,
 ) -> Int:
     """Collect the trie nodes below ``root`` that ``config`` can reach, in the fourth scratch section.
 
@@ -93,12 +94,12 @@ def _walk(
         node = child & ((1 << CHILD_BITS) - 1)
         if base + n_found + 5 >= top:
             return np.int64(NEED_SCRATCH)
-        is_leaf = children[node] == children[node + 1]
+        is_leaf = trie[node, 1] == node + 1  # its tokens stand in the same line of memory
         after = np.int64(config)
         if pool[config + CONFIG_TRACKED] != 0 or not (  # a leaf's configuration is of no interest
             is_leaf or stays(static, classes, pool, config, byte)
         ):
-            after = step(static, classes, pool, interned, steps, scratch, config, byte)
+            after = step(static, classes, pool, interned, steps, scratch, config, byte, forgets)
             if after == NEED_STATE:
                 is_missing = True
                 continue
@@ -130,6 +131,7 @@ def _cross_at(
     config: Int,
     node: Int,
     n_found: Int,
+    forgets: Int,
 ) -> Int:
     """Collect ``node``, if tokens end there, and what ``config``, which has read its byte, reaches below."""
     pool[POOL_WALKED] += 1
@@ -139,8 +141,10 @@ def _cross_at(
     if trie[node + 1, 2] > trie[node, 2]:
         scratch[3 * section + n_found] = node
         n_found += 1
-    if children[node] < children[node + 1]:
-        return _walk(static, classes, pool, interned, steps, scratch, trie, children, node, config, n_found)
+    if trie[node, 1] > node + 1:
+        return _walk(
+            static, classes, pool, interned, steps, scratch, trie, children, node, config, n_found, forgets
+        )
     return np.int64(n_found)
 
 
@@ -157,6 +161,7 @@ def _walk_all(
     token_ids: Int32Array,
     config: Int,
     n_found: Int,
+    forgets: Int,
 ) -> Int:
     """`_walk` from the root, whose children are looked up by the bytes that ``config`` takes: it has up to
     256, each on a page of its own.
@@ -176,16 +181,26 @@ def _walk_all(
                 continue
             after = np.int64(config)
             if is_tracked or (
-                children[node] < children[node + 1]
-                and not stays(static, classes, pool, np.int64(config), byte)
+                trie[node, 1] > node + 1 and not stays(static, classes, pool, np.int64(config), byte)
             ):
-                after = step(static, classes, pool, interned, steps, scratch, np.int64(config), byte)
+                after = step(static, classes, pool, interned, steps, scratch, np.int64(config), byte, forgets)
             if after == 0:
                 continue
             found = after
             if after > 0:
                 found = _cross_at(
-                    static, classes, pool, interned, steps, scratch, trie, children, after, node, n_found
+                    static,
+                    classes,
+                    pool,
+                    interned,
+                    steps,
+                    scratch,
+                    trie,
+                    children,
+                    after,
+                    node,
+                    n_found,
+                    forgets,
                 )
             if found == NEED_STATE:
                 is_missing = True
@@ -210,6 +225,7 @@ def _cross(
     entry: Int,
     k: Int,
     n_found: Int,
+    forgets: Int,
 ) -> Int:
     """Collect the nodes where a token goes on from the end of a wide terminal into ``k``."""
     config = entry_configuration(static, pool, interned, scratch, k)
@@ -225,7 +241,7 @@ def _cross(
                 first = entries[entry + ENTRY_BEGIN + byte]
                 last = entries[entry + ENTRY_BEGIN + byte + 1]
                 if last > first:
-                    after = step(static, classes, pool, interned, steps, scratch, config, byte)
+                    after = step(static, classes, pool, interned, steps, scratch, config, byte, forgets)
                     if after == NEED_STATE:
                         is_missing = True
                         after = np.int64(0)
@@ -245,6 +261,7 @@ def _cross(
                             after,
                             node,
                             n_found,
+                            forgets,
                         )
                         if found == NEED_STATE:
                             is_missing = True
@@ -272,6 +289,7 @@ def _cross_tracked(
     k: Int,
     cuts: Int,
     n_found: Int,
+    forgets: Int,
 ) -> Int:
     """As `_cross`, where the text is remembered that the terminal is part of.
 
@@ -297,7 +315,7 @@ def _cross_tracked(
             continue
         after = shared
         if shared > 0:
-            after = step(static, classes, pool, interned, steps, scratch, shared, byte)
+            after = step(static, classes, pool, interned, steps, scratch, shared, byte, forgets)
             if after == NEED_STATE:
                 is_missing = True
                 after = np.int64(0)
@@ -315,7 +333,18 @@ def _cross_tracked(
             found = after
             if after > 0:
                 found = _cross_at(
-                    static, classes, pool, interned, steps, scratch, trie, children, after, node, n_found
+                    static,
+                    classes,
+                    pool,
+                    interned,
+                    steps,
+                    scratch,
+                    trie,
+                    children,
+                    after,
+                    node,
+                    n_found,
+                    forgets,
                 )
             if found == NEED_EXACT:
                 exact = after_text(pool, interned, scratch, trie, k, node)
@@ -323,7 +352,7 @@ def _cross_tracked(
                     return exact
                 exact = entry_configuration(static, pool, interned, scratch, exact)
                 if exact > 0:
-                    exact = step(static, classes, pool, interned, steps, scratch, exact, byte)
+                    exact = step(static, classes, pool, interned, steps, scratch, exact, byte, forgets)
                 if exact == NEED_STATE:
                     is_missing = True
                     exact = np.int64(0)
@@ -332,7 +361,18 @@ def _cross_tracked(
                 found = n_found
                 if exact > 0:
                     found = _cross_at(
-                        static, classes, pool, interned, steps, scratch, trie, children, exact, node, n_found
+                        static,
+                        classes,
+                        pool,
+                        interned,
+                        steps,
+                        scratch,
+                        trie,
+                        children,
+                        exact,
+                        node,
+                        n_found,
+                        forgets,
                     )
             if found == NEED_STATE:
                 is_missing = True
@@ -369,7 +409,7 @@ def _stored(
 
 
 @lean_kernel
-def compute_mask(
+def _computed(
     static: Int32Array,
     classes: ByteArray,
     pool: Int32Array,
@@ -383,12 +423,9 @@ def compute_mask(
     rows: Int32Array,
     config: Int,
     n_words: Int,
+    forgets: Int,
 ) -> Int:
-    """Find the mask of a configuration and keep it in the pool. Returns its record, or a status.
-
-    NEED_ENTRY: the store has to give the entry of the terminal state ``pool[POOL_WANTED]`` first. Cost:
-    the trie nodes visited, counted in ``pool[POOL_WALKED]``.
-    """
+    """`compute_mask`, or NEED_EXACT where ``forgets`` is 1 and a key has to be known that was forgotten."""
     n_threads = pool[config + 1]
     section = scratch.shape[0] // SECTIONS
     base = 3 * section
@@ -434,10 +471,23 @@ def compute_mask(
                 k,
                 own,
                 n_found,
+                forgets,
             )
         else:
             found = _cross(
-                static, classes, pool, interned, steps, scratch, trie, children, entries, entry, k, n_found
+                static,
+                classes,
+                pool,
+                interned,
+                steps,
+                scratch,
+                trie,
+                children,
+                entries,
+                entry,
+                k,
+                n_found,
+                forgets,
             )
         if found == NEED_STATE:
             is_missing = True
@@ -468,7 +518,18 @@ def compute_mask(
             if narrow < 0:
                 return narrow
         n_found = _walk_all(
-            static, classes, pool, interned, steps, scratch, trie, children, token_ids, narrow, n_found
+            static,
+            classes,
+            pool,
+            interned,
+            steps,
+            scratch,
+            trie,
+            children,
+            token_ids,
+            narrow,
+            n_found,
+            forgets,
         )
         if n_found < 0:
             return n_found
@@ -549,4 +610,48 @@ def compute_mask(
     pool[POOL_USED] = record + size
     pool[POOL_COMPUTED] += 1
     publish(pool, config + 3, record)
+    return record
+
+
+@lean_kernel
+def compute_mask(
+    static: Int32Array,
+    classes: ByteArray,
+    pool: Int32Array,
+    interned: Int32Array,
+    steps: Int64Array,
+    scratch: Int64Array,
+    trie: Int32Array,
+    children: Int32Array,
+    token_ids: Int32Array,
+    entries: Int32Array,
+    rows: Int32Array,
+    config: Int,
+    n_words: Int,
+) -> Int:
+    """Find the mask of a configuration and keep it in the pool. Returns its record, or a status.
+
+    NEED_ENTRY: the store has to give the entry of the terminal state ``pool[POOL_WANTED]`` first. Cost:
+    the trie nodes visited, counted in ``pool[POOL_WALKED]``.
+    """
+    record = np.int64(NEED_EXACT)
+    forgets = np.int64(1)
+    while record == NEED_EXACT and forgets >= 0:
+        record = _computed(
+            static,
+            classes,
+            pool,
+            interned,
+            steps,
+            scratch,
+            trie,
+            children,
+            token_ids,
+            entries,
+            rows,
+            config,
+            n_words,
+            forgets,
+        )
+        forgets -= 1
     return record

@@ -39,6 +39,7 @@ from structgen_kernels.layout import (
     RTN_FINAL,
     RTN_START,
     SECTIONS,
+    STEP_KEY_BITS,
     STEP_VALUE_BITS,
     TAG_CLOSURE,
     TAG_CONFIG,
@@ -350,14 +351,18 @@ def step(
     scratch: Int64Array,
     config: Int,
     byte: Int,
+    forgets: Int,
 ) -> Int:
     """The configuration after one more byte; 0 when no thread can take it; or a status.
 
-    Memoised: O(1) when met before, else O(threads + their closures).
+    ``forgets``: 1 where it is only asked what may follow: then keys need not be known (see `tracked_step`),
+    or NEED_EXACT is the answer. Memoised: O(1) when met before, else O(threads + their closures).
     """
     if (pool[config + 4 + (byte >> 5)] >> (byte & 31)) & 1 == 0:
         return np.int64(0)
-    key = np.int64(config) * 256 + np.int64(byte)
+    if pool[config + CONFIG_TRACKED] == 0:
+        forgets = 0
+    key = (np.int64(forgets) << STEP_KEY_BITS) + np.int64(config) * 256 + np.int64(byte)
     mask = np.uint64(steps.shape[0] - 1)
     p = ((np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)) & mask
     while True:
@@ -381,9 +386,8 @@ def step(
             continue
         flags = terminal_flags(static, after)
         if pool[pool[k + 2]] == TAG_TRACKED:
-            k = tracked_step(
-                static, classes, pool, interned, scratch, k, byte, after, np.int64(flags & ACCEPTS)
-            )
+            ends = np.int64(flags & ACCEPTS)
+            k = tracked_step(static, classes, pool, interned, scratch, k, byte, after, ends, forgets)
             if k < 0:
                 return k
             if k == 0:
@@ -438,7 +442,7 @@ def advance(
 ) -> Int:
     """The configuration after the bytes ``data`` uint8 (n,); 0 when refused; or a status."""
     for i in range(data.shape[0]):
-        config = step(static, classes, pool, interned, steps, scratch, config, np.int64(data[i]))
+        config = step(static, classes, pool, interned, steps, scratch, config, np.int64(data[i]), 0)
         if config <= 0:
             return config
     return np.int64(config)
@@ -472,7 +476,7 @@ def forced(
                 if word & np.uint32(1):
                     byte = w * 32 + bit
                     if tracked:
-                        after = step(static, classes, pool, interned, steps, scratch, config, byte)
+                        after = step(static, classes, pool, interned, steps, scratch, config, byte, 0)
                         if after < 0:
                             return after
                         if after > 0 and only >= 0:
@@ -484,7 +488,7 @@ def forced(
                 bit += 1
         if only < 0:
             return np.int64(n)
-        config = step(static, classes, pool, interned, steps, scratch, config, only)
+        config = step(static, classes, pool, interned, steps, scratch, config, only, 0)
         if config < 0:
             return config
         out[n] = only
