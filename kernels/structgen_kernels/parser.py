@@ -21,6 +21,7 @@ from structgen_kernels.layout import (
     ENDS,
     LEADS_ON,
     MAX_THREADS,
+    N_STATES,
     NEED_EXACT,
     NEED_POOL,
     NEED_SCRATCH,
@@ -54,7 +55,14 @@ from structgen_kernels.layout import (
 from structgen_kernels.records import continuation, intern, merged_node, noted, single_node
 from structgen_kernels.shared_memory import publish, published
 from structgen_kernels.sorting import sort_part
-from structgen_kernels.terminals import add_alive, terminal_flags, terminal_step
+from structgen_kernels.terminals import (
+    add_alive,
+    add_alive_in_block,
+    block_near,
+    step_in_block,
+    terminal_flags,
+    terminal_step,
+)
 from structgen_kernels.texts import begun, below_cells, key_ended, open_text
 
 
@@ -288,6 +296,7 @@ def configuration(
     pool[record + 2] = accepting
     for i in range(3, CONFIG_HEAD):
         pool[record + i] = 0
+    block = np.int64(0)
     for i in range(n):
         state = scratch[i] >> 32
         pool[record + CONFIG_HEAD + 2 * i] = state
@@ -295,7 +304,11 @@ def configuration(
         pool[record + CONFIG_HEAD + 2 * i + 1] = k
         if pool[pool[k + 2]] == TAG_TRACKED:
             pool[record + CONFIG_TRACKED] = 1
-        add_alive(static, state, pool, record + 4)
+        if state < static[N_STATES]:
+            add_alive(static, state, pool, record + 4)
+        else:
+            block = block_near(static, state, block)
+            add_alive_in_block(static, block, state, pool, record + 4)
     return intern(pool, interned, record, size)
 
 
@@ -378,10 +391,15 @@ def step(
     accepting = np.int64(0)
     is_missing = False
     section = scratch.shape[0] // SECTIONS
+    block = np.int64(0)
     for i in range(pool[config + 1]):
         state = np.int64(pool[config + CONFIG_HEAD + 2 * i])
         k = np.int64(pool[config + CONFIG_HEAD + 2 * i + 1])
-        after = terminal_step(static, classes, state, byte)
+        if state < static[N_STATES]:
+            after = terminal_step(static, classes, state, byte)
+        else:
+            block = block_near(static, state, block)
+            after = step_in_block(static, block, state, byte)
         if after == 0:
             continue
         flags = terminal_flags(static, after)

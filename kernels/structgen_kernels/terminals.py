@@ -52,6 +52,22 @@ def block_of(static: Int32Array, state: Int) -> Int:
 
 
 @lean_kernel
+def block_near(static: Int32Array, state: Int, before: Int) -> Int:
+    """`block_of`, looked for behind the block ``before`` first (0: there is none): a configuration's threads
+    are sorted by state, and those of an object's names stand in one block after the other.
+    """
+    last = np.int64(static[BLOCKS]) + (np.int64(static[N_BLOCKS]) - 1) * BLOCK_SIZE
+    block = before + BLOCK_SIZE
+    if (
+        0 < before < last
+        and static[block + BLOCK_BASE] <= state
+        and (block == last or static[block + BLOCK_SIZE + BLOCK_BASE] > state)
+    ):
+        return np.int64(block)
+    return block_of(static, state)
+
+
+@lean_kernel
 def _bounded_step(static: Int32Array, block: Int, state: Int, byte: Int) -> Int:
     units = static[block + BLOCK_UNITS]
     relative = state - static[block + BLOCK_BASE]
@@ -73,8 +89,8 @@ def _bounded_step(static: Int32Array, block: Int, state: Int, byte: Int) -> Int:
 
 
 @lean_kernel
-def _counted_step(static: Int32Array, state: Int, byte: Int) -> Int:
-    block = block_of(static, state)
+def step_in_block(static: Int32Array, block: Int, state: Int, byte: Int) -> Int:
+    """`terminal_step` of a state number past the tables, in its block."""
     if static[block + BLOCK_KIND] == BOUNDED:
         return _bounded_step(static, block, state, byte)
     if static[block + BLOCK_KIND] == SPELLED:
@@ -107,7 +123,7 @@ def terminal_step(static: Int32Array, classes: ByteArray, state: Int, byte: Int)
     if state < static[N_STATES]:
         column = classes[np.int64(static[static[CLASS_MAP] + state]) + byte]
         return np.int64(static[np.int64(static[static[ROW] + state]) + column])
-    return _counted_step(static, state, byte)
+    return step_in_block(static, block_of(static, state), state, byte)
 
 
 @lean_kernel
@@ -119,14 +135,8 @@ def terminal_flags(static: Int32Array, state: Int) -> Int:
 
 
 @lean_kernel
-def add_alive(static: Int32Array, state: Int, out: Int32Array, at: Int) -> None:
-    """OR the bitset of the bytes that lead on from ``state`` into ``out[at : at + 8]``."""
-    if state < static[N_STATES]:
-        source = static[ALIVE] + state * 8
-        for i in range(8):
-            out[at + i] |= static[source + i]
-        return
-    block = block_of(static, state)
+def add_alive_in_block(static: Int32Array, block: Int, state: Int, out: Int32Array, at: Int) -> None:
+    """`add_alive` of a state number past the tables, in its block."""
     if static[block + BLOCK_KIND] == SPELLED:
         add_spelled_alive(static, block, state, out, at)
         return
@@ -147,6 +157,17 @@ def add_alive(static: Int32Array, state: Int, out: Int32Array, at: Int) -> None:
     if static[block + BLOCK_KIND] != BOUNDED and unit == 0 and count >= static[block + BLOCK_MINIMUM]:
         byte = static[block + BLOCK_TAIL_BYTE]
         out[at + (byte >> 5)] |= np.int32(np.uint32(1) << np.uint32(byte & 31))
+
+
+@lean_kernel
+def add_alive(static: Int32Array, state: Int, out: Int32Array, at: Int) -> None:
+    """OR the bitset of the bytes that lead on from ``state`` into ``out[at : at + 8]``."""
+    if state >= static[N_STATES]:
+        add_alive_in_block(static, block_of(static, state), state, out, at)
+        return
+    source = static[ALIVE] + state * 8
+    for i in range(8):
+        out[at + i] |= static[source + i]
 
 
 @lean_kernel
