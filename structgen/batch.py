@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from structgen_kernels import layout
-from structgen_kernels.batch import JOB_SIZE, describe, fill_shown, show
+from structgen_kernels.batch import JOB_SIZE, MISSED, aim, describe, fill_shown, show
 from structgen_kernels.posting import finish
 
 from structgen import row_helpers
 from structgen.bitmask import checked_bitmask
 from structgen.errors import BitmaskError, OptionError, StructgenError
-from structgen.lexed_machine import LexedMachine
 from structgen.mask_store import MaskStore
 from structgen.matcher import Matcher
 from structgen.row_helpers import RowHelpers
@@ -23,15 +22,15 @@ from structgen.tables import Int32Array
 from structgen.threads import Team, readers, usable_cores
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from structgen.bitmask import Bitmask
 
 _FEW = 4  # rows that are done sooner one by one than together
 _ROWS_A_THREAD = 64  # with fewer, sharing the work costs about what it saves
 # 256 rows of 16 kB are copied in 70 us if nothing else was done meanwhile, and in 400 where 20 ms went by
 _MANY = 128  # rows that take longer to copy than a sleeping helper to wake
-_SHOWN = (0, 32, 128)  # a helper copies the first rows while the others are looked up
+_SHOWN = (0, 8, 40, 120)  # a helper copies the first rows while the others are looked up
+_LEAST_ROOM = 64  # rows
+_MISSING = (layout.ROW_UNKNOWN, layout.ROW_NARROW)
 
 
 def fill_bitmasks(
@@ -61,114 +60,115 @@ def fill_bitmasks(
     store = next((matcher._machine.store for matcher in matchers if matcher is not None), None)
     if store is None:
         return
-    done = bytearray(8 * n)  # a word each, so that threads do not write to one cache line
-    _copy_known(matchers, store, out, done, threads)
-    if layout.ROW_UNKNOWN in done or layout.ROW_NARROW in done:
-        _find(matchers, out, done, threads)
+    room = _room(n)
+    _copy_known(matchers, store, out, room, threads)
+    if room.words[MISSED]:
+        _find(matchers, out, room, threads)
+    _rooms.append(room)  # where this was interrupted it may still be in use
+
+
+class _Room:
+    """A job for kernels, and room for what they need of up to ``size`` rows: of one caller at a time."""
+
+    __slots__ = ("_arrays", "address", "configs", "done", "places", "size", "words")
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        job, found, done = np.zeros(JOB_SIZE, np.int64), np.zeros((2, size), np.int64), np.zeros(size, np.int64)
+        self._arrays = job, found, done
+        self.address = describe(job, found, done)
+        # of which Python reads and writes single words more quickly than those of arrays
+        self.words, self.places, self.configs, self.done = job.data, found[0].data, found[1].data, done.data
+
+
+_rooms: list[_Room] = []  # those that nobody uses
+
+
+def _room(rows: int) -> _Room:
+    try:
+        room = _rooms.pop()
+    except IndexError:
+        return _Room(max(rows, _LEAST_ROOM))
+    return room if rows <= room.size else _Room(rows)
 
 
 def _copy_known(
-    matchers: list[Matcher | None], store: MaskStore, out: Int32Array, done: bytearray, threads: int
+    matchers: list[Matcher | None], store: MaskStore, out: Int32Array, room: _Room, threads: int
 ) -> None:
-    """Fill the rows whose masks are known, and say in ``done`` how each went."""
+    """Fill the rows whose masks are known; what became of each is in ``room``."""
     n = len(matchers)
     view = store.view
-    found = np.empty((2, n), np.int64)  # places, configurations
-    described = (id(store), view.epoch, view.rows, out, np.frombuffer(done, np.int64))
-    job = np.zeros(JOB_SIZE, np.int64)
-    address = describe(job, found, *described)
-    held: list[object] = [readers.now, job, found, described, matchers]
-    if threads == 1:
-        _look_up(matchers, 0, n, found, done, held)
-        show(job, n)
-        fill_shown(address, False)
-        return
-    if not row_helpers.are_there():
-
-        def fill(_held: object = held) -> None:  # which an interruption may leave to helpers yet to begin
-            fill_shown(address, False)
-
-        team = Team(threads, fill)
+    address = room.address
+    held = (readers.now, room, view, out, matchers)
+    aim(address, n, id(store), view.epoch, view.rows, out)
+    if threads > 1:
+        if not row_helpers.are_there():
+            _share(matchers, room, threads, held)
+            return
+        helpers = RowHelpers(threads - 1, n >= _MANY)
         try:
-            _look_up(matchers, 0, n, found, done, held)
-            show(job, n)
+            if helpers.post(address, held):
+                # they begin with the first rows while the others are looked up, and the caller at the end after that
+                for begin, end in pairwise((*(row for row in _SHOWN if row < n), n)):
+                    _look_up(matchers[begin:end], begin, room)
+                    show(address, end)
+                fill_shown(address, True)
+                return
         finally:
-            team.finish()
-        return
-    helpers = RowHelpers(threads - 1, n >= _MANY)
+            finish(helpers.blocks, row_helpers.PATIENCE)
+            helpers.release()
+    _look_up(matchers, 0, room)
+    show(address, n)
+    fill_shown(address, False)
+
+
+def _share(matchers: list[Matcher | None], room: _Room, threads: int, held: object) -> None:
+    """The same by plain threads."""
+    address = room.address
+
+    def fill(_held: object = held) -> None:  # which an interruption may leave to helpers yet to begin
+        fill_shown(address, False)
+
+    team = Team(threads, fill)
     try:
-        helpers.post(address, held)
-        # they begin with the first rows while the others are looked up, and the caller at the end after that
-        for begin, end in pairwise((*(row for row in _SHOWN if row < n), n)):
-            _look_up(matchers, begin, end, found, done, held)
-            show(job, end)
-        fill_shown(address, True)
+        _look_up(matchers, 0, room)
+        show(address, len(matchers))
     finally:
-        finish(helpers.blocks, row_helpers.PATIENCE)
-        helpers.release()
+        team.finish()
 
 
-def _look_up(
-    matchers: list[Matcher | None],
-    begin: int,
-    end: int,
-    found: npt.NDArray[np.int64],
-    done: bytearray,
-    held: list[object],
-) -> None:
-    """Write where the masks of rows ``begin`` to ``end`` are into ``found`` int64 (2, n).
-
-    What has to live while they are read goes into ``held``.
-    """
-    part = matchers[begin:end]
+def _look_up(matchers: list[Matcher | None], begin: int, room: _Room) -> None:
+    """Write where the masks of rows from ``begin`` on are into ``room``."""
     try:
         # a row costs a tenth of a microsecond here; everything else is in one kernel
-        where = [matcher._place for matcher in part]  # type: ignore[union-attr]
-        which = [matcher._config for matcher in part]  # type: ignore[union-attr]
+        where = [matcher._place for matcher in matchers]  # type: ignore[union-attr]
+        which = [matcher._config for matcher in matchers]  # type: ignore[union-attr]
     except AttributeError:
-        where, which = _with_gaps(part, begin, done)
-    if 0 in where:
-        _add_lexed(part, where, which, held)
-    words = f"{end - begin}n"  # half the time of np.fromiter
-    pack_into(words, found.data, 8 * begin, *where)
-    pack_into(words, found.data, 8 * (found.shape[1] + begin), *which)
+        where, which = _with_gaps(matchers, begin, room)
+    words = f"{len(matchers)}n"  # half the time of np.fromiter
+    pack_into(words, room.places, 8 * begin, *where)
+    pack_into(words, room.configs, 8 * begin, *which)
 
 
-def _with_gaps(matchers: list[Matcher | None], first: int, done: bytearray) -> tuple[list[int], list[int]]:
-    """Places and configurations where some matchers are None: their rows are marked in ``done``.
+def _with_gaps(matchers: list[Matcher | None], first: int, room: _Room) -> tuple[list[int], list[int]]:
+    """Places and configurations where some matchers are None: their rows are marked as ROW_SKIPPED.
 
     ``first``: the row of the first matcher.
     """
     places, configs = [], []
     for row, matcher in enumerate(matchers, first):
         if matcher is None:
-            done[8 * row] = layout.ROW_SKIPPED
-        places.append(-1 if matcher is None else matcher._place)
+            room.done[row] = layout.ROW_SKIPPED
+        places.append(0 if matcher is None else matcher._place)
         configs.append(0 if matcher is None else matcher._config)
     return places, configs
 
 
-def _add_lexed(
-    matchers: list[Matcher | None], places: list[int], configs: list[int], held: list[object]
-) -> None:
-    """Replace what stands for grammars with a lexer by their whole masks, where known."""
-    row = -1
-    for _ in range(places.count(0)):
-        row = places.index(0, row + 1)
-        matcher = matchers[row]
-        if configs[row] and matcher is not None and isinstance(matcher._machine, LexedMachine):
-            known = matcher._machine.known_mask(configs[row])
-            if known is not None:
-                places[row], words = known
-                configs[row] = -words.shape[0]
-                held.append(words)
-
-
-def _find(matchers: list[Matcher | None], out: Int32Array, done: bytearray, threads: int) -> None:
+def _find(matchers: list[Matcher | None], out: Int32Array, room: _Room, threads: int) -> None:
     """Fill the rows that are still unknown, those of one grammar one after another."""
     left: dict[int, list[tuple[int, Matcher]]] = {}
     for row, matcher in enumerate(matchers):
-        if matcher is not None and done[8 * row] in (layout.ROW_UNKNOWN, layout.ROW_NARROW):
+        if matcher is not None and room.done[row] in _MISSING:
             left.setdefault(id(matcher._machine), []).append((row, matcher))
     missed: list[tuple[int, Matcher]] = []
 
