@@ -57,28 +57,77 @@ def fill_bitmasks(
             if matcher is not None:
                 matcher.fill_bitmask(out, row)
         return
-    store = next((matcher._machine.store for matcher in matchers if matcher is not None), None)
-    if store is None:
+    first = matchers[0] or next(filter(None, matchers), None)
+    if first is None:
         return
+    store = first._machine.store
     room = _room(n)
     _copy_known(matchers, store, out, room, threads)
     if room.words[MISSED]:
-        _find(matchers, out, room, threads)
+        again = _find(matchers, out, room, threads)
+        if len(again) - again.count(None) > _FEW:
+            _copy_known(again, store, out, room, threads)
+            again = _missed(again, room) if room.words[MISSED] else []
+        for row, matcher in enumerate(again):
+            if matcher is not None:
+                matcher.fill_bitmask(out, row)
     _rooms.append(room)  # where this was interrupted it may still be in use
 
 
 class _Room:
     """A job for kernels, and room for what they need of up to ``size`` rows: of one caller at a time."""
 
-    __slots__ = ("_arrays", "address", "configs", "done", "places", "size", "words")
+    __slots__ = ("_arrays", "_configs", "_parts", "_places", "_shape", "address", "done", "size", "words")
 
     def __init__(self, size: int) -> None:
         self.size = size
-        job, found, done = np.zeros(JOB_SIZE, np.int64), np.zeros((2, size), np.int64), np.zeros(size, np.int64)
+        job, found, done = (
+            np.zeros(JOB_SIZE, np.int64),
+            np.zeros((2, size), np.int64),
+            np.zeros(size, np.int64),
+        )
         self._arrays = job, found, done
         self.address = describe(job, found, done)
         # of which Python reads and writes single words more quickly than those of arrays
-        self.words, self.places, self.configs, self.done = job.data, found[0].data, found[1].data, done.data
+        self.words, self.done = job.data, done.data
+        self._places, self._configs = found[0].data, found[1].data
+        self._shape = 0, False
+        self._parts: dict[int, list[int]] = {}  # the places that were written last, by their first row
+
+    def begin(self, rows: int, in_parts: bool) -> None:
+        """Before `look_up`: rows come in the same parts as those of the batch before, or all anew."""
+        if self._shape != (rows, in_parts):
+            self._parts.clear()
+            self._shape = rows, in_parts
+
+    def look_up(self, matchers: list[Matcher | None], begin: int) -> None:
+        """Write where the masks of rows from ``begin`` on are."""
+        try:
+            # a row costs a tenth of a microsecond here; everything else is in one kernel
+            where = [matcher._place for matcher in matchers]  # type: ignore[union-attr]
+            which = [matcher._config for matcher in matchers]  # type: ignore[union-attr]
+        except AttributeError:
+            where, which = self._with_gaps(matchers, begin)
+        words = f"{len(matchers)}n"  # half the time of np.fromiter
+        # mostly those of the batch before: then they are the same objects, which is told at once
+        if where != self._parts.get(begin):
+            self._parts.pop(begin, None)  # this may be interrupted
+            pack_into(words, self._places, 8 * begin, *where)
+            self._parts[begin] = where
+        pack_into(words, self._configs, 8 * begin, *which)
+
+    def _with_gaps(self, matchers: list[Matcher | None], first: int) -> tuple[list[int], list[int]]:
+        """Places and configurations where some matchers are None: their rows are marked as ROW_SKIPPED.
+
+        ``first``: the row of the first matcher.
+        """
+        places, configs = [], []
+        for row, matcher in enumerate(matchers, first):
+            if matcher is None:
+                self.done[row] = layout.ROW_SKIPPED
+            places.append(0 if matcher is None else matcher._place)
+            configs.append(0 if matcher is None else matcher._config)
+        return places, configs
 
 
 _rooms: list[_Room] = []  # those that nobody uses
@@ -101,23 +150,25 @@ def _copy_known(
     address = room.address
     held = (readers.now, room, view, out, matchers)
     aim(address, n, id(store), view.epoch, view.rows, out)
-    if threads > 1:
-        if not row_helpers.are_there():
-            _share(matchers, room, threads, held)
-            return
+    if threads > 1 and not row_helpers.are_there():
+        _share(matchers, room, threads, held)
+        return
+    if threads > 1 and not row_helpers.rest(threads - 1, n >= _MANY):
         helpers = RowHelpers(threads - 1, n >= _MANY)
         try:
             if helpers.post(address, held):
-                # they begin with the first rows while the others are looked up, and the caller at the end after that
+                # they begin with the first rows while the others are looked up, the caller then at the end
+                room.begin(n, True)
                 for begin, end in pairwise((*(row for row in _SHOWN if row < n), n)):
-                    _look_up(matchers[begin:end], begin, room)
+                    room.look_up(matchers[begin:end], begin)
                     show(address, end)
                 fill_shown(address, True)
                 return
         finally:
             finish(helpers.blocks, row_helpers.PATIENCE)
             helpers.release()
-    _look_up(matchers, 0, room)
+    room.begin(n, False)
+    room.look_up(matchers, 0)
     show(address, n)
     fill_shown(address, False)
 
@@ -131,45 +182,33 @@ def _share(matchers: list[Matcher | None], room: _Room, threads: int, held: obje
 
     team = Team(threads, fill)
     try:
-        _look_up(matchers, 0, room)
+        room.begin(len(matchers), False)
+        room.look_up(matchers, 0)
         show(address, len(matchers))
     finally:
         team.finish()
 
 
-def _look_up(matchers: list[Matcher | None], begin: int, room: _Room) -> None:
-    """Write where the masks of rows from ``begin`` on are into ``room``."""
-    try:
-        # a row costs a tenth of a microsecond here; everything else is in one kernel
-        where = [matcher._place for matcher in matchers]  # type: ignore[union-attr]
-        which = [matcher._config for matcher in matchers]  # type: ignore[union-attr]
-    except AttributeError:
-        where, which = _with_gaps(matchers, begin, room)
-    words = f"{len(matchers)}n"  # half the time of np.fromiter
-    pack_into(words, room.places, 8 * begin, *where)
-    pack_into(words, room.configs, 8 * begin, *which)
+def _missed(matchers: list[Matcher | None], room: _Room) -> list[Matcher | None]:
+    """The matchers whose rows could not be written, None for the others."""
+    return [matcher if room.done[row] in _MISSING else None for row, matcher in enumerate(matchers)]
 
 
-def _with_gaps(matchers: list[Matcher | None], first: int, room: _Room) -> tuple[list[int], list[int]]:
-    """Places and configurations where some matchers are None: their rows are marked as ROW_SKIPPED.
+def _find(matchers: list[Matcher | None], out: Int32Array, room: _Room, threads: int) -> list[Matcher | None]:
+    """Fill the rows that are still unknown, those of one grammar one after another.
 
-    ``first``: the row of the first matcher.
+    Of rows with the same mask only one is filled. Returns the matchers of the others, None for all else.
     """
-    places, configs = [], []
-    for row, matcher in enumerate(matchers, first):
-        if matcher is None:
-            room.done[row] = layout.ROW_SKIPPED
-        places.append(0 if matcher is None else matcher._place)
-        configs.append(0 if matcher is None else matcher._config)
-    return places, configs
-
-
-def _find(matchers: list[Matcher | None], out: Int32Array, room: _Room, threads: int) -> None:
-    """Fill the rows that are still unknown, those of one grammar one after another."""
+    again = _missed(matchers, room)
     left: dict[int, list[tuple[int, Matcher]]] = {}
-    for row, matcher in enumerate(matchers):
-        if matcher is not None and room.done[row] in _MISSING:
-            left.setdefault(id(matcher._machine), []).append((row, matcher))
+    met = set()
+    for row, matcher in enumerate(again):
+        if matcher is not None:
+            mask = id(matcher._machine), matcher._config
+            if mask not in met:
+                met.add(mask)
+                again[row] = None
+                left.setdefault(id(matcher._machine), []).append((row, matcher))
     missed: list[tuple[int, Matcher]] = []
 
     def take() -> None:
@@ -189,3 +228,4 @@ def _find(matchers: list[Matcher | None], out: Int32Array, room: _Room, threads:
     Team(min(threads, len(left)), take).finish()
     for row, matcher in chain(missed, *left.values()):
         matcher.fill_bitmask(out, row)  # what failed in a thread, so that its error is raised here
+    return again

@@ -9,6 +9,7 @@ import sys
 import threading
 import weakref
 from functools import lru_cache
+from time import monotonic_ns
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +19,9 @@ from structgen_kernels.shared_memory import address_of
 
 from structgen.threads import MOST_HELPERS, HelperThread
 
-# Nanoseconds that a helper watches for work after it had some, so that batches that come one after another find
-# it awake. Waking a core that sleeps took 70 us where it was measured (a virtual machine), 15 of them the
-# caller's, and 256 rows are copied in 70: there is nothing to gain by that if their masks are in the caches.
+# Nanoseconds that a helper watches for work after it had some, so that batches that come one after another
+# find it awake. Waking a core that sleeps took 70 us where it was measured (a virtual machine), 15 of them
+# the caller's, and 256 rows are copied in 70: nothing is gained by that if their masks are in the caches.
 _LEAST_WATCH = 50_000
 _MOST_WATCH = 400_000  # where batches come so quickly
 PATIENCE = 10_000  # a helper's last rows take 2 us, unless it does not run
@@ -62,13 +63,31 @@ class RowHelpers:
         """
         for claim in self._claims:
             claim.helper.held = held
-        return posting.post(self.blocks, address, self._wakes) != 0
+        return bool(posting.post(self.blocks, address, self._wakes))
 
     def release(self) -> None:
         """They are done, and may help somebody else."""
         for claim in self._claims:
             claim.helper.held = None
         _idle.extend(self._claims)
+
+
+def rest(count: int, wakes: bool) -> bool:
+    """Whether ``count`` helpers are sure not to take a job now: of a single one that sleeps that is told in a
+    few steps, each of which is slow where batches are rare.
+    """
+    if count > 1:
+        return False
+    try:
+        words = _idle[-1].helper.words
+    except IndexError:
+        return False
+    if words[posting.STATE] != posting.ASLEEP or (wakes and words[posting.VAIN] <= 0):
+        return False
+    if wakes:
+        words[posting.VAIN] -= 1
+    words[posting.ENDED] = monotonic_ns()
+    return True
 
 
 def are_there() -> bool:
@@ -85,6 +104,7 @@ class _RowHelper(HelperThread):
     def __init__(self, functions: _CFunctions) -> None:
         super().__init__()
         self.block: npt.NDArray[np.int64] = np.zeros(posting.BLOCK_SIZE, np.int64)
+        self.words = self.block.data
         functions.into(self.block)
         self.address = address_of(self.block)
         self.blocks: npt.NDArray[np.int64] = np.array([self.address], np.int64)  # of a caller with no others

@@ -1,7 +1,7 @@
 """Many masks in one call, from the records of many grammars.
 
-Each grammar's machine keeps a *cell*, int64 (VIEW_SIZE,) of VIEW_* below: where its arrays are; a machine with
-a lexer one of those in `whole_masks`. What a cell points to stays readable while a batch is filled
+Each grammar's machine keeps a *cell*, int64 (VIEW_SIZE,) of VIEW_* below: where its arrays are; that of one
+with a lexer is described in `whole_masks`. What a cell points to stays readable while a batch is filled
 (`structgen.threads.Readers` sees to that), and what it pointed to before does too. So kernels need one number
 a machine, and no lock.
 """
@@ -133,7 +133,7 @@ def show(address: Int, ready: Int) -> None:
 def share_from_front(address: Int) -> float:
     """The part of a job's rows, 0 to 1, that was taken from the front, so by helpers."""
     job = int64_at(address, JOB_SIZE)
-    return (published(job, _TAKEN) & _FRONT) * _AT_ONCE / max(job[_N], 1)
+    return float((published(job, _TAKEN) & _FRONT) * _AT_ONCE / max(job[_N], 1))
 
 
 @kernel

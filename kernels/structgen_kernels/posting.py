@@ -2,9 +2,9 @@
 
 Waking a thread that waits for Python's lock costs more than half a batch of known masks; telling one that
 watches a cell costs a tenth of a microsecond. A helper watches for a while after its work, then sleeps in a
-semaphore, and is woken only where that pays (`structgen.row_helpers`). How long it watches hangs on how quickly
-batches come: longer than the last gap between two, unless that was so long that a core should not be kept
-busy for it (the policy by which Linux's KVM polls before it halts a processor, `halt_poll_ns`).
+semaphore, and is woken only where that pays (`structgen.row_helpers`). How long it watches hangs on how
+quickly batches come: longer than the last gap between two, unless that was so long that a core should not be
+kept busy for it (as Linux's KVM polls before it halts a processor, `halt_poll_ns`).
 
 Each helper has a *block*, int64 (BLOCK_SIZE,), which belongs to one caller at a time. Its word STATE goes
 
@@ -116,7 +116,7 @@ def can_take(block: Int64Array, wakes: bool) -> bool:
 
 @short_kernel
 def post(blocks: Int64Array, job: Int, wakes: bool) -> Int:
-    """Give the work at the address ``job`` to the helpers that can take it, and wake them. How many these are.
+    """Give the work at the address ``job`` to those helpers that can take it, and wake them. How many.
 
     ``blocks`` int64 (n,): addresses of blocks.
     """
@@ -166,7 +166,7 @@ def finish(blocks: Int64Array, patience: Int) -> None:
 
 @kernel
 def _judge(block: Int64Array, helped: bool) -> None:
-    """Say how often the helper is not to be woken: less and less, where all other cores are busy or slow to wake."""
+    """Say how often the helper is not to be woken: more often each time that it comes too late."""
     if helped:
         block[VAIN] = block[PAUSE] = 0
     elif block[WOKEN] != 0:

@@ -1,9 +1,10 @@
 """Masks that are kept whole, each in memory of its own: where they are, by configuration.
 
-A table, int64 (HEAD + 2 * slots,): how many slots there are, a power of two, how many are used, and the slots,
-each a configuration (0: free) and the address of its mask (0: none any more). One thread at a time writes to
-a table. A batch reads it meanwhile, without a lock: an address is written before the configuration by which
-it is found, and what is not needed any more is kept while somebody may read it (`structgen.threads.Readers`).
+A table, int64 (HEAD + 2 * slots,): how many slots there are, a power of two, how many are used, and the
+slots, each a configuration (0: free) and the address of its mask (0: none any more). One thread at a time
+writes to a table. A batch reads it meanwhile, without a lock: an address is written before the configuration
+by which it is found, and what is not needed any more is kept while somebody may read it
+(`structgen.threads.Readers`).
 """
 
 from __future__ import annotations
