@@ -53,9 +53,9 @@ def test_batches_with_gaps():
     works = [lambda which=which: asked.append((which, time.perf_counter())) for which in (1, 2)]
     for sleeps in (False, True):
         asked.clear()
-        times = scaling_batch._in_a_row(works, 2, 0.001, sleeps)  # type: ignore[arg-type]
-        assert [len(spent) for spent in times] == [2 * (scaling_batch.IN_A_ROW - scaling_batch.LEFT_OUT)] * 2
-        assert [which for which, _ in asked[:: scaling_batch.IN_A_ROW]] == [1, 2, 1, 2]
+        times = scaling_batch._in_a_row(works, 2, 15, 0.001, sleeps)  # type: ignore[arg-type]
+        assert [len(spent) for spent in times] == [2 * (15 - scaling_batch.LEFT_OUT)] * 2
+        assert [which for which, _ in asked[::15]] == [1, 2, 1, 2]
         moments = [moment for _, moment in asked]
         assert all(later - earlier >= 0.001 for earlier, later in itertools.pairwise(moments))
 

@@ -17,16 +17,16 @@ import numpy as np
 from structgen_bench.scaling_parts import PERSON, Row, tool_call, tool_schema
 
 ROUNDS = 400
-IN_A_ROW = 20  # batches, of which the first are left out: they find the caches as the other work left them
-LEFT_OUT = 3
+IN_A_ROW = 100  # batches
+LEFT_OUT = 10  # of these, the first: they find the caches as the other work left them, and helpers asleep
 SIZES = (1, 4, 16, 64, 128, 256)
-# from the end of a batch to the next one, microseconds, what this thread does meanwhile, and rounds
+# from the end of a batch to the next one, microseconds; what this thread does meanwhile; rounds, batches in a row
 GAPS = (
-    (0, "nothing", 40),
-    (200, "computes", 30),
-    (200, "sleeps", 30),
-    (1_000, "sleeps", 20),
-    (20_000, "sleeps", 8),
+    (0, "nothing", 20, IN_A_ROW),
+    (200, "computes", 10, IN_A_ROW),
+    (200, "sleeps", 10, IN_A_ROW),
+    (1_000, "sleeps", 5, IN_A_ROW),
+    (20_000, "sleeps", 4, 3 * LEFT_OUT),
 )
 
 
@@ -100,8 +100,8 @@ def by_gap(compiler: Any, seed: int) -> list[Row]:
     rows = []
     for cores in ("apart", "any"):
         with _apart() if cores == "apart" else nullcontext():
-            for gap_us, meanwhile, rounds in GAPS:
-                one, two = _in_a_row(works, rounds, gap_us * 1e-6, meanwhile == "sleeps")
+            for gap_us, meanwhile, rounds, number in GAPS:
+                one, two = _in_a_row(works, rounds, number, gap_us * 1e-6, meanwhile == "sleeps")
                 rows.append(
                     {
                         "cores": cores,
@@ -191,13 +191,17 @@ def _apart() -> Iterator[None]:
 
 
 def _in_a_row(
-    works: list[Callable[[], None]], rounds: int = ROUNDS // IN_A_ROW, gap: float = 0.0, sleeps: bool = False
+    works: list[Callable[[], None]],
+    rounds: int = 20,
+    in_a_row: int = IN_A_ROW,
+    gap: float = 0.0,
+    sleeps: bool = False,
 ) -> list[np.ndarray]:  # type: ignore[type-arg]
-    """Microseconds of each work: some times in a row, ``gap`` seconds before each, then the next."""
+    """Microseconds of each work: ``in_a_row`` times, ``gap`` seconds before each, then the next."""
     times: list[list[float]] = [[] for _ in works]
     for _ in range(rounds):
         for work, spent in zip(works, times, strict=True):
-            for number in range(IN_A_ROW):
+            for number in range(in_a_row):
                 until = time.perf_counter() + gap
                 if sleeps:
                     time.sleep(gap)
