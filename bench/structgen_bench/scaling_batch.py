@@ -20,7 +20,7 @@ ROUNDS = 400
 IN_A_ROW = 100  # batches
 LEFT_OUT = 10  # of these, the first: they find the caches as the other work left them, and helpers asleep
 SIZES = (1, 4, 16, 64, 128, 256)
-# from the end of a batch to the next one, microseconds; what this thread does meanwhile; rounds, batches in a row
+# from the end of a batch to the next one, microseconds; what this thread does then; rounds; batches in a row
 GAPS = (
     (0, "nothing", 20, IN_A_ROW),
     (200, "computes", 10, IN_A_ROW),
