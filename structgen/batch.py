@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain, pairwise
-from struct import pack_into
+from struct import Struct
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,7 +28,7 @@ _FEW = 4  # rows that are done sooner one by one than together
 _ROWS_A_THREAD = 64  # with fewer, sharing the work costs about what it saves
 # 256 rows of 16 kB are copied in 70 us if nothing else was done meanwhile, and in 400 where 20 ms went by
 _MANY = 128  # rows that take longer to copy than a sleeping helper to wake
-_SHOWN = (0, 8, 40, 120)  # a helper copies the first rows while the others are looked up
+_SHOWN = (8, 64)  # a helper copies the first rows while the others are looked up
 _LEAST_ROOM = 64  # rows
 _MISSING = (layout.ROW_UNKNOWN, layout.ROW_NARROW)
 
@@ -77,7 +77,7 @@ def fill_bitmasks(
 class _Room:
     """A job for kernels, and room for what they need of up to ``size`` rows: of one caller at a time."""
 
-    __slots__ = ("_arrays", "_configs", "_parts", "_places", "_shape", "address", "done", "size", "words")
+    __slots__ = ("_arrays", "_configs", "_parts", "_places", "_rows", "address", "done", "size", "words")
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -91,30 +91,32 @@ class _Room:
         # of which Python reads and writes single words more quickly than those of arrays
         self.words, self.done = job.data, done.data
         self._places, self._configs = found[0].data, found[1].data
-        self._shape = 0, False
-        self._parts: dict[int, list[int]] = {}  # the places that were written last, by their first row
+        self._rows = 0
+        self._parts: list[_Part] = []
 
-    def begin(self, rows: int, in_parts: bool) -> None:
-        """Before `look_up`: rows come in the same parts as those of the batch before, or all anew."""
-        if self._shape != (rows, in_parts):
-            self._parts.clear()
-            self._shape = rows, in_parts
+    def parts(self, rows: int, shared: bool) -> list[_Part]:
+        """What to `look_up` before each `show`: where the rows are ``shared`` with a helper, few at first."""
+        if self._rows != rows or shared != (len(self._parts) > 1):
+            ends = [row for row in _SHOWN if shared and row < rows]
+            self._parts = [_Part(*part) for part in pairwise((0, *ends, rows))]
+            self._rows = rows
+        return self._parts
 
-    def look_up(self, matchers: list[Matcher | None], begin: int) -> None:
-        """Write where the masks of rows from ``begin`` on are."""
+    def look_up(self, matchers: list[Matcher | None], part: _Part) -> None:
+        """Write where the masks of a part of all rows are."""
+        if part.rows < len(matchers):
+            matchers = matchers[part.begin : part.end]
         try:
             # a row costs a tenth of a microsecond here; everything else is in one kernel
             where = [matcher._place for matcher in matchers]  # type: ignore[union-attr]
             which = [matcher._config for matcher in matchers]  # type: ignore[union-attr]
         except AttributeError:
-            where, which = self._with_gaps(matchers, begin)
-        words = f"{len(matchers)}n"  # half the time of np.fromiter
+            where, which = self._with_gaps(matchers, part.begin)
         # mostly those of the batch before: then they are the same objects, which is told at once
-        if where != self._parts.get(begin):
-            self._parts.pop(begin, None)  # this may be interrupted
-            pack_into(words, self._places, 8 * begin, *where)
-            self._parts[begin] = where
-        pack_into(words, self._configs, 8 * begin, *which)
+        if where != part.places:
+            part.pack_into(self._places, 8 * part.begin, *where)
+            part.places = where
+        part.pack_into(self._configs, 8 * part.begin, *which)
 
     def _with_gaps(self, matchers: list[Matcher | None], first: int) -> tuple[list[int], list[int]]:
         """Places and configurations where some matchers are None: their rows are marked as ROW_SKIPPED.
@@ -128,6 +130,17 @@ class _Room:
             places.append(0 if matcher is None else matcher._place)
             configs.append(0 if matcher is None else matcher._config)
         return places, configs
+
+
+class _Part:
+    """Some rows of a batch, and the places of these that were written last."""
+
+    __slots__ = ("begin", "end", "pack_into", "places", "rows")
+
+    def __init__(self, begin: int, end: int) -> None:
+        self.begin, self.end, self.rows = begin, end, end - begin
+        self.pack_into = Struct(f"{self.rows}n").pack_into  # half the time of np.fromiter
+        self.places: list[int] | None = None
 
 
 _rooms: list[_Room] = []  # those that nobody uses
@@ -158,17 +171,15 @@ def _copy_known(
         try:
             if helpers.post(address, held):
                 # they begin with the first rows while the others are looked up, the caller then at the end
-                room.begin(n, True)
-                for begin, end in pairwise((*(row for row in _SHOWN if row < n), n)):
-                    room.look_up(matchers[begin:end], begin)
-                    show(address, end)
+                for part in room.parts(n, True):
+                    room.look_up(matchers, part)
+                    show(address, part.end)
                 fill_shown(address, True)
                 return
         finally:
             finish(helpers.blocks, row_helpers.PATIENCE)
             helpers.release()
-    room.begin(n, False)
-    room.look_up(matchers, 0)
+    room.look_up(matchers, *room.parts(n, False))
     show(address, n)
     fill_shown(address, False)
 
@@ -182,8 +193,7 @@ def _share(matchers: list[Matcher | None], room: _Room, threads: int, held: obje
 
     team = Team(threads, fill)
     try:
-        room.begin(len(matchers), False)
-        room.look_up(matchers, 0)
+        room.look_up(matchers, *room.parts(len(matchers), False))
         show(address, len(matchers))
     finally:
         team.finish()

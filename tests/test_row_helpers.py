@@ -58,8 +58,7 @@ def job_of(matchers, bitmask):
     store = matchers[0]._machine.store
     room, view = batch._Room(len(matchers)), store.view
     batch.aim(room.address, len(matchers), id(store), view.epoch, view.rows, bitmask)
-    room.begin(len(matchers), False)
-    room.look_up(list(matchers), 0)
+    room.look_up(list(matchers), *room.parts(len(matchers), False))
     show(room.address, len(matchers))
     return room, (room, view, bitmask)
 
