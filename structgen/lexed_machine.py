@@ -7,7 +7,16 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-from structgen_kernels import layout, lexed, lexed_layout, lexed_masks, lexed_records, lexed_transfer
+from structgen_kernels import (
+    layout,
+    lexed,
+    lexed_layout,
+    lexed_masks,
+    lexed_records,
+    lexed_transfer,
+    machine,
+    whole_masks,
+)
 from structgen_kernels.shared_memory import address_of
 
 from structgen.errors import CompileLimitError
@@ -16,6 +25,7 @@ from structgen.lexed_store import LexedStore
 from structgen.lexing.tables import LexedTables
 from structgen.mask_store import MaskStore
 from structgen.tables import Int32Array
+from structgen.threads import readers
 
 _FIRST_POOL = 1 << 14
 _FIRST_TABLE = 1 << 11
@@ -23,6 +33,7 @@ _FIRST_SCRATCH = 1 << 12
 _MAX_POOL = 1 << 29  # words; a record's number must fit in 31 bits
 _MOST_TRIED = 1 << 22  # words of records that masks are worked out with, before they are thrown away
 _MASK_BYTES = 64 << 20  # of masks kept; older ones make room
+_FIRST_MASKS = 64  # slots of their table
 
 
 class _Records:
@@ -75,10 +86,9 @@ class LexedMachine:
     """Configurations of one grammar over one vocabulary. All methods are thread-safe.
 
     A configuration is a positive int; 0 means refused. Records of texts stay; those of terminals that
-    masks try are kept apart and thrown away when they are many.
+    masks try are kept apart and thrown away when they are many. ``place``: the address of a cell that tells
+    kernels where the masks are, so that `fill_bitmasks` reads them without a lock.
     """
-
-    place = 0  # masks are handed over whole: see `known_mask`
 
     def __init__(
         self,
@@ -98,8 +108,13 @@ class LexedMachine:
         self._tried = _Records()
         self._moved: Int32Array = np.zeros(_FIRST_POOL, np.int32)
         self._most_masks = max(16, _MASK_BYTES // max(4 * store.n_words, 1))
-        # (address, words) by configuration, oldest first; changed with the lock only, read without
-        self._masks: dict[int, tuple[int, Int32Array]] = {}
+        # words by configuration, oldest first; changed with the lock only, read without
+        self._masks: dict[int, Int32Array] = {}
+        self._cell = np.zeros(layout.VIEW_SIZE, np.int64)
+        self.place = address_of(self._cell)
+        self._cell[whole_masks.KIND] = whole_masks.WHOLE_MASKS
+        self._cell[whole_masks.N_WORDS] = store.n_words
+        self._table = self._new_table(_FIRST_MASKS)
         self.start = self._run(lexed.start_configuration)
 
     @property
@@ -125,17 +140,12 @@ class LexedMachine:
         n_words = self.store.n_words
         if bitmask.shape[1] < n_words:
             return False
-        _, words = self._masks.get(config) or self._new_mask(config)
+        words = self._masks.get(config)
+        if words is None:
+            words = self._new_mask(config)
         bitmask[row, :n_words] = words
         bitmask[row, n_words:] = 0
         return True
-
-    def known_mask(self, config: int) -> tuple[int, Int32Array] | None:
-        """The mask of ``config``, int32 (words,), with its address; None when it has yet to be computed.
-
-        It is not changed any more, and lives as long as it is held.
-        """
-        return self._masks.get(config)
 
     def is_accepting(self, config: int) -> bool:
         """True when the text so far is complete."""
@@ -170,7 +180,8 @@ class LexedMachine:
     def nbytes(self) -> int:
         """Bytes of memory held by the records and masks (the store not counted)."""
         masks = len(self._masks) * 4 * self.store.n_words
-        return self._texts.nbytes + self._tried.nbytes + int(self._moved.nbytes) + masks
+        kept = masks + int(self._moved.nbytes + self._table.nbytes)
+        return self._texts.nbytes + self._tried.nbytes + kept
 
     @property
     def is_retired(self) -> bool:
@@ -208,16 +219,36 @@ class LexedMachine:
             records.grow(result)
             self.growth.to(records.nbytes)
 
-    def _new_mask(self, config: int) -> tuple[int, Int32Array]:
+    def _new_mask(self, config: int) -> Int32Array:
         with self._lock:
             known = self._masks.get(config)
             if known is None:
-                words = np.zeros(self.store.n_words, np.int32)
-                self._compute(config, words)
+                known = np.zeros(self.store.n_words, np.int32)
+                self._compute(config, known)
                 if len(self._masks) >= self._most_masks:
-                    del self._masks[next(iter(self._masks))]
-                known = self._masks[config] = (address_of(words), words)
+                    self._drop_oldest()
+                self._keep(config, known)
             return known
+
+    def _keep(self, config: int, words: Int32Array) -> None:
+        self._masks[config] = words  # first: the table is not to lead to what nobody keeps
+        while not whole_masks.note(self._table, config, address_of(words)):
+            before = self._table
+            self._table = self._new_table(4 * len(self._masks), before)
+            readers.retire(before)
+
+    def _drop_oldest(self) -> None:
+        oldest = next(iter(self._masks))
+        whole_masks.note(self._table, oldest, 0)
+        readers.retire(self._masks.pop(oldest))
+
+    def _new_table(self, least: int, before: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.int64]:
+        """A table of masks with room for more, of ``least`` slots, to which the cell points now."""
+        slots = 1 << (least - 1).bit_length()
+        table = np.zeros(whole_masks.HEAD + 2 * slots, np.int64)
+        whole_masks.copy_noted(np.zeros(whole_masks.HEAD, np.int64) if before is None else before, table)
+        machine.point(self._cell, whole_masks.TABLE, address_of(table))
+        return table
 
     def _compute(self, config: int, out: Int32Array) -> None:
         tried, store = self._tried, self.lexed_store

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from structgen.bitmask import checked_bitmask
 from structgen.errors import BitmaskError, MatcherError, TokenIdError
 from structgen.mask_store import STOP, TEXT
+from structgen.threads import readers
 
 if TYPE_CHECKING:
     from structgen.bitmask import Bitmask
@@ -156,11 +157,12 @@ class Matcher:
 
     def reset(self) -> None:
         """Back to the beginning."""
-        self._machine = self._grammar.machine
-        self._place = self._machine.place
-        self._config = self._machine.start
+        before, machine = self._machine, self._grammar.machine
+        self._machine, self._place, self._config = machine, machine.place, machine.start
         self._terminated = False
         self._history = None
+        if machine is not before:
+            readers.retire(before)  # a batch in another thread may have found its place here
 
     def _move(self) -> None:
         """Read the text again in the machine that has taken over from a retired one. O(text)."""
@@ -179,7 +181,9 @@ class Matcher:
             else:
                 config = machine.accept(config, step)
         machine.settle()
+        before = self._machine
         self._machine, self._place, self._config, self._history = machine, machine.place, config, history
+        readers.retire(before)  # a batch in another thread may have found its place here
 
     @property
     def is_accepting(self) -> bool:

@@ -9,6 +9,7 @@ import sys
 import threading
 import weakref
 from functools import lru_cache
+from time import monotonic_ns
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +19,11 @@ from structgen_kernels.shared_memory import address_of
 
 from structgen.threads import MOST_HELPERS, HelperThread
 
-# A helper watches for work that long after it had some: batches that come one after another find it awake.
-# Waking a core that sleeps took 70 us where it was measured (a virtual machine), 15 of them the caller's.
-_PATIENCE = 50_000  # nanoseconds
+# Nanoseconds that a helper watches for work after it had some, so that batches that come one after another
+# find it awake. Waking a core that sleeps took 70 us where it was measured (a virtual machine), 15 of them
+# the caller's, and 256 rows are copied in 70: nothing is gained by that if their masks are in the caches.
+_LEAST_WATCH = 50_000
+_MOST_WATCH = 400_000  # where batches come so quickly
 PATIENCE = 10_000  # a helper's last rows take 2 us, unless it does not run
 
 
@@ -40,29 +43,51 @@ class RowHelpers:
             helpers.release()
     """
 
-    __slots__ = ("_claims", "blocks")
+    __slots__ = ("_claims", "_wakes", "blocks")
 
     def __init__(self, count: int, wakes: bool) -> None:
         """``wakes``: there is so much to do that those who sleep are woken for it."""
+        self._wakes = wakes
+        if count == 1:  # in as few steps as will do: where batches are rare, each is slow
+            claim = _claimed(wakes)
+            self._claims = [] if claim is None else [claim]
+            self.blocks = _NO_BLOCKS if claim is None else claim.helper.blocks
+            return
         self._claims = [claim for _ in range(min(count, MOST_HELPERS)) if (claim := _claimed(wakes))]
-        self.blocks = np.zeros(len(self._claims), np.int64)
-        for number, claim in enumerate(self._claims):
-            if posting.can_take(claim.helper.block, wakes):
-                self.blocks[number] = claim.helper.address
+        self.blocks = np.array([claim.helper.address for claim in self._claims], np.int64)
 
-    def post(self, address: int, held: object) -> None:
-        """``address``: of the job. ``held`` lives as long as a helper may read it."""
-        for claim, block in zip(self._claims, self.blocks, strict=True):
-            if block:
-                claim.helper.held = held
-                posting.post(claim.helper.block, address)
+    def post(self, address: int, held: object) -> bool:
+        """Give them the job at ``address``; False where none can take it, which is known at once.
+
+        ``held`` lives as long as a helper may read it.
+        """
+        for claim in self._claims:
+            claim.helper.held = held
+        return bool(posting.post(self.blocks, address, self._wakes))
 
     def release(self) -> None:
         """They are done, and may help somebody else."""
-        for claim, block in zip(self._claims, self.blocks, strict=True):
-            if block:
-                claim.helper.held = None
-            _idle.append(claim)
+        for claim in self._claims:
+            claim.helper.held = None
+        _idle.extend(self._claims)
+
+
+def rest(count: int, wakes: bool) -> bool:
+    """Whether ``count`` helpers are sure not to take a job now: of a single one that sleeps that is told in a
+    few steps, each of which is slow where batches are rare.
+    """
+    if count > 1:
+        return False
+    try:
+        words = _idle[-1].helper.words
+    except IndexError:
+        return False
+    if words[posting.STATE] != posting.ASLEEP or (wakes and words[posting.VAIN] <= 0):
+        return False
+    if wakes:
+        words[posting.VAIN] -= 1
+    words[posting.ENDED] = monotonic_ns()
+    return True
 
 
 def are_there() -> bool:
@@ -79,13 +104,15 @@ class _RowHelper(HelperThread):
     def __init__(self, functions: _CFunctions) -> None:
         super().__init__()
         self.block: npt.NDArray[np.int64] = np.zeros(posting.BLOCK_SIZE, np.int64)
+        self.words = self.block.data
         functions.into(self.block)
         self.address = address_of(self.block)
+        self.blocks: npt.NDArray[np.int64] = np.array([self.address], np.int64)  # of a caller with no others
         self.held: object = None
         self.claim: weakref.ref[_Claim] = weakref.ref(_Claim(self))  # gone at once
 
     def run(self) -> None:
-        posting.serve(self.address, _PATIENCE)
+        posting.serve(self.address, _LEAST_WATCH, _MOST_WATCH)
 
 
 class _Claim:
@@ -103,15 +130,15 @@ class _Claim:
 class _CFunctions:
     """Addresses of what helpers need of the C library."""
 
-    __slots__ = ("clock_gettime", "sched_getcpu", "sem_init", "sem_post", "sem_wait")
+    __slots__ = ("clock_gettime", "sched_getcpu", "sched_yield", "sem_init", "sem_post", "sem_wait")
 
     def __init__(self) -> None:
         library = ctypes.CDLL(None)
         self.sem_init = library.sem_init
         self.sem_init.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_uint)
-        self.sem_post, self.sem_wait, self.clock_gettime, self.sched_getcpu = (
+        self.sem_post, self.sem_wait, self.clock_gettime, self.sched_getcpu, self.sched_yield = (
             ctypes.cast(library[name], ctypes.c_void_p).value or 0
-            for name in ("sem_post", "sem_wait", "clock_gettime", "sched_getcpu")
+            for name in ("sem_post", "sem_wait", "clock_gettime", "sched_getcpu", "sched_yield")
         )
 
     def into(self, block: npt.NDArray[np.int64]) -> None:
@@ -120,6 +147,7 @@ class _CFunctions:
         block[posting.SEM_WAIT] = self.sem_wait
         block[posting.CLOCK] = self.clock_gettime
         block[posting.GETCPU] = self.sched_getcpu
+        block[posting.YIELD] = self.sched_yield
         for semaphore in (posting.WAKE, posting.DONE):
             self.sem_init(address_of(block[semaphore:]), 0, 0)
 
@@ -146,10 +174,12 @@ def _compile_kernels() -> None:
     functions = _c_functions()
     assert functions is not None
     functions.into(block)
-    posting.post(block, 0)
-    posting.finish(np.array([address_of(block)]), PATIENCE)
+    blocks = np.array([address_of(block)], np.int64)
+    posting.can_take(block, False)
+    posting.post(blocks, 0, False)
+    posting.finish(blocks, PATIENCE)
     posting.halt(block)
-    posting.serve(address_of(block), _PATIENCE)
+    posting.serve(address_of(block), _LEAST_WATCH, _MOST_WATCH)
 
 
 def _claimed(wakes: bool) -> _Claim | None:
@@ -207,6 +237,7 @@ def _halt_all() -> None:
         helper.join(1)  # one that has work of another thread's may take longer
 
 
+_NO_BLOCKS: npt.NDArray[np.int64] = np.zeros(0, np.int64)
 _idle: list[_Claim] = []
 _all: list[_RowHelper] = []
 _lock = threading.RLock()  # of `_all` and the claims in it, and of who looks for a helper

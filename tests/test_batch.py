@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import sys
@@ -311,3 +312,128 @@ def test_a_store_that_is_cleared_while_batches_are_filled():
     for filler in fillers:
         filler.join()
     assert not wrong
+
+
+def changed(matchers, rng):
+    """A pool of matchers after some steps, taken back steps, new beginnings, forks and ends."""
+    row = allocate_bitmask(1, VOCABULARY.size)
+    for matcher in rng.sample(matchers, len(matchers) // 3):
+        what = rng.random()
+        if what < 0.15:
+            matcher.rollback(rng.randrange(matcher.n_accepted + 1))
+        elif what < 0.25:
+            matcher.reset()
+        elif what < 0.4:
+            matchers[rng.randrange(len(matchers))] = matcher.fork()
+        elif not matcher.is_terminated:
+            matcher.fill_bitmask(row)
+            allowed = np.flatnonzero(np.unpackbits(row.view(np.uint8), bitorder="little"))
+            matcher.accept(int(rng.choice(allowed.tolist())))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_batches_one_after_another(seed):
+    """What a batch remembers of those before it (places, room) never shows, whatever their sizes."""
+    rng = random.Random(seed)
+    grammars = [*compiled(Compiler(VOCABULARY)), OTHER]
+    matchers = [rng.choice(grammars).matcher() for _ in range(60)]
+    batch = [rng.choice(matchers) for _ in range(300)]
+    for turn in range(40):
+        changed(matchers, rng)
+        if turn % 3 == 0:
+            if rng.random() < 0.5:
+                rng.choice(grammars).shed()  # as where a budget is spent: its matchers move to a new machine
+            # some of them several times, some rows left out
+            batch = [rng.choice([*matchers, None]) for _ in range(rng.choice([6, 40, 129, 300]))]
+        if turn % 4 == 0:
+            batch[rng.randrange(len(batch))] = rng.choice(matchers)
+        bitmask = np.full((len(batch) + turn % 2, 9 + turn % 3), 7, np.int32)
+        before = bitmask.copy()
+        fill_bitmasks(batch, bitmask, threads=rng.choice([1, 2, 2, 3]))
+        assert np.array_equal(bitmask, one_by_one(batch, before)), turn
+
+
+def test_a_machine_that_is_left_lives_as_long_as_a_batch_reads():
+    grammar = Compiler(VOCABULARY).regex("[a-f]{3,40}")
+    matchers = [grammar.matcher() for _ in range(3)]
+    assert all(matcher.accept(ord("a")) for matcher in matchers)
+    cell = weakref.ref(matchers[0]._machine._cell)
+    grammar.shed()
+    reading = helper_threads.readers.now
+    assert matchers[0].accept(ord("b"))
+    matchers[1].reset()
+    del matchers[2]
+    assert matchers[0]._machine._cell is not cell() is not None
+    del reading
+    assert cell() is None
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_a_batch_that_is_over_keeps_nothing(threads):
+    compiler = Compiler(VOCABULARY, cache_size=0)
+    matchers = [compiler.regex(f"a{{1,{3 + row % 7}}}b").matcher() for row in range(200)]
+    bitmask = np.zeros((200, 9), np.int32)
+    for _ in range(3):
+        fill_bitmasks(matchers, bitmask, threads=threads)
+    gone = [weakref.ref(bitmask), *(weakref.ref(matcher._machine._pool) for matcher in matchers)]
+    del matchers, bitmask
+    gc.collect()
+    assert not any(reference() is not None for reference in gone)
+
+
+def test_matchers_that_another_thread_moves_on():
+    """Not what they are made for; but each row is the mask of one of the matcher's places."""
+    grammar = warm()[list(GRAMMARS).index("recursive")]
+    matchers = [grammar.matcher() for _ in range(200)]
+    places = np.zeros((2, 9), np.int32)
+    matchers[0].fill_bitmask(places, 0)
+    assert matchers[0].accept(ord("1"))
+    matchers[0].fill_bitmask(places, 1)
+    assert not np.array_equal(*places)
+    stop, turns = threading.Event(), []
+
+    def move():
+        while not stop.is_set():
+            for matcher in matchers:
+                if matcher.n_accepted:
+                    matcher.rollback()
+                else:
+                    matcher.accept(ord("1"))
+            turns.append(None)
+
+    mover = threading.Thread(target=move)
+    mover.start()
+    try:
+        for turn in range(300):
+            bitmask = np.full((200, 9), -1, np.int32)
+            fill_bitmasks(matchers, bitmask, threads=1 + turn % 2)
+            assert all(np.array_equal(row, places[0]) or np.array_equal(row, places[1]) for row in bitmask)
+    finally:
+        stop.set()
+        mover.join()
+    assert turns
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("compiler", ["the first one", "another"])
+def test_a_mask_that_many_want_is_found_once(monkeypatch, threads, compiler):
+    grammars = [Compiler(VOCABULARY).regex(f"a{{1,{n}}}b") for n in range(3, 9)]
+    if compiler == "the first one":
+        shared = Compiler(VOCABULARY)
+        grammars = [shared.regex(f"a{{1,{n}}}b") for n in range(3, 9)]
+    machines = type(grammars[0].machine)
+    fills, asked = machines.fill, []
+
+    def fill(machine, config, *arguments):
+        asked.append((machine, config))
+        return fills(machine, config, *arguments)
+
+    matchers = [grammars[row % 6].matcher() for row in range(90)]
+    for matcher in matchers[::5]:
+        assert matcher.accept(ord("a"))
+    monkeypatch.setattr(machines, "fill", fill)
+    bitmask = np.full((90, 9), -1, np.int32)
+    fill_bitmasks(matchers, bitmask, threads=threads)
+    # of other compilers than the first matcher's they are copied one by one
+    assert compiler == "another" or len(asked) == len(set(asked)) == 12
+    assert np.array_equal(bitmask, one_by_one(matchers, bitmask))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import time
 from pathlib import Path
 
 import pytest
+from structgen_bench import scaling_batch
 from structgen_bench.errors import BenchError
 from structgen_bench.scaling import judge
 from structgen_bench.scaling_parts import by_length, by_tools, tool_call, tool_schema
@@ -36,7 +39,25 @@ def test_parts_give_rows_and_goals():
 def test_goals_are_kept_or_missed():
     slow = {"rows": 256, "ratio": 1.2, "python_us_a_row": 0.5}
     kept = {goal.what: goal.kept for goal in judge({"batch": [slow]})}
-    assert kept == {"256 known rows: one thread over two": False, "256 known rows: Python, us a row": True}
+    assert kept == {
+        "256 known rows, back to back: one thread over two": False,
+        "256 known rows: Python, us a row": True,
+    }
+    gaps = [{"gap_us": gap, "cores": "any", "ratio_p50": 0.9 + gap / 1e5} for gap in (200, 1_000, 20_000)]
+    assert [goal.kept for goal in judge({"gaps": gaps})] == [False, True]
+
+
+def test_batches_with_gaps():
+    """Each work has its turns, the first of which do not count, after at least the gap."""
+    asked: list[tuple[int, float]] = []
+    works = [lambda which=which: asked.append((which, time.perf_counter())) for which in (1, 2)]
+    for sleeps in (False, True):
+        asked.clear()
+        times = scaling_batch._in_a_row(works, 2, 15, 0.001, sleeps)  # type: ignore[arg-type]
+        assert [len(spent) for spent in times] == [2 * (15 - scaling_batch.LEFT_OUT)] * 2
+        assert [which for which, _ in asked[::15]] == [1, 2, 1, 2]
+        moments = [moment for _, moment in asked]
+        assert all(later - earlier >= 0.001 for earlier, later in itertools.pairwise(moments))
 
 
 def test_a_run_writes_results_and_a_picture(tmp_path: Path):

@@ -14,7 +14,7 @@ import weakref
 import numpy as np
 import pytest
 from structgen_kernels import posting
-from structgen_kernels.batch import JOB_SIZE, describe, fill_shown, show
+from structgen_kernels.batch import MISSED, fill_shown, show
 from structgen_kernels.shared_memory import call_c, call_clock, exchange, swap_if
 
 from structgen import batch, row_helpers
@@ -54,15 +54,17 @@ def one_by_one(matchers):
 
 
 def job_of(matchers, bitmask):
-    """(address, done, what has to live) of a job whose rows are all shown."""
+    """A room with a job whose rows are all shown, and what has to live beside it."""
     store = matchers[0]._machine.store
-    found = np.array([[m._place for m in matchers], [m._config for m in matchers]], np.int64)
-    done = np.zeros(len(matchers), np.int64)
-    job = np.zeros(JOB_SIZE, np.int64)
-    view = store.view
-    address = describe(job, found, id(store), view.epoch, view.rows, bitmask, done)
-    show(job, len(matchers))
-    return address, done, (job, found, view, done)
+    room, view = batch._Room(len(matchers)), store.view
+    batch.aim(room.address, len(matchers), id(store), view.epoch, view.rows, bitmask)
+    room.look_up(list(matchers), *room.parts(len(matchers), False))
+    show(room.address, len(matchers))
+    return room, (room, view, bitmask)
+
+
+def done_of(room):
+    return np.array(room.done)
 
 
 def until(condition):
@@ -78,10 +80,9 @@ def awake_or_asleep(helper):
 
 def posted_to_one(address, held):
     """A `RowHelpers` of one, which has the job."""
-    for _ in range(1000):
+    for _ in range(2000):
         helpers = RowHelpers(1, True)
-        if helpers.blocks.all():
-            helpers.post(address, held)
+        if helpers.post(address, held):
             return helpers
         helpers.release()  # it was woken in vain a short time ago, or watches on this core
         time.sleep(0.001)
@@ -111,12 +112,12 @@ def apart():
 def test_a_helper_does_the_work_by_itself(apart):
     """Where the caller takes its time, the helper writes all rows."""
     bitmask = np.full((ROWS, 9), -1, np.int32)
-    address, done, held = job_of(apart, bitmask)
-    helpers = posted_to_one(address, held)
+    room, held = job_of(apart, bitmask)
+    helpers = posted_to_one(room.address, held)
     until(lambda: awake_or_asleep(helpers._claims[0].helper))
     posting.finish(helpers.blocks, PATIENCE)
     helpers.release()
-    assert done.all()
+    assert done_of(room).all() and room.words[MISSED] == 0
     assert np.array_equal(bitmask, one_by_one(apart))
 
 
@@ -124,13 +125,13 @@ def test_a_helper_does_the_work_by_itself(apart):
 def test_a_helper_waits_for_rows_only_for_a_while(apart):
     """Rows that are never shown are not written, nor waited for for ever."""
     bitmask = np.full((ROWS, 9), -1, np.int32)
-    address, done, held = job_of(apart, bitmask)
-    show(held[0], 64)
-    helpers = posted_to_one(address, held)
+    room, held = job_of(apart, bitmask)
+    show(room.address, 64)
+    helpers = posted_to_one(room.address, held)
     until(lambda: awake_or_asleep(helpers._claims[0].helper))
     posting.finish(helpers.blocks, PATIENCE)
     helpers.release()
-    assert done[:64].all() and not done[64:].any()
+    assert done_of(room)[:64].all() and not done_of(room)[64:].any()
     assert np.array_equal(bitmask[:64], one_by_one(apart[:64])) and (bitmask[64:] == -1).all()
 
 
@@ -141,15 +142,15 @@ def test_a_helper_that_has_begun_is_waited_for_asleep():
     expected = one_by_one(matchers)
     for attempt in range(200):
         bitmask = np.full((ROWS, 9), -1, np.int32)
-        address, done, held = job_of(matchers, bitmask)
-        helpers = posted_to_one(address, held)
+        room, held = job_of(matchers, bitmask)
+        helpers = posted_to_one(room.address, held)
         if attempt % 2:
-            fill_shown(address, True)
+            fill_shown(room.address, True)
         posting.finish(helpers.blocks, 0)
         assert awake_or_asleep(helpers._claims[0].helper)
         helpers.release()
-        fill_shown(address, True)  # what nobody has begun
-        assert done.all()
+        fill_shown(room.address, True)  # what nobody has begun
+        assert done_of(room).all() and room.words[MISSED] == 0
         assert np.array_equal(bitmask, expected)
 
 
@@ -185,7 +186,7 @@ def block_in(state):
     block = np.zeros(posting.BLOCK_SIZE, np.int64)
     functions = row_helpers._c_functions()
     if functions is not None:
-        block[posting.GETCPU] = functions.sched_getcpu
+        functions.into(block)
     block[posting.STATE] = state
     block[posting.HELPERS_CORE] = -1
     return block
@@ -200,14 +201,86 @@ def test_who_can_take_a_job():
         assert not posting.can_take(block_in(busy), True)
 
 
+def asked_in_vain(block, room):
+    """How many batches go by before the helper of ``block``, asleep, is woken, which takes nothing then."""
+    blocks = np.array([block.ctypes.data])
+    for batches in range(10_000):
+        posted = posting.post(blocks, room.address, True)
+        assert posted == (block[posting.STATE] == posting.POSTED)
+        posting.finish(blocks, PATIENCE)
+        if posted:
+            assert block[posting.STATE] == posting.AWAKE and block[posting.WOKEN] and not block[posting.JOB]
+            block[posting.STATE] = posting.ASLEEP
+            return batches
+    raise AssertionError("never woken again")
+
+
 @here
-def test_a_helper_woken_in_vain_is_left_alone_for_some_batches():
-    block = block_in(posting.POSTED)
-    posting.finish(np.array([block.ctypes.data]), PATIENCE)  # nobody has taken it
-    assert block[posting.STATE] == posting.AWAKE
-    block[posting.STATE] = posting.ASLEEP
-    asked = [posting.can_take(block, True) for _ in range(40)]
-    assert not any(asked[:10]) and asked[-1]
+def test_a_helper_woken_in_vain_is_woken_less_and_less():
+    room = batch._Room(ROWS)
+    block = block_in(posting.ASLEEP)
+    pauses = [asked_in_vain(block, room) for _ in range(9)]
+    assert pauses == [0, 16, 32, 64, 128, 256, 512, 512, 512]
+    block[posting.STATE] = posting.AWAKE  # what an awake helper does not take says nothing
+    posting.post(np.array([block.ctypes.data]), room.address, True)
+    posting.finish(np.array([block.ctypes.data]), PATIENCE)
+    assert block[posting.VAIN] == 512
+
+
+@here
+def test_a_helper_that_helps_is_woken_again(apart):
+    bitmask = np.full((ROWS, 9), -1, np.int32)
+    room, held = job_of(apart, bitmask)
+    helpers = posted_to_one(room.address, held)
+    block = helpers._claims[0].helper.block
+    block[posting.VAIN] = block[posting.PAUSE] = 64
+    until(lambda: awake_or_asleep(helpers._claims[0].helper))
+    posting.finish(helpers.blocks, PATIENCE)
+    helpers.release()
+    assert block[posting.VAIN] == block[posting.PAUSE] == 0
+
+
+@here
+def test_how_long_a_helper_watches():
+    least, most = 50, 400
+    assert [posting._watches(gap, least, most) for gap in (0, 20, 30, 150, 300, 400, 401, 10**9)] == [
+        50, 50, 60, 300, 400, 400, 50, 50,
+    ]  # fmt: skip
+
+
+@here
+def test_a_helper_watches_while_batches_come_quickly(apart, monkeypatch):
+    """What is 200 us apart finds it awake, though it sleeps 50 us after a batch that came alone."""
+    bitmask = allocate_bitmask(ROWS, VOCABULARY.size)
+    (claim,) = row_helpers._idle[-1:]
+    found = []
+    for _ in range(5):  # where other programs run too, the helper may be late
+        time.sleep(0.01)
+        until(lambda: claim.helper.block[posting.STATE] == posting.ASLEEP)
+        claim.helper.block[posting.VAIN] = 0
+        for _ in range(60):
+            begin = time.monotonic_ns()
+            while time.monotonic_ns() < begin + 200_000:
+                pass
+            found.append(claim.helper.block[posting.STATE] == posting.AWAKE)
+            fill_bitmasks(apart, bitmask, threads=2)
+    assert sum(found) > 100, sum(found)
+
+
+@here
+def test_a_helper_that_rests_is_not_asked():
+    matchers = known_matchers(ROWS)
+    bitmask = allocate_bitmask(ROWS, VOCABULARY.size)
+    fill_bitmasks(matchers, bitmask, threads=2)
+    helper = row_helpers._idle[-1].helper
+    until(lambda: helper.block[posting.STATE] == posting.ASLEEP)
+    helper.block[posting.VAIN] = 3
+    assert not row_helpers.rest(2, True)  # of several it is not told so quickly
+    before = helper.block[posting.ENDED]
+    assert row_helpers.rest(1, False) and helper.block[posting.VAIN] == 3
+    assert [row_helpers.rest(1, True) for _ in range(4)] == [True, True, True, False]
+    assert before < helper.block[posting.ENDED] <= time.monotonic_ns()
+    assert row_helpers._idle[-1].helper is helper
 
 
 def test_swaps_of_words():
@@ -235,20 +308,21 @@ def test_a_helper_is_given_back_after_it_is_done(monkeypatch, fails):
     fill_bitmasks(matchers, bitmask, threads=2)
     post, finish, order = posting.post, posting.finish, []
 
-    def at(block):
-        (helper,) = (helper for helper in row_helpers._all if helper.block.ctypes.data == block)
+    def at(blocks):
+        (helper,) = (helper for helper in row_helpers._all if helper.address == blocks[0])
         return helper.held is not None, any(claim.helper is helper for claim in row_helpers._idle)
 
-    def noted_post(block, job):
-        order.append(("post", *at(block.ctypes.data)))
-        post(block, job)
+    def noted_post(blocks, job, wakes):
+        order.append(("post", *at(blocks)))
+        post(blocks, job, wakes)
+        return 1  # whether it could take it or not
 
     def noted_finish(blocks, patience):
-        order.append(("finish", *at(blocks[0])))
+        order.append(("finish", *at(blocks)))
         finish(blocks, patience)
-        order.append(("finished", *at(blocks[0])))
+        order.append(("finished", *at(blocks)))
 
-    monkeypatch.setattr(posting, "can_take", lambda block, wakes: True)
+    monkeypatch.setattr(row_helpers, "rest", lambda count, wakes: False)
     monkeypatch.setattr(posting, "post", noted_post)
     monkeypatch.setattr(batch, "finish", noted_finish)
     if fails:
