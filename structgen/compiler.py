@@ -143,6 +143,8 @@ class Compiler:
         )
         if not (self.store.is_byte_complete or compiled.machine.is_satisfiable):
             raise UnsatisfiableSchemaError("", "no text matches that the vocabulary's tokens can spell")
+        if sleeps:  # so there is no registry of the user's, which may refer to anything
+            compiled.untrack()
         return compiled
 
     def regex(

@@ -1,0 +1,88 @@
+"""Values that Python's garbage collector need not look at.
+
+The collector looks for cycles, and for that at every container there is; while it does, everything stops. A
+full pass over what the caches of a process hold after 3,000 schemas took 20 ms. But none of that can be in a
+cycle: immutable values refer to what was there before them. CPython spares itself tuples and dictionaries of
+atoms for that reason; here the same is done for values of our own, by the function that C extensions have
+for it. They are freed when nobody refers to them, as ever, and what they refer to lives as long as they do.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Callable
+from dataclasses import is_dataclass
+from functools import wraps
+from gc import get_referents, is_tracked
+from typing import Any, ParamSpec, TypeVar
+
+_T = TypeVar("_T")
+_P = ParamSpec("_P")
+
+# Of classes: may their values be untracked; and are these immutable? Of C types only a few, whose functions
+# ask: others take it for granted that they are tracked, or the collector does (of weak references).
+_may_be: dict[type, tuple[bool, bool]] = {
+    tuple: (True, True),
+    frozenset: (True, True),
+    list: (True, False),
+    dict: (True, False),
+}
+
+
+def _nothing(_: object) -> None:
+    """Where there is no such function, the collector looks at all."""
+
+
+def _from_interpreter() -> Callable[[object], None]:
+    if sys.implementation.name != "cpython":
+        return _nothing
+    prototype = ctypes.PYFUNCTYPE(None, ctypes.py_object)  # keeps Python's lock
+    return prototype(("PyObject_GC_UnTrack", ctypes.pythonapi))
+
+
+_take_off = _from_interpreter()
+
+
+def untrack(value: _T) -> _T:
+    """``value``, which the collector looks at no more, nor at what it is made of: tuples, frozen sets, and
+    values of structgen's own immutable classes (named tuples, frozen dataclasses). All else stays as it is.
+    """
+    pending: list[Any] = [value]
+    while pending:
+        taken = []
+        for each in pending:
+            if is_tracked(each) and (_may_be.get(each.__class__) or _judged(each.__class__))[1]:
+                _take_off(each)
+                taken.append(each)
+        pending = get_referents(*taken)
+    return value
+
+
+def untrack_one(value: object) -> None:
+    """The same for an object of a class of structgen's own, a list or a dictionary, though it may change; not
+    for what it refers to. Whoever calls this knows that it will never be in a cycle.
+    """
+    if is_tracked(value) and (_may_be.get(value.__class__) or _judged(value.__class__))[0]:
+        _take_off(value)
+
+
+def untracked(make: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Decorates a function whose arguments and results are kept in a cache: see `untrack`."""
+
+    @wraps(make)
+    def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        made = make(*args, **kwargs)
+        untrack((args, made, *kwargs.values()))
+        return made
+
+    return call
+
+
+def _judged(kind: type) -> tuple[bool, bool]:
+    """What `_may_be` says of a class that has just been met."""
+    bases = [base for base in kind.__mro__ if base not in (object, tuple)]
+    ours = all(base.__module__.partition(".")[0] == "structgen" for base in bases)
+    is_frozen = is_dataclass(kind) and kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    _may_be[kind] = ours, ours and (is_frozen or issubclass(kind, tuple))
+    return _may_be[kind]
