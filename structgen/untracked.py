@@ -20,14 +20,27 @@ from typing import Any, ParamSpec, TypeVar
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
 
-# Of classes: may their values be untracked; and are these immutable? Of C types only a few, whose functions
-# ask: others take it for granted that they are tracked, or the collector does (of weak references).
-_may_be: dict[type, tuple[bool, bool]] = {
-    tuple: (True, True),
-    frozenset: (True, True),
-    list: (True, False),
-    dict: (True, False),
-}
+
+class _Judged(dict[type, bool]):
+    """Of classes: are their values immutable? Or (``any_of_ours``): are they ours at all? Of C types only a
+    few may be untracked, whose functions ask: others take it for granted that they are tracked, or the
+    collector does (of weak references).
+    """
+
+    def __init__(self, known: dict[type, bool], *, any_of_ours: bool) -> None:
+        super().__init__(known)
+        self._any = any_of_ours
+
+    def __missing__(self, kind: type) -> bool:
+        bases = [base for base in kind.__mro__ if base not in (object, tuple)]
+        ours = all(base.__module__.partition(".")[0] == "structgen" for base in bases)
+        is_frozen = is_dataclass(kind) and kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
+        self[kind] = ours and (self._any or is_frozen or issubclass(kind, tuple))
+        return self[kind]
+
+
+_immutable = _Judged({tuple: True, frozenset: True}, any_of_ours=False)
+_may_be = _Judged(dict.fromkeys((tuple, frozenset, list, dict), True), any_of_ours=True)
 
 
 def _nothing(_: object) -> None:
@@ -51,8 +64,8 @@ def untrack(value: _T) -> _T:
     pending: list[Any] = [value]
     while pending:
         taken = []
-        for each in pending:
-            if is_tracked(each) and (_may_be.get(each.__class__) or _judged(each.__class__))[1]:
+        for each in filter(is_tracked, pending):
+            if _immutable[each.__class__]:
                 _take_off(each)
                 taken.append(each)
         pending = get_referents(*taken)
@@ -63,7 +76,7 @@ def untrack_one(value: object) -> None:
     """The same for an object of a class of structgen's own, a list or a dictionary, though it may change; not
     for what it refers to. Whoever calls this knows that it will never be in a cycle.
     """
-    if is_tracked(value) and (_may_be.get(value.__class__) or _judged(value.__class__))[0]:
+    if is_tracked(value) and _may_be[value.__class__]:
         _take_off(value)
 
 
@@ -77,12 +90,3 @@ def untracked(make: Callable[_P, _T]) -> Callable[_P, _T]:
         return made
 
     return call
-
-
-def _judged(kind: type) -> tuple[bool, bool]:
-    """What `_may_be` says of a class that has just been met."""
-    bases = [base for base in kind.__mro__ if base not in (object, tuple)]
-    ours = all(base.__module__.partition(".")[0] == "structgen" for base in bases)
-    is_frozen = is_dataclass(kind) and kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
-    _may_be[kind] = ours, ours and (is_frozen or issubclass(kind, tuple))
-    return _may_be[kind]
