@@ -11,7 +11,7 @@ import threading
 import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, TypeVar, cast
 
 _LEAST_MACHINE = 4 << 20  # a machine may always hold so much before it is given up
 _PARTS = 8  # of all, what one machine may hold
@@ -26,6 +26,9 @@ class Held(Protocol):
 
     def shed(self) -> None:
         """Drop all records, without waiting for anybody."""
+
+
+_Grammar = TypeVar("_Grammar", bound=Held)
 
 
 class _Entry(weakref.ref["Held"]):
@@ -69,12 +72,26 @@ class Budget:
         key, size = id(grammar), grammar.nbytes
         with self._lock:
             self._bury()
-            self._forget(key)
-            entry = self._held[key] = _Entry(grammar, self._note_dead)
-            entry.key, entry.size = key, size
-            self._total += size
+            entry = self._held.get(key)
+            if entry is not None and entry() is grammar:
+                self._total += size - entry.size
+                entry.size = size
+                self._held.move_to_end(key)
+            else:
+                self._forget(key)
+                entry = self._held[key] = _Entry(grammar, self._note_dead)
+                entry.key, entry.size = key, size
+                self._total += size
             if self.max_bytes is not None and self._total > self.max_bytes:
                 self._make_room(grammar, int(_LOW * self.max_bytes))
+
+    def reference(self, grammar: _Grammar) -> weakref.ref[_Grammar]:
+        """One to a grammar that has reported, for all who need one: the garbage collector looks at each."""
+        with self._lock:
+            found = self._held.get(id(grammar))
+        if found is None or found() is not grammar:
+            return weakref.ref(grammar)
+        return cast("weakref.ref[_Grammar]", found)
 
     def touch(self, grammar: Held) -> None:
         """``grammar`` is used: it is the last to go now."""

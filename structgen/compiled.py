@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from gc import is_tracked
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
@@ -29,6 +30,7 @@ from structgen.schema_tables import AHEAD, SavedTables, as_tables, schema_tables
 from structgen.store_entries import stored_states
 from structgen.tables import Tables, layout_digest
 from structgen.tensor_file import read_tensors, write_tensors
+from structgen.untracked import untrack, untrack_one
 from structgen.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -113,10 +115,26 @@ class CompiledGrammar:
 
     def _new_machine(self) -> Machine | LexedMachine:
         limit = None if self._budget is None else self._budget.machine_bytes
-        growth = Growth(limit, self if self._budget is not None else None)
+        growth = Growth(limit, None if self._budget is None else self._budget.reference(self))
         if isinstance(self.tables, LexedTables):
             return LexedMachine(self.tables, self._store, self._lexed_store, growth)
-        return Machine(self.tables, self._store, self._saved, growth, self._machine_lock)
+        machine = Machine(self.tables, self._store, self._saved, growth, self._machine_lock)
+        if not is_tracked(self):
+            machine.untrack()
+        return machine
+
+    def untrack(self) -> None:
+        """Not for the garbage collector to look at (see `structgen.untracked`): hundreds are kept.
+        Whoever calls this knows that ``source`` refers to nothing but plain values.
+        """
+        untrack_one(self)
+        untrack(self.source)
+        if isinstance(self.tables, GrowingTables):
+            untrack_one(self.tables)
+            if isinstance(self.tables.source, DormantStates):
+                self.tables.source.untrack()
+        if isinstance(self._machine, Machine):
+            self._machine.untrack()
 
     def report(self) -> None:
         """Tell the budget how much memory this takes now."""

@@ -45,8 +45,8 @@ class Compiler:
     """Compiles grammars for one vocabulary. Keep one per model; safe for several threads.
 
     All its grammars share one mask store, which begins with what is on disk for the vocabulary. The last
-    ``cache_size`` results are kept by source and options: more of them make Python's full garbage collections
-    longer (0.3 ms a schema) and as much rarer; fewer are compiled again, most in a millisecond or two.
+    ``cache_size`` results are kept by source and options; what is not is compiled again, mostly in a
+    millisecond or two.
 
     ``cache_bytes``: at most so many bytes of memory are kept: a quarter for masks, the rest for grammars and
     their records. What was used least recently goes first; None: no bound. Matchers that are alive stay
@@ -143,6 +143,8 @@ class Compiler:
         )
         if not (self.store.is_byte_complete or compiled.machine.is_satisfiable):
             raise UnsatisfiableSchemaError("", "no text matches that the vocabulary's tokens can spell")
+        if sleeps:  # so there is no registry of the user's, which may refer to anything
+            compiled.untrack()
         return compiled
 
     def regex(

@@ -20,6 +20,7 @@ from typing import Any
 from structgen.errors import StructgenError
 from structgen.parser_states import Key, MemberKey, Members, State
 from structgen.sources.json_schema import SchemaStates
+from structgen.untracked import untrack, untrack_one
 
 MOST_AWAKE = 32
 MOST_IDLE = 4  # of these, so many that no text is being read under
@@ -71,6 +72,13 @@ class DormantStates:
         self._use: weakref.ref[Use] | None = None
         self.start = states.start
         self.warnings = states.warnings
+
+    def untrack(self) -> None:
+        """Not for the garbage collector to look at (see `structgen.untracked`); the states are, while they
+        are awake.
+        """
+        untrack_one(self)
+        untrack(self._make)
 
     @property
     def is_awake(self) -> bool:

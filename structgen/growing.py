@@ -50,6 +50,7 @@ from structgen.tables import (
     counted_block,
     spelled_block,
 )
+from structgen.untracked import untrack_one
 
 # Offsets in a block, of which each kind has the first ones.
 _HEAP_COLUMNS = (
@@ -59,6 +60,8 @@ _HEAP_COLUMNS = (
     layout.BLOCK_DISTANCE,
     layout.BLOCK_DIGEST,
 )
+_OF_STATES = (layout.RTN_BEGIN, layout.RTN_COUNT, layout.RTN_FINAL)  # a word for each parser state
+_OF_TABLE = (layout.ROW, layout.CLASS_MAP, layout.FLAGS)  # and for each state of a terminal
 _N_HEAP_COLUMNS = {layout.SPELLED: 1, layout.COUNTED: 2, layout.BOUNDED: 5}
 _MOST_WORDS = 1 << 28  # 1 GiB: what one grammar's tables may grow to
 _MOST_ALONG = 2  # states described along with one whose calls are followed: an array's, and not all within it
@@ -69,9 +72,9 @@ _HEAD = b"\1"
 _Laid = tuple[Key, int, int, int]
 """Where the states of an object's members are: what the source calls them, the number of the first, how many
 names there are (the states after theirs are of others, if any), and the state in which others may come, where
-it is reached without any of these, as a closure would (else 0). A plain tuple, as Python's collector drops
-those of atoms from its lists: it looks at all that a kept grammar holds.
+it is reached without any of these, as a closure would (else 0).
 """
+_RESTING = memoryview(b"")
 
 
 class GrowingTables:
@@ -81,7 +84,6 @@ class GrowingTables:
     Not safe for several threads: `Machine` holds its lock around every call.
     """
 
-    # no dictionary of attributes: Python's collector looks at all that kept grammars hold
     __slots__ = (
         "_at_begin", "_at_count", "_at_edges", "_at_kind", "_cell", "_class_offsets", "_classes",
         "_classes_view", "_eos", "_first_own", "_header", "_heap_base", "_heap_used", "_keys",
@@ -137,9 +139,7 @@ class GrowingTables:
         self.n_layouts = 0  # how often the arrays were replaced
         self._cell = np.zeros(layout.TABLES_SIZE, np.int64)
         self.place = address_of(self._cell)
-        self.usual: Hashable = (
-            None  # names the table states that are there from the beginning; None: none are
-        )
+        self.usual: Hashable = None  # names the table states that are there from the beginning; None: none
         if usual is not None and spelled is None:
             self._begin_with(usual, longest_token)
         else:
@@ -186,6 +186,12 @@ class GrowingTables:
         self._classes = begun._classes.copy()
         self._take(begun._static.copy())
 
+    def rest(self) -> None:
+        """Nothing more is asked for now: leave no container for the garbage collector to look at."""
+        self._words = _RESTING
+        for known in (self._keys, self._laid, self._numbers, self._members, self._lists):
+            untrack_one(known)
+
     # -- what kernels and the mask store read --------------------------------------------------------
 
     @property
@@ -227,9 +233,9 @@ class GrowingTables:
     def origins(self) -> tuple[Int32Array, npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
         """``bases``, ``digests`` and ``heads`` as `structgen.tables.Tables` has them."""
         origins = self._origins.values()
-        digests = np.frombuffer(b"".join(origin[:16] for origin in origins), np.uint8)
+        digests = np.frombuffer(b"".join(origin[:16] for origin in origins), np.uint8).reshape(-1, 16)
         heads = np.array([origin[16:] == _HEAD for origin in origins], np.bool_)
-        return np.array([*self._origins], np.int32), digests.reshape(-1, 16), heads
+        return np.array([*self._origins], np.int32), digests, heads
 
     @property
     def source(self) -> StateSource:
@@ -255,6 +261,7 @@ class GrowingTables:
         known = self._numbers.get(key)
         if known is not None:
             return known
+        self._wake()
         if isinstance(key, MemberKey):
             place = self._members.get(key.members)
             if place is None:
@@ -266,6 +273,7 @@ class GrowingTables:
         """Find the edges of a state; and of those that it jumps to or calls, as a closure would come to them
         next; and of the one that follows ``number`` where there is no choice, as behind a key's colon.
         """
+        self._wake()
         first = number
         n_along = 0
         pending = [number]
@@ -326,6 +334,7 @@ class GrowingTables:
         ``max_table`` states of terminals, all besides the usual ones. ``leaves_open``: not the values of
         members that `Members` leaves open, which may be dear.
         """
+        self._wake()
         queue = deque([int(self._static[layout.RTN_START])])
         seen = set(queue)
         is_all = True
@@ -373,7 +382,7 @@ class GrowingTables:
         return 0 if key is None else self.number(key)
 
     def _has_edges(self, number: int) -> bool:
-        return bool(self._words[self._at_count + number] != layout.UNEXPANDED)
+        return self._words[self._at_count + number] != layout.UNEXPANDED
 
     def _is_plain(self, number: int) -> bool:
         """Does no more happen in the state than that its edges are taken? False while they are not known."""
@@ -446,6 +455,10 @@ class GrowingTables:
     def _value(self, value: Value) -> int:
         """The symbol of an edge that reads a value of members."""
         return -self.number(value.callee) if isinstance(value, Enter) else self._terminal(value) or 0
+
+    def _wake(self) -> None:
+        if self._words is _RESTING:
+            self._words = self._static.data
 
     def _describe(self, number: int, flat: Sequence[int], kind: int) -> None:
         count = len(flat) // 2
@@ -629,13 +642,9 @@ class GrowingTables:
         room, old = self._room, self._static
         sizes = {
             layout.EOS: self._eos.shape[0],
-            layout.RTN_BEGIN: room["rtn"],
-            layout.RTN_COUNT: room["rtn"],
-            layout.RTN_FINAL: room["rtn"],
+            **dict.fromkeys(_OF_STATES, room["rtn"]),
             layout.RTN_EDGES: 2 * room["edges"],
-            layout.ROW: room["table"],
-            layout.CLASS_MAP: room["table"],
-            layout.FLAGS: room["table"],
+            **dict.fromkeys(_OF_TABLE, room["table"]),
             layout.ALIVE: 8 * room["table"],
             layout.BLOCKS: layout.BLOCK_SIZE * room["blocks"],
         }
@@ -645,13 +654,9 @@ class GrowingTables:
         static = zeros(total)
         static[: layout.HEADER_SIZE] = old[: layout.HEADER_SIZE] if old.size else self._header
         used = {
-            layout.RTN_BEGIN: len(self._keys),
-            layout.RTN_COUNT: len(self._keys),
-            layout.RTN_FINAL: len(self._keys),
+            **dict.fromkeys(_OF_STATES, len(self._keys)),
             layout.RTN_EDGES: 2 * self._n_edges,
-            layout.ROW: self._n_table,
-            layout.CLASS_MAP: self._n_table,
-            layout.FLAGS: self._n_table,
+            **dict.fromkeys(_OF_TABLE, self._n_table),
             layout.ALIVE: 8 * self._n_table,
             layout.BLOCKS: layout.BLOCK_SIZE * self._n_blocks,
         }

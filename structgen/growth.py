@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import weakref
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -13,18 +13,18 @@ class Owner(Protocol):
 
 
 class Growth:
-    """``limit``: bytes that a machine may hold, None for any number. ``owner``: is told when it has grown.
+    """``limit``: bytes that a machine may hold, None for any number. ``owner``: gives who is told when it has
+    grown, as long as there is one.
 
     ``is_over``: the machine should be given up, as it holds too much or was told to go.
     """
 
     __slots__ = ("_limit", "_owner", "_was_ended", "is_over")
 
-    def __init__(self, limit: int | None = None, owner: Owner | None = None) -> None:
+    def __init__(self, limit: int | None = None, owner: Callable[[], Owner | None] | None = None) -> None:
         self.is_over = False
         self._limit = limit
-        # weak, or the owner would not be freed before the garbage collector comes
-        self._owner = None if owner is None else weakref.ref(owner)
+        self._owner = owner  # weak, or the owner would not be freed before the garbage collector comes
         self._was_ended = False
 
     def to(self, nbytes: int) -> None:

@@ -26,6 +26,7 @@ from structgen.small_pages import empty, zeros
 from structgen.spelling import Spelling
 from structgen.tables import Int32Array, Tables
 from structgen.threads import readers
+from structgen.untracked import untrack_one
 
 # Words and slots at first: four grammars of five need no more. Each time that there is no room is a step that
 # takes ten times as long as others, so there is four times as much then, while it is little. The pool is no
@@ -117,6 +118,11 @@ class Machine:
             self._narrowed = set()
         if self._spelling is None:  # else masks are narrowed after they were computed
             self._cell[layout.VIEW_STORE] = id(store)
+
+    def untrack(self) -> None:
+        """Not for the garbage collector to look at (see `structgen.untracked`)."""
+        untrack_one(self)
+        untrack_one(self.growth)
 
     @property
     def is_satisfiable(self) -> bool:
@@ -331,6 +337,7 @@ class Machine:
         growing = self._growing()
         for state in wanted if len(wanted) == 1 else dict.fromkeys(wanted):
             growing.expand(state)
+        growing.rest()
 
     def _show_pool(self) -> None:
         # the size first: a batch without the lock must not find the new array with the old size

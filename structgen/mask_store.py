@@ -201,7 +201,7 @@ class MaskStore:
         self._n_words_used = 0
         self._offsets: dict[bytes, int] = {}  # by name
         self._by_content: dict[tuple[int, bytes], int] = {}  # by row and digest of the crossing nodes
-        self._rows_by_sum: dict[int, list[int]] = {}
+        self._rows_by_sum: dict[int, tuple[int, ...]] = {}
         self._usual: dict[Hashable, Int32Array] = {}
         self._dear: dict[bytes, int] = {}  # by name, what took a walk of all the trie
         self._profiles: dict[bytes, Profile] = {}
@@ -294,13 +294,14 @@ class MaskStore:
         ten times as long as a sum.
         """
         pairs = row[: 2 * self._weights.shape[0]].view(np.int64)
-        like = self._rows_by_sum.setdefault(int(pairs.dot(self._weights)), [])
+        total = int(pairs.dot(self._weights))
+        like = self._rows_by_sum.get(total, ())
         content = row.tobytes()
         for number in like:
             if self.view.rows[number].tobytes() == content:
                 return number
         number = self._append_row(row)
-        like.append(number)
+        self._rows_by_sum[total] = (*like, number)
         return number
 
     def _append_row(self, row: Int32Array) -> int:

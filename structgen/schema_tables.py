@@ -66,7 +66,7 @@ def schema_tables(
     whole = vocabulary.is_byte_complete
     source: SchemaStates | DormantStates = states
     if awake is not None and whole:  # else all states are known
-        source = DormantStates(states, partial(_made_again, text, options, vocabulary), awake)
+        source = DormantStates(states, _Again(text, options, vocabulary), awake)
     usual = None
     if whole:
         any_value = None if options.get("indent") is not None else partial(_any_value, options, vocabulary)
@@ -83,6 +83,7 @@ def schema_tables(
         reason = "items are told apart by their values, and not every byte is a token of the vocabulary"
         raise UnsupportedSchemaError(states.telling_apart, "uniqueItems", reason)
     states.lift_deadline()
+    tables.rest()
     return tables
 
 
@@ -124,10 +125,18 @@ def _any_value(options: Mapping[str, object], vocabulary: Vocabulary) -> SchemaS
     return _states(True, options, vocabulary, timed=False)
 
 
-def _made_again(text: str, options: Mapping[str, object], vocabulary: Vocabulary) -> SchemaStates:
-    states = _states(text, options, vocabulary, timed=False)
-    states.lift_deadline()
-    return states
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """Makes the states of a schema again, from its text."""
+
+    text: str
+    options: Mapping[str, object]
+    vocabulary: Vocabulary
+
+    def __call__(self) -> SchemaStates:
+        states = _states(self.text, self.options, self.vocabulary, timed=False)
+        states.lift_deadline()
+        return states
 
 
 def schema_warnings(tables: GrowingTables) -> tuple[tuple[str, str], ...]:

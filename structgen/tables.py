@@ -21,6 +21,7 @@ from structgen.automata.counting import counting_table
 from structgen.automata.dfa import START, BoundedDfa, CountedDfa, Dfa, SpelledText
 from structgen.errors import CompileLimitError
 from structgen.rtn import Rtn
+from structgen.untracked import untracked
 
 Int32Array = npt.NDArray[np.int32]
 Terminal = Dfa | CountedDfa | BoundedDfa
@@ -321,6 +322,7 @@ def _bitsets(bits: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint32]:
 
 
 @lru_cache(maxsize=4096)
+@untracked
 def state_facts(automaton: Dfa) -> tuple[npt.NDArray[np.uint32], Int32Array]:
     """The alive bitsets and flags of all states but the dead one. Most automata are met again and again."""
     bits = (automaton.transitions > 0)[:, automaton.byte_class]

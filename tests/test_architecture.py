@@ -14,6 +14,7 @@ ROOT = Path(structgen.__file__).resolve().parent
 # The data's way: a module imports from its own line and from those above it.
 LAYERS = [
     ["errors"],
+    ["untracked"],
     ["threads"],
     ["small_pages", "row_helpers"],
     ["charset"],

@@ -83,3 +83,47 @@ def test_nothing_is_compiled_at_the_first_use(tmp_path: Path) -> None:
 def test_unknown_parts_are_named() -> None:
     with pytest.raises(OptionError, match=r"'parts': got 'engin', expected some of engine, lexer, sampling"):
         structgen.warm_up("engin")  # type: ignore[arg-type]
+
+
+def _printed(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout.strip()
+
+
+def test_no_module_is_loaded_by_the_first_schemas() -> None:
+    code = """
+import sys
+import structgen
+structgen.warm_up("engine")
+vocabulary = structgen.Vocabulary([bytes([byte]) for byte in range(256)] + [None], 256)
+compiler = structgen.Compiler(vocabulary)
+before = set(sys.modules)
+schemas = [
+    {"properties": {"a": {"pattern": "^[a-z]+$"}, "b": {"pattern": r"\\p{Lu}$"}}},
+    {"$ref": "http://json-schema.org/draft-07/schema#"},
+    {"patternProperties": {"^x-": {"format": "date-time"}}, "oneOf": [{"const": 1}, {"multipleOf": 2}]},
+    {"items": {"type": "object"}, "uniqueItems": True},
+]
+for schema in schemas:
+    matcher = compiler.json_schema(schema).matcher()
+    matcher.fill_bitmask(structgen.allocate_bitmask(1, vocabulary.size))
+    matcher.accept_bytes(b'{"a": "b", "x-": "20')
+compiler.regex("[a-z]{3}")
+print(sorted(set(sys.modules) - before))
+"""
+    assert _printed(code) == "[]"
+
+
+def test_freezing_is_asked_for() -> None:
+    code = """
+import gc
+import structgen
+structgen.warm_up("engine")
+before = gc.get_freeze_count()
+structgen.warm_up("engine", freeze=True)
+print(before, gc.get_freeze_count() > 10_000, len(gc.get_objects()) < 1000)
+"""
+    assert _printed(code) == "0 True True"

@@ -26,6 +26,7 @@ from structgen.regex.syntax import (
     Repeat,
     Union,
 )
+from structgen.untracked import untracked
 
 MAX_STATES = 200_000
 _INTERSECTION, _DIFFERENCE, _UNION = 0, 1, 2
@@ -36,6 +37,7 @@ _MOST_WORK = 1 << 25
 
 
 @lru_cache(maxsize=256)
+@untracked
 def compile_regex(node: Regex, encoding: Encoding = "utf-8", max_states: int = MAX_STATES) -> Dfa:
     """The minimal `Dfa` of the whole texts that ``node`` matches, in the given encoding.
 
@@ -491,6 +493,7 @@ class _KindNfa(_Nfa):
 
 
 @lru_cache(maxsize=256)
+@untracked
 def _edge_array(charset: CharSet, encoding: Encoding) -> npt.NDArray[np.int32]:
     """int32 (edges, 4): the fragment's edges."""
     return np.array(charset_fragment(charset, encoding).edges, np.int32)

@@ -30,6 +30,7 @@ from structgen.regex.syntax import (
     Repeat,
     Union,
 )
+from structgen.untracked import untracked
 
 MOST_KINDS = 250
 # Characters and sets that are spelled: from here on this is quicker than spelling each (measured on the
@@ -143,6 +144,7 @@ def _charsets(node: Regex) -> Iterator[CharSet | None]:
 
 
 @lru_cache(maxsize=256)
+@untracked
 def one_of(char: str) -> CharSet:
     return CharSet.chars(char)
 
@@ -157,6 +159,7 @@ class Spelling(NamedTuple):
 
 
 @lru_cache(maxsize=256)
+@untracked
 def spelling_of(sets: Sequence[CharSet], encoding: Encoding) -> Spelling:
     """Of code points of some kinds."""
     from structgen_kernels.kind_spelling import heights, merge_alike, spell_kinds

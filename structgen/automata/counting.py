@@ -11,6 +11,7 @@ import numpy.typing as npt
 from structgen.automata.build import common_classes, compile_regex
 from structgen.automata.dfa import START, BoundedDfa, Dfa
 from structgen.regex.syntax import ANYTHING
+from structgen.untracked import untracked
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +29,7 @@ class CountingTable:
 
 
 @lru_cache(maxsize=64)
+@untracked
 def counting_table(content: Dfa) -> CountingTable:
     """The counting table of texts in the json-string encoding.
 

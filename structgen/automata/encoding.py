@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Literal
 
 from structgen.charset import CharSet
+from structgen.untracked import untracked
 
 Encoding = Literal["utf-8", "json-string"]
 ByteEdge = tuple[int, int, int, int]  # source, low byte, high byte, target
@@ -92,6 +93,7 @@ JSON_SHORT_ESCAPES = {
 
 
 @lru_cache(maxsize=4096)
+@untracked
 def charset_fragment(charset: CharSet, encoding: Encoding) -> Fragment:
     """The automaton that spells exactly one code point of ``charset``.
 

@@ -19,6 +19,7 @@ from structgen.automata.dfa import START, CountedDfa, Dfa
 from structgen.automata.kept import kept
 from structgen.charset import ANY, CharSet
 from structgen.regex.syntax import ANYTHING, NOTHING, Chars, Concat, Literal, Regex, Repeat, Union
+from structgen.untracked import untracked
 
 BLANK = CharSet.chars(" \t\n\r")
 _DIGIT = Chars(CharSet.of([(0x30, 0x39)]))
@@ -64,6 +65,7 @@ def character() -> Dfa:
 
 
 @lru_cache(maxsize=256)
+@untracked
 def sized_string(minimum: int, maximum: int | None) -> Dfa | CountedDfa:
     """A JSON string of at least ``minimum`` and at most ``maximum`` code points."""
     if minimum == 0 and maximum is None:
@@ -126,12 +128,14 @@ def integer(plain: bool) -> Dfa:
 
 
 @lru_cache(maxsize=256)
+@untracked
 def words(texts: tuple[str, ...]) -> Dfa:
     """Exactly one of these texts, byte for byte (``true``, ``null``, ...)."""
     return compile_regex(Union(tuple(Literal(text) for text in texts)))
 
 
 @lru_cache(maxsize=64)
+@untracked
 def padded(mark: str, before: int, after: int) -> Dfa:
     """``mark`` with at most so many blanks on either side."""
     blank = Chars(BLANK)
@@ -139,6 +143,7 @@ def padded(mark: str, before: int, after: int) -> Dfa:
 
 
 @lru_cache(maxsize=64)
+@untracked
 def pair(left: str, right: str, between: int) -> Dfa:
     """Two marks with at most so many blanks between them."""
     return compile_regex(Concat((Literal(left), Repeat(Chars(BLANK), 0, between), Literal(right))))

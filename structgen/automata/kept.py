@@ -9,6 +9,7 @@ from functools import wraps
 from typing import TypeVar
 
 from structgen.automata.dfa import Dfa
+from structgen.untracked import untrack
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -32,7 +33,7 @@ def kept(max_bytes: int) -> Callable[[Callable[[Key], Dfa]], Callable[[Key], Dfa
                 if found is not None:
                     known.move_to_end(argument)
                     return found[0]
-            made = make(argument)
+            made = untrack(make(untrack(argument)))
             size = made.nbytes
             with lock:
                 if argument not in known and size <= max_bytes // 4:

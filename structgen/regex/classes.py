@@ -16,6 +16,7 @@ from functools import lru_cache
 
 from structgen.charset import CharSet
 from structgen.regex.properties import folding_classes, property_set
+from structgen.untracked import untracked
 
 DIGIT = CharSet.of([(0x30, 0x39)])
 WORD = CharSet.of([(0x30, 0x39), (0x41, 0x5A), (0x5F, 0x5F), (0x61, 0x7A)])
@@ -27,6 +28,7 @@ _FIRST_ASTRAL = 0x10000
 
 
 @lru_cache(maxsize=32)
+@untracked
 def ecma_class(letter: str, ignore_case: bool = False) -> CharSet:
     """The set of ``\\d``, ``\\w``, ``\\s`` or, in upper case, its complement (CharacterClassEscape)."""
     lower = letter.lower()
@@ -41,6 +43,7 @@ def ecma_class(letter: str, ignore_case: bool = False) -> CharSet:
 
 
 @lru_cache(maxsize=256)
+@untracked
 def ecma_fold(charset: CharSet) -> CharSet:
     """All that Canonicalize makes equal to a member: simple case folding (ECMA-262, with u and i)."""
     classes = folding_classes()
@@ -49,6 +52,7 @@ def ecma_fold(charset: CharSet) -> CharSet:
 
 
 @lru_cache(maxsize=32)
+@untracked
 def python_class(letter: str, ascii_only: bool = False) -> CharSet:
     """The set of ``\\d``, ``\\w``, ``\\s`` or, in upper case, its complement, as `re` has it for str."""
     lower = letter.lower()
@@ -60,6 +64,7 @@ def python_class(letter: str, ascii_only: bool = False) -> CharSet:
 
 
 @lru_cache(maxsize=512)
+@untracked
 def python_fold_char(code_point: int, ascii_only: bool) -> CharSet:
     """What one character, outside a class, matches under IGNORECASE."""
     cases = _cases(ascii_only)

@@ -40,6 +40,7 @@ from structgen.regex.syntax import (
     Repeat,
     Union,
 )
+from structgen.untracked import untracked
 
 Node = TypeVar("Node", bound=Hashable)
 
@@ -176,6 +177,7 @@ def canonical(node: Regex) -> Regex:
 
 
 @lru_cache(maxsize=4096)
+@untracked
 def _order(node: Regex) -> str:
     return repr(node)
 

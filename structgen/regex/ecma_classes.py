@@ -10,6 +10,7 @@ from structgen.regex.classes import ecma_class, ecma_fold
 from structgen.regex.construct import chars
 from structgen.regex.groups import POSIX_CLASS, Parser
 from structgen.regex.syntax import Regex
+from structgen.untracked import untracked
 
 SYNTAX_CHARACTERS = frozenset("^$\\.*+?()[]{}|/")
 _CONTROLS = {"f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
@@ -22,6 +23,7 @@ _MAX = 0x10FFFF
 
 
 @lru_cache(maxsize=2048)
+@untracked
 def class_node(source: str, ignore_case: bool, strict: bool, named_groups: bool) -> Regex:
     """The class that ``source`` is. Errors tell the position in ``source``."""
     return _ClassParser(source, ignore_case, strict, named_groups).parse()

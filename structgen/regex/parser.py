@@ -14,6 +14,7 @@ from structgen.regex.assertions import Node
 from structgen.regex.derivative import TooComplexError
 from structgen.regex.lowering import lower
 from structgen.regex.syntax import Regex
+from structgen.untracked import untracked
 
 Dialect = Literal["python", "ecma"]
 
@@ -40,6 +41,7 @@ def parse(pattern: str, dialect: Dialect = "python", *, flags: str = "", search:
 
 
 @lru_cache(maxsize=256)
+@untracked
 def _parse(pattern: str, dialect: Dialect, flags: str, search: bool) -> Regex:
     node = _tree(pattern, dialect, flags)
     try:

@@ -11,6 +11,7 @@ import zlib
 from functools import lru_cache
 
 from structgen.charset import ANY, EMPTY, CharSet
+from structgen.untracked import untracked
 
 _CATEGORIES = """
 L:Letter LC:Cased_Letter Lu:Uppercase_Letter Ll:Lowercase_Letter Lt:Titlecase_Letter Lm:Modifier_Letter
@@ -56,6 +57,7 @@ class UnknownPropertyError(LookupError):
 
 
 @lru_cache(maxsize=512)
+@untracked
 def property_set(expression: str, loose: bool = False) -> CharSet:
     """The code points of ``expression``: ``Lu``, ``Letter``, ``Script=Greek``, ``Alphabetic``, ...
 
@@ -157,6 +159,7 @@ def _packed() -> tuple[dict[str, tuple[int, int]], bytes]:
 
 
 @lru_cache(maxsize=512)
+@untracked
 def _set_of(table_name: str) -> CharSet:
     if table_name == "Any":
         return ANY

@@ -11,6 +11,7 @@ from structgen.regex.classes import ecma_fold, python_class, python_fold, python
 from structgen.regex.construct import chars
 from structgen.regex.groups import POSIX_CLASS, Parser
 from structgen.regex.syntax import Regex
+from structgen.untracked import untracked
 
 _ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\"}
 _HEX = {"x": 2, "u": 4, "U": 8}
@@ -20,6 +21,7 @@ _OCTAL = re.compile("[0-7]{1,3}")
 
 
 @lru_cache(maxsize=2048)
+@untracked
 def class_node(source: str, ignore_case: bool, ascii_only: bool) -> Regex:
     """The class that ``source`` is. Errors tell the position in ``source``."""
     return _ClassParser(source, ignore_case, ascii_only).parse()

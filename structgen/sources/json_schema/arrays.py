@@ -18,6 +18,7 @@ from structgen.sources.json_schema.objects import Alive
 from structgen.sources.json_schema.options import SchemaOptions
 from structgen.sources.json_schema.other_values import Claim, by_value, ways
 from structgen.sources.json_schema.values import STRING, equality_key
+from structgen.untracked import untracked
 
 _MOST_CHOICES = 256  # ways in which one item may count for clauses and contains
 _MOST_SEARCHED = 20_000
@@ -45,6 +46,7 @@ class Spot(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
+@untracked
 def spot_of_size(size: int) -> Spot:
     """Where only the number of items counts: one for all arrays."""
     return Spot(size, (), _NONE)

@@ -55,6 +55,7 @@ from structgen.sources.json_schema.values import (
     type_of,
     unique,
 )
+from structgen.untracked import untracked
 
 _PLACE_OF_TYPE = {
     "null": NULL,
@@ -533,6 +534,7 @@ def _contained(schema: Mapping[str, Any]) -> tuple[int, int | None]:
 
 
 @lru_cache(maxsize=256)
+@untracked
 def _form_of_types(names: tuple[str, ...], plain: bool) -> NormalForm:
     """``type`` alone, as most subschemas have it."""
     by_type: list[list[Facts]] = [[facts] for facts in FREE]

@@ -214,9 +214,12 @@ def merge_facts(left: Facts, right: Facts) -> Facts | None:
     """What satisfies both, of one type; None when plainly nothing does."""
     if left is right:
         return left
-    for one, other in ((left, right), (right, left)):
-        if one in FREE and not isinstance(one, LiteralFacts):
-            return other
+    free = _FREE_OF[type(left)]
+    if type(left) is not LiteralFacts:
+        if left == free:
+            return right
+        if right == free:
+            return left
     if isinstance(left, LiteralFacts) and isinstance(right, LiteralFacts):
         values = common(left.values, right.values)
         return LiteralFacts(values) if values else None

@@ -27,9 +27,11 @@ from structgen.sources.json_schema.number_columns import (
     Rows,
 )
 from structgen.sources.json_schema.number_facts import Number
+from structgen.untracked import untracked
 
 
 @lru_cache(maxsize=1024)
+@untracked
 def at_least(bound: Number, is_open: bool) -> Columns:
     """Plain and scientific texts of numbers >= ``bound`` (> when open)."""
     if bound > 0:
@@ -40,6 +42,7 @@ def at_least(bound: Number, is_open: bool) -> Columns:
 
 
 @lru_cache(maxsize=1024)
+@untracked
 def at_most(bound: Number, is_open: bool) -> Columns:
     """Plain and scientific texts of numbers <= ``bound`` (< when open)."""
     if bound < 0:
@@ -265,6 +268,7 @@ def common_exponents() -> Columns:
 
 
 @lru_cache(maxsize=64)
+@untracked
 def short_numbers(max_digits: int) -> Columns:
     """At most so many digits before the point, as many after it, and three in the exponent."""
     rows = Rows()

@@ -37,6 +37,7 @@ from structgen.sources.json_schema.number_columns import (
     minimal,
 )
 from structgen.sources.json_schema.number_facts import Number
+from structgen.untracked import untracked
 
 MANTISSA_DIGITS = 16
 """So many digits behind the point may stand before an exponent."""
@@ -48,6 +49,7 @@ _MOST_BITS = 256
 
 
 @lru_cache(maxsize=256)
+@untracked
 def multiples(divisor: Number, max_states: int) -> Columns:
     """The texts of the multiples of ``divisor``.
 
@@ -61,6 +63,7 @@ def multiples(divisor: Number, max_states: int) -> Columns:
 
 
 @lru_cache(maxsize=256)
+@untracked
 def non_multiples(divisor: Number, max_states: int) -> Columns:
     """The texts of the numbers that are no multiples of ``divisor``, as far as `multiples` goes."""
     remainders = _Remainders(divisor, max_states)

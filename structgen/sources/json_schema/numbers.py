@@ -53,6 +53,7 @@ from structgen.sources.json_schema.number_facts import (
     number_values,
 )
 from structgen.sources.json_schema.number_multiples import least_remainders, multiples, non_multiples
+from structgen.untracked import untracked
 
 __all__ = [
     "Integer",
@@ -71,6 +72,7 @@ _FEW_REMAINDERS = 64
 
 
 @lru_cache(maxsize=4096)
+@untracked
 def number_language(
     facts: NumberFacts, *, max_digits: int | None = None, max_states: int = MAX_STATES
 ) -> Dfa:

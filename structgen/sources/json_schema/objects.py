@@ -42,6 +42,7 @@ from structgen.sources.json_schema.strings import (
     string_values,
 )
 from structgen.sources.json_schema.values import STRING, is_spellable
+from structgen.untracked import untracked
 
 # So many other names are told apart one by one when there are no more; of larger sets it is remembered which
 # were seen.
@@ -79,6 +80,7 @@ _NONE: frozenset[Any] = frozenset()  # one for all
 
 
 @lru_cache(maxsize=4096)
+@untracked
 def place_in_order(at: int) -> Place:
     """Where only the names that are behind count: one for all objects."""
     return Place(at, _NONE, 0, _NONE)

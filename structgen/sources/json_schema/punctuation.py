@@ -14,6 +14,7 @@ from structgen.automata import json_text
 from structgen.automata.build import literal
 from structgen.automata.dfa import Dfa
 from structgen.sources.json_schema.options import SchemaOptions
+from structgen.untracked import untracked
 
 
 class Punctuation(NamedTuple):
@@ -38,6 +39,7 @@ def punctuation(options: SchemaOptions, level: int) -> Punctuation:
 
 
 @lru_cache(maxsize=64)
+@untracked
 def _inline(whitespace: str, max_whitespace: int, separators: tuple[str, str] | None) -> Punctuation:
     width = max_whitespace if whitespace == "flexible" and separators is None else 0
     comma, colon = separators or (",", ":")
@@ -55,6 +57,7 @@ def _inline(whitespace: str, max_whitespace: int, separators: tuple[str, str] | 
 
 
 @lru_cache(maxsize=1024)
+@untracked
 def _indented(indent: int, level: int) -> Punctuation:
     """As `json.dumps` writes it with ``indent``."""
     outside = "\n" + " " * (indent * level)

@@ -17,6 +17,7 @@ from structgen.sources.json_schema.options import SchemaOptions
 from structgen.sources.json_schema.spelling import string_automata
 from structgen.sources.json_schema.strings import Automaton
 from structgen.sources.json_schema.values import BOOLEAN, NULL, NUMBER, STRING, is_spellable
+from structgen.untracked import untrack
 
 Piece = Automaton | SpelledText
 Parts = tuple[tuple[Piece, ...], ...]
@@ -151,7 +152,7 @@ def _keep(key: tuple[Hashable, Hashable], found: tuple[Parts, bool]) -> None:
     if _known_bytes[0] + size > _MOST_BYTES:
         _known.clear()
         _known_bytes[0] = 0
-    _known[key] = found
+    _known[untrack(key)] = untrack(found)
     _known_bytes[0] += size
 
 

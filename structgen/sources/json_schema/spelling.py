@@ -17,6 +17,7 @@ from structgen.charset import ANY, CharSet
 from structgen.regex.syntax import Chars, Concat, Literal, Regex, Repeat, Union
 from structgen.sources.json_schema.options import SchemaOptions
 from structgen.sources.json_schema.strings import Automaton, Parts, StringFacts, string_language
+from structgen.untracked import untracked
 
 Spelled = Callable[[Automaton], Automaton | None]
 """An automaton as far as the vocabulary has the bytes for it; None: not at all."""
@@ -55,6 +56,7 @@ def is_written(language: Parts, spelled: Spelled | None) -> bool:
 
 
 @lru_cache(maxsize=4096)
+@untracked
 def _canonical(automaton: Automaton) -> Automaton:
     """As much of a part of a string as is in the canonical spelling."""
     if isinstance(automaton, CountedDfa):

@@ -18,6 +18,7 @@ from structgen.sources.json_schema.strings import (
     pattern_regex,
     string_matches,
 )
+from structgen.untracked import untracked
 
 _TRIES_FOR_ONE = 12
 _TRIES_FOR_EACH = 2  # of many
@@ -58,6 +59,7 @@ def _sampled(facts: StringFacts, count: int) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=256)
+@untracked
 def _sampled_once(facts: StringFacts, count: int) -> tuple[str, ...]:
     if facts.other_formats or len(facts.formats) > 1 or (facts.formats and facts.patterns):
         return ()  # whether a text is of a format is told by an automaton

@@ -37,6 +37,7 @@ from structgen.regex.syntax import (
     Union,
 )
 from structgen.sources.json_schema.formats import format_automaton, format_complement, format_matches
+from structgen.untracked import untracked
 
 # Up to so many characters are spelled out in the automaton; more are counted while reading.
 _SPELLED_OUT = 16
@@ -314,11 +315,13 @@ def unsupported(text: str) -> str:
 
 
 @lru_cache(maxsize=512)  # not more: the collector looks at all of their nodes
+@untracked
 def _parsed(text: str) -> Regex:
     return absorbed(parse(text, "ecma", search=True))
 
 
 @lru_cache(maxsize=512)
+@untracked
 def _matching(key: _Key, max_states: int, whole: bool) -> Parts:
     minimum, maximum = key.minimum, key.maximum
     if len(key.patterns) > 1 and _begin_apart(map(_pattern_beginning, key.patterns)):
@@ -396,6 +399,7 @@ def _regex_of(key: _Key) -> Regex | None:
 
 
 @lru_cache(maxsize=128)
+@untracked
 def _content(key: _Key, max_states: int) -> Dfa:
     """The inside of the strings, whatever their length."""
     node = _regex_of(key)
@@ -412,6 +416,7 @@ def _content(key: _Key, max_states: int) -> Dfa:
 
 
 @lru_cache(maxsize=128)
+@untracked
 def _finite_values(
     key: _Key, minimum: int, maximum: int | None, limit: int, max_states: int
 ) -> tuple[str, ...] | None:
@@ -535,6 +540,7 @@ def patterns_apart(patterns: Sequence[Pattern]) -> bool:
 
 
 @lru_cache(maxsize=512)
+@untracked
 def _pattern_beginning(text: str) -> tuple[CharSet, ...]:
     return tuple(_beginning(_parsed(text)))
 
