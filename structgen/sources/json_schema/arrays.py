@@ -302,7 +302,8 @@ class ArrayLanguage:
         for c, inner in claims:
             choosing.append(c)
             factors.append([((), False), (inner, True)])
-        number = len(excluding) + 1
+        apart = list(ways(excluding, self._forms.document))
+        number = len(apart)
         for factor in factors:
             number *= len(factor)
         if number > _MOST_CHOICES:
@@ -311,7 +312,6 @@ class ArrayLanguage:
         index = spot.size + 1
         if most is None:
             index = min(index, self._last)
-        apart = list(ways(excluding, self._forms.document))
         for chosen in product(*factors):
             inner = base
             for extra, _ in chosen:

@@ -75,11 +75,22 @@ class NormalForms:
             return ANYTHING
         form = self._merged_of.get(conjunction)
         if form is None:
-            form = self.of_node(conjunction[0])
-            for node in conjunction[1:]:
-                form = merge_forms(form, self.of_node(node), self.budget, node.pointer)
+            form = NOTHING
+            if not self._contradicts(conjunction):
+                form = self.of_node(conjunction[0])
+                for node in conjunction[1:]:
+                    form = merge_forms(form, self.of_node(node), self.budget, node.pointer)
             self._merged_of[conjunction] = form
         return form
+
+    def _contradicts(self, conjunction: Conjunction) -> bool:
+        """Does a subschema stand beside its negation? What is left out of a lenient document refuses nothing,
+        nor does its negation.
+        """
+        negation = self.document.negation
+        return not self.document.lenient and any(
+            node.negated and negation(node) in conjunction for node in conjunction
+        )
 
     def string_holds(self, conjunction: Conjunction, text: str) -> bool:
         """Does a string satisfy every subschema?"""

@@ -540,6 +540,8 @@ class ObjectLanguage:
             return False
         if not place.pending and place.size + len(needed) >= facts.min_members:
             return True
+        if self._is_soon_found(needed, place, alive):
+            return True
         present: dict[str, Conjunction] = dict.fromkeys(needed, ())
         open_clauses = []
         for c in place.pending:
@@ -552,6 +554,37 @@ class ObjectLanguage:
                 open_clauses.append(options)
         open_clauses.sort(key=len)  # what has the fewest ways out fails first
         return self._choose(open_clauses, present, _NONE, [], place, alive)
+
+    def _is_soon_found(self, needed: list[str], place: Place, alive: Alive) -> bool:
+        """Does the first witness of each clause that is possible beside those before do? False says nothing.
+
+        Members that are left out come first: of them no value is asked about.
+        """
+        present: dict[str, Conjunction] = dict.fromkeys(needed, ())
+        absent: set[str] = set()
+        others: list[tuple[KeyClass, Conjunction]] = []
+        left: list[list[_Witness]] = []
+        for c in place.pending:
+            for kind, which, _ in self._witnesses[c]:
+                if kind == "absent" and which not in present and self._is_ahead(str(which), place):
+                    absent.add(str(which))
+                    break
+            else:
+                left.append(self._witnesses[c])
+        for clause in left:
+            for kind, which, extra in clause:
+                if isinstance(which, KeyClass):
+                    if self._is_possible(which.inner, extra, alive):
+                        others.append((which, extra))
+                        break
+                elif kind == "name" and which not in absent and self._is_ahead(which, place):
+                    inner, both = self.inner(which), conjoin(present.get(which, ()), extra)
+                    if inner is not None and self._is_possible(inner, both, alive):
+                        present[which] = both
+                        break
+            else:
+                return False
+        return self._fits(present, frozenset(absent), others, place, alive)
 
     def _can_be(self, witness: _Witness, present: dict[str, Conjunction], place: Place, alive: Alive) -> bool:
         """Is this witness possible, others apart?"""
