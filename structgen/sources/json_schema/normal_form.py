@@ -77,8 +77,10 @@ class NormalForms:
         if form is None:
             form = NOTHING
             if not self._contradicts(conjunction):
-                form = self.of_node(conjunction[0])
-                for node in conjunction[1:]:
+                before = self._merged_of.get(conjunction[:-1])  # as where items that were seen are excluded
+                rest = conjunction[1:] if before is None else conjunction[-1:]
+                form = self.of_node(conjunction[0]) if before is None else before
+                for node in rest:
                     form = merge_forms(form, self.of_node(node), self.budget, node.pointer)
             self._merged_of[conjunction] = form
         return form
@@ -87,10 +89,10 @@ class NormalForms:
         """Does a subschema stand beside its negation? What is left out of a lenient document refuses nothing,
         nor does its negation.
         """
-        negation = self.document.negation
-        return not self.document.lenient and any(
-            node.negated and negation(node) in conjunction for node in conjunction
-        )
+        if self.document.lenient:
+            return False
+        denied = {self.document.negation(node) for node in conjunction if node.negated}
+        return not denied.isdisjoint(conjunction)
 
     def string_holds(self, conjunction: Conjunction, text: str) -> bool:
         """Does a string satisfy every subschema?"""

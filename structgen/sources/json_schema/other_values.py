@@ -22,14 +22,19 @@ _MOST_LISTED = 64  # values that a claim excludes
 
 
 def by_value(claims: Sequence[Claim]) -> tuple[list[OtherValue], list[Claim]]:
-    """Of claims, those that exclude listed values, put together by what they exclude; and the others."""
+    """Of claims, those that exclude listed values, put together by what they exclude; and the others.
+
+    Of a clause that has several, the first: a value that it excludes may be witness in the other ways.
+    """
     excluding: dict[frozenset[Hashable], tuple[Conjunction, list[int], tuple[Any, ...]]] = {}
     others: list[Claim] = []
+    taken: set[int] = set()
     for clause, asked in claims:
-        values = _excluded(asked[0]) if len(asked) == 1 else None
+        values = _excluded(asked[0]) if len(asked) == 1 and clause not in taken else None
         if values is None:
             others.append((clause, asked))
         else:
+            taken.add(clause)
             excluding.setdefault(frozenset(values), (asked, [], tuple(values.values())))[1].append(clause)
     return [(asked, frozenset(clauses), values) for asked, clauses, values in excluding.values()], others
 
@@ -52,9 +57,7 @@ def _excluded(node: Node) -> dict[Hashable, Any] | None:
     return {equality_key(value): value for value in values}
 
 
-def ways(
-    excluding: Sequence[OtherValue], document: Document
-) -> Iterator[tuple[Conjunction, frozenset[int]]]:
+def ways(excluding: Sequence[OtherValue], document: Document) -> Iterator[tuple[Conjunction, frozenset[int]]]:
     """A value is one of those that are excluded, or none of them; each with the clauses it is a witness of.
 
     Values that the same clauses exclude are one way. These ways exclude each other, and there is at most one
@@ -74,13 +77,13 @@ def ways(
     for value, clauses in found.values():
         alike.setdefault(clauses, []).append(value)
     whole = {clauses: (asked, len(values)) for asked, clauses, values in excluding}
-    for clauses, values in alike.items():
+    for clauses, among in alike.items():
         asked, number = whole.get(clauses, ((), 0))
-        if number == len(values):
+        if number == len(among):
             one = document.negation(asked[0])
         else:
-            keys = frozenset(map(equality_key, values))
-            one = document.made({"enum": values}, ("among", keys), excluding[0][0][0].pointer)
+            keys = frozenset(map(equality_key, among))
+            one = document.made({"enum": among}, ("among", keys), excluding[0][0][0].pointer)
         yield (one,), every - clauses
     yield different, every
 
