@@ -70,6 +70,9 @@ class Emptiness:
         if known is None:
             if self._is_plain(conjunction):
                 return True
+            if len(conjunction) > 1 and self._forms.contradicts(conjunction):
+                self._decided[conjunction] = False
+                return False
             self._decide(conjunction)
             known = self._decided[conjunction]
         return known

@@ -76,7 +76,7 @@ class NormalForms:
         form = self._merged_of.get(conjunction)
         if form is None:
             form = NOTHING
-            if not self._contradicts(conjunction):
+            if not self.contradicts(conjunction):
                 before = self._merged_of.get(conjunction[:-1])  # as where items that were seen are excluded
                 rest = conjunction[1:] if before is None else conjunction[-1:]
                 form = self.of_node(conjunction[0]) if before is None else before
@@ -85,7 +85,7 @@ class NormalForms:
             self._merged_of[conjunction] = form
         return form
 
-    def _contradicts(self, conjunction: Conjunction) -> bool:
+    def contradicts(self, conjunction: Conjunction) -> bool:
         """Does a subschema stand beside its negation? What is left out of a lenient document refuses nothing,
         nor does its negation.
         """

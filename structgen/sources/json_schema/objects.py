@@ -8,7 +8,7 @@ does is chosen when its key is written, so that its value is known to satisfy wh
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from functools import lru_cache
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -30,12 +30,12 @@ from structgen.sources.json_schema.key_classes import KeyClass, KeyClasses
 from structgen.sources.json_schema.merge import conjoin
 from structgen.sources.json_schema.normal_form import NormalForms
 from structgen.sources.json_schema.options import SchemaOptions
-from structgen.sources.json_schema.other_values import Claim, by_value, ways
+from structgen.sources.json_schema.other_values import Claim, by_value, excluded_values, ways
 from structgen.sources.json_schema.spelling import Spelled, key_automaton
 from structgen.sources.json_schema.strings import (
     matches,
 )
-from structgen.sources.json_schema.values import is_spellable
+from structgen.sources.json_schema.values import equality_key, is_spellable
 
 _MOST_CLAIMS = 12  # clauses that one member may bear witness for, or not: two to the power of this
 
@@ -173,8 +173,14 @@ class ObjectLanguage:
         if not isinstance(witness, NamedMember) or witness.name not in self._required:
             return False
         inner = self.inner(witness.name)
-        if not inner or len(witness.inner) != 1 or not _is_listed(self._forms.of(inner)):
+        if not inner or len(witness.inner) != 1:
             return False
+        values = _listed(self._forms.of(inner))
+        if values is None:
+            return False
+        others = excluded_values(witness.inner[0])
+        if others is not None and others.keys().isdisjoint(values):
+            return True
         excluded = conjoin(inner, (self._forms.document.negation(witness.inner[0]),))
         return self._forms.of(excluded).is_empty
 
@@ -569,13 +575,15 @@ class ObjectLanguage:
         return missing <= 0
 
 
-def _is_listed(form: NormalForm) -> bool:
-    """Are all values of the form listed in it?"""
-    return all(
-        isinstance(facts, LiteralFacts) or (isinstance(facts, StringFacts) and facts.values is not None)
-        for group in form.by_type
-        for facts in group
-    )
+def _listed(form: NormalForm) -> list[Hashable] | None:
+    """The values of a form in which all are listed, as keys of equality."""
+    found: list[Hashable] = []
+    for group in form.by_type:
+        for facts in group:
+            if not isinstance(facts, (LiteralFacts, StringFacts)) or facts.values is None:
+                return None
+            found += map(equality_key, facts.values)
+    return found
 
 
 def _of_table(table: MemberTable, name: str) -> Conjunction:

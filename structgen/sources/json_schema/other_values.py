@@ -30,7 +30,7 @@ def by_value(claims: Sequence[Claim]) -> tuple[list[OtherValue], list[Claim]]:
     others: list[Claim] = []
     taken: set[int] = set()
     for clause, asked in claims:
-        values = _excluded(asked[0]) if len(asked) == 1 and clause not in taken else None
+        values = excluded_values(asked[0]) if len(asked) == 1 and clause not in taken else None
         if values is None:
             others.append((clause, asked))
         else:
@@ -39,7 +39,7 @@ def by_value(claims: Sequence[Claim]) -> tuple[list[OtherValue], list[Claim]]:
     return [(asked, frozenset(clauses), values) for asked, clauses, values in excluding.values()], others
 
 
-def _excluded(node: Node) -> dict[Hashable, Any] | None:
+def excluded_values(node: Node) -> dict[Hashable, Any] | None:
     """The values that a subschema excludes, where that is all that it says."""
     if not node.negated or node.schema_of_either is not None or node.is_unknown:
         return None
@@ -88,4 +88,4 @@ def ways(excluding: Sequence[OtherValue], document: Document) -> Iterator[tuple[
     yield different, every
 
 
-__all__ = ["Claim", "OtherValue", "by_value", "ways"]
+__all__ = ["Claim", "OtherValue", "by_value", "excluded_values", "ways"]
