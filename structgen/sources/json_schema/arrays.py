@@ -72,7 +72,7 @@ class ArrayLanguage:
         self.facts = facts
         self._forms = forms
         self._options = options
-        self._values: dict[Hashable, Any] = {}
+        self._values: dict[Hashable, tuple[int, Any]] = {}  # in the order in which they are met
         self._finishes: dict[Spot, bool] = {}
         self._endless: dict[Conjunction, bool] = {}
         self._kept_apart: int | None = None
@@ -187,16 +187,28 @@ class ArrayLanguage:
 
         Where values are remembered, the spot lacks the item yet: see `after_value`.
         """
-        for inner, after in self._choices(spot):
-            if not alive(inner):
+        for inner, after, is_alive in self._possible(spot, alive):
+            if not is_alive:
                 continue
             if self.facts.repeats and not spot.repeated:
                 yield from self._repeating(inner, after, alive)
             elif self.can_finish(after, alive):
                 spoiling = self._spoiling(after) if self.kept_apart == BY_VALUE else _NONE
-                allowed = conjoin(inner, self._among(spoiling, negated=True)) if spoiling else inner
+                allowed = conjoin(inner, self._others_than(spoiling)) if spoiling else inner
                 if not spoiling or alive(allowed):
                     yield allowed, after
+
+    def _possible(self, spot: Spot, alive: Alive) -> Iterator[tuple[Conjunction, Spot, bool]]:
+        """`_choices`, and whether they have values. Where there is no end to them, those that were seen leave
+        others.
+        """
+        if self.kept_apart == BY_VALUE and spot.seen and not self.facts.repeats:
+            before = self._choices(spot._replace(seen=_NONE))
+            for (inner, after), (any_, _) in zip(self._choices(spot), before, strict=True):
+                yield inner, after, alive(any_) and (self._is_endless(any_, alive) or alive(inner))
+        else:
+            for inner, after in self._choices(spot):
+                yield inner, after, alive(inner)
 
     def has_step(self, spot: Spot, alive: Alive) -> bool:
         """Is there one of `steps`?
@@ -228,7 +240,7 @@ class ArrayLanguage:
             return
         if not self.can_finish(after._replace(repeated=True), alive):
             return
-        like = [self._among(after.seen, negated=False)] if after.seen else []
+        like = [self._among(after.seen)] if after.seen else []
         for other in (*like, *self._coming(after, 1)):
             if alive(both := conjoin(inner, other)):
                 yield both, after
@@ -260,7 +272,7 @@ class ArrayLanguage:
             if self.facts.unique:
                 return None
             return spot._replace(repeated=True)
-        self._values.setdefault(key, value)
+        self._values.setdefault(key, (len(self._values), value))
         after = spot if spot.repeated and not self.facts.unique else spot._replace(seen=spot.seen | {key})
         return after if self.can_finish(after, alive) else None
 
@@ -276,7 +288,7 @@ class ArrayLanguage:
         if self.remembers:
             base = conjoin(base, self._comparable())
         if facts.unique and self.remembers and spot.seen:
-            base = conjoin(base, self._among(spot.seen, negated=True))
+            base = conjoin(base, self._others_than(spot.seen))
         # for each contains and clause, what the item may do for it: (what it satisfies, does it count)
         factors: list[list[tuple[Conjunction, bool]]] = []
         for count, wanted in zip(spot.counts, facts.contains, strict=True):
@@ -304,7 +316,8 @@ class ArrayLanguage:
         for c, inner in claims:
             choosing.append(c)
             factors.append([((), False), (inner, True)])
-        number = len(excluding) + 1
+        apart = list(ways(excluding, self._forms.document))
+        number = len(apart)
         for factor in factors:
             number *= len(factor)
         if number > _MOST_CHOICES:
@@ -313,7 +326,6 @@ class ArrayLanguage:
         index = spot.size + 1
         if most is None:
             index = min(index, self._last)
-        apart = list(ways(excluding, self._forms.document))
         for chosen in product(*factors):
             inner = base
             for extra, _ in chosen:
@@ -344,10 +356,19 @@ class ArrayLanguage:
         pointer = (self.facts.unique or self.facts.repeats)[0]
         return (self._forms.document.made(bounds, "comparable", pointer),)
 
-    def _among(self, seen: frozenset[Hashable], *, negated: bool) -> Conjunction:
-        values = [self._values[key] for key in sorted(seen, key=repr)]
+    def _among(self, seen: frozenset[Hashable]) -> Conjunction:
+        values = [self._values[key][1] for key in sorted(seen, key=repr)]
         pointer = (self.facts.unique or self.facts.repeats)[0]
-        return (self._forms.document.made({"enum": values}, ("enum", seen), pointer, negated=negated),)
+        return (self._forms.document.made({"enum": values}, ("enum", seen), pointer),)
+
+    def _others_than(self, seen: frozenset[Hashable]) -> Conjunction:
+        """None of these values: one subschema each, the last seen last, so that but one of them is new."""
+        made, values = self._forms.document.made, self._values
+        pointer = (self.facts.unique or self.facts.repeats)[0]
+        return tuple(
+            made({"const": value}, ("const", key), pointer, negated=True)
+            for (_, value), key in sorted(((values[key], key) for key in seen), key=_by_order)
+        )
 
     # -- can it be finished? -------------------------------------------------------------------------
 
@@ -413,7 +434,7 @@ class ArrayLanguage:
         for i, inner in enumerate(items):
             if not alive(inner):
                 break
-            if spot.seen and alive(conjoin(inner, self._among(spot.seen, negated=False))):
+            if spot.seen and alive(conjoin(inner, self._among(spot.seen))):
                 return True
             if any(alive(conjoin(before, inner)) for before in items[:i]):
                 return True
@@ -436,7 +457,7 @@ class ArrayLanguage:
             values = finite.values(inner, needed.total() + len(spot.seen)) if number else None
             if values is not None:
                 for value in values:
-                    self._values.setdefault(equality_key(value), value)
+                    self._values.setdefault(equality_key(value), (len(self._values), value))
                 options.append((number, [key for key in map(equality_key, values) if key not in spot.seen]))
         return options
 
@@ -457,6 +478,10 @@ class ArrayLanguage:
         places = [keys for number, keys in options for _ in range(number)]
         taken: dict[Hashable, int] = {}
         return all(_assigned(i, places, taken, set()) for i in range(total))
+
+
+def _by_order(met: tuple[tuple[int, Any], Hashable]) -> int:
+    return met[0][0]
 
 
 def _assigned(

@@ -268,10 +268,14 @@ class Assertions:
         return [
             None if given[NULL] else LiteralFacts((None,)),
             LiteralFacts(booleans) if booleans else None,
-            NumberFacts(excluded=unique(given[NUMBER])),
-            StringFacts(excluded=frozenset(given[STRING])),
-            ArrayFacts(clauses=tuple(self._another_array(value, pointer) for value in given[ARRAY])),
-            ObjectFacts(clauses=tuple(self._another_object(value, pointer) for value in given[OBJECT])),
+            NumberFacts(excluded=unique(given[NUMBER])) if given[NUMBER] else FREE[NUMBER],
+            StringFacts(excluded=frozenset(given[STRING])) if given[STRING] else FREE[STRING],
+            ArrayFacts(clauses=tuple(self._another_array(value, pointer) for value in given[ARRAY]))
+            if given[ARRAY]
+            else FREE[ARRAY],
+            ObjectFacts(clauses=tuple(self._another_object(value, pointer) for value in given[OBJECT]))
+            if given[OBJECT]
+            else FREE[OBJECT],
         ]
 
     def _another_array(self, value: Sequence[Any], pointer: str) -> tuple[ItemWitness | Shorter, ...]:

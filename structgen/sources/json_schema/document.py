@@ -115,11 +115,6 @@ class Node:
         return nodes
 
     @property
-    def is_another_value(self) -> bool:
-        """True for a negated ``const`` that `Document.made` gave."""
-        return self.negated and self.resource is _MADE and "const" in self.keywords
-
-    @property
     def draft(self) -> Draft:
         return self.resource.dialect.draft
 

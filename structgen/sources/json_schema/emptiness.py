@@ -26,6 +26,8 @@ from structgen.sources.json_schema.spelling import Spelled, is_written, string_a
 from structgen.sources.json_schema.string_samples import surely_has_string
 from structgen.sources.json_schema.strings import Automaton
 
+_DEEPEST = 16  # conjunctions looked at inside each other; each takes some ten frames of Python's stack
+
 
 class Emptiness:
     """Decides, and keeps, the languages of facts.
@@ -68,6 +70,9 @@ class Emptiness:
         if known is None:
             if self._is_plain(conjunction):
                 return True
+            if len(conjunction) > 1 and self._forms.contradicts(conjunction):
+                self._decided[conjunction] = False
+                return False
             self._decide(conjunction)
             known = self._decided[conjunction]
         return known
@@ -81,12 +86,16 @@ class Emptiness:
         return self._has_value(facts, self.is_alive, final=True)
 
     def _decide(self, root: Conjunction) -> None:
+        """Depth first: what is asked about is looked at there and then, so that the first way that is found
+        is the last that is looked for; what it comes back to meanwhile has no value so far.
+        """
         reached = [root]  # in the order in which they are asked for
         members = {root}
         living: set[Conjunction] = set()
         open_ = {root}  # what may have a value by what is known now
         asked_by: dict[Conjunction, set[Conjunction]] = {}  # of what has none so far: who would need it
-        current = root
+        looking: list[Conjunction] = []  # the innermost last
+        leaning: set[Conjunction] = set()  # had no value by what may still change
 
         def alive(conjunction: Conjunction) -> bool:
             if not conjunction:
@@ -96,6 +105,7 @@ class Emptiness:
                 return known
             if conjunction in living:
                 return True
+            current = looking[-1]
             if conjunction not in members:
                 if self._is_plain(conjunction):
                     return True
@@ -104,26 +114,38 @@ class Emptiness:
                     raise CompileLimitError("max_rules", limit, limit + 1, conjunction[0].pointer)
                 members.add(conjunction)
                 reached.append(conjunction)
-                open_.add(conjunction)
+                if len(looking) >= _DEEPEST:
+                    open_.add(conjunction)
+                elif look(conjunction):
+                    return True
+                elif conjunction not in leaning:
+                    self._decided[conjunction] = False
+                    return False
             asked_by.setdefault(conjunction, set()).add(current)
+            leaning.add(current)
             return False
+
+        def look(conjunction: Conjunction) -> bool:
+            self._forms.deadline.check(conjunction[-1].pointer)
+            leaning.discard(conjunction)
+            looking.append(conjunction)
+            found = self._is_living(conjunction, alive)
+            looking.pop()
+            if found:
+                living.add(conjunction)
+                open_.update(asked_by.pop(conjunction, set()) - living)
+            return found
 
         while open_ and root not in living:
             for current in reached:  # it grows meanwhile
                 if current not in open_:
                     continue
                 open_.discard(current)
-                self._forms.deadline.check(current[-1].pointer)
-                if self._is_living(current, alive):
-                    living.add(current)
-                    open_ |= asked_by.pop(current, set()) - living
-                    if current == root:
-                        break
-        self._decided[root] = root in living
-        if root in living:
-            for conjunction in living:
-                self._decided[conjunction] = True
-        else:  # nothing that was looked at and is not alive can become so
+                if current not in living and look(current) and current == root:
+                    break
+        for conjunction in living:
+            self._decided[conjunction] = True
+        if root not in living:  # nothing that was looked at and is not alive can become so
             for conjunction in reached:
                 self._decided[conjunction] = conjunction in living
 

@@ -109,10 +109,18 @@ def merge_forms(left: NormalForm, right: NormalForm, budget: Budget, pointer: st
         return right
     if right is ANYTHING:
         return left
-    by_type = tuple(
-        _merge_alternatives(a, b, budget, pointer) for a, b in zip(left.by_type, right.by_type, strict=True)
+    return NormalForm(
+        [
+            ()
+            if not (a and b)
+            else a
+            if b is free or b is a
+            else b
+            if a is free
+            else _merge_alternatives(a, b, budget, pointer)
+            for a, b, free in zip(left, right, ANYTHING, strict=True)
+        ]
     )
-    return NormalForm(by_type)
 
 
 def union_forms(forms: Sequence[NormalForm]) -> NormalForm:
@@ -215,11 +223,10 @@ def merge_facts(left: Facts, right: Facts) -> Facts | None:
     if left is right:
         return left
     free = _FREE_OF[type(left)]
-    if type(left) is not LiteralFacts:
-        if left == free:
-            return right
-        if right == free:
-            return left
+    if right is free or right == free:
+        return left
+    if left is free or left == free:
+        return right
     if isinstance(left, LiteralFacts) and isinstance(right, LiteralFacts):
         values = common(left.values, right.values)
         return LiteralFacts(values) if values else None

@@ -75,11 +75,24 @@ class NormalForms:
             return ANYTHING
         form = self._merged_of.get(conjunction)
         if form is None:
-            form = self.of_node(conjunction[0])
-            for node in conjunction[1:]:
-                form = merge_forms(form, self.of_node(node), self.budget, node.pointer)
+            form = NOTHING
+            if not self.contradicts(conjunction):
+                before = self._merged_of.get(conjunction[:-1])  # as where items that were seen are excluded
+                rest = conjunction[1:] if before is None else conjunction[-1:]
+                form = self.of_node(conjunction[0]) if before is None else before
+                for node in rest:
+                    form = merge_forms(form, self.of_node(node), self.budget, node.pointer)
             self._merged_of[conjunction] = form
         return form
+
+    def contradicts(self, conjunction: Conjunction) -> bool:
+        """Does a subschema stand beside its negation? What is left out of a lenient document refuses nothing,
+        nor does its negation.
+        """
+        if self.document.lenient:
+            return False
+        denied = {self.document.negation(node) for node in conjunction if node.negated}
+        return not denied.isdisjoint(conjunction)
 
     def string_holds(self, conjunction: Conjunction, text: str) -> bool:
         """Does a string satisfy every subschema?"""

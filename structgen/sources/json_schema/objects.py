@@ -7,8 +7,8 @@ does is chosen when its key is written, so that its value is known to satisfy wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator
 from functools import lru_cache
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -24,45 +24,24 @@ from structgen.sources.json_schema.facts import (
     NormalForm,
     ObjectFacts,
     OtherMember,
-    Pattern,
     StringFacts,
 )
+from structgen.sources.json_schema.key_classes import KeyClass, KeyClasses
 from structgen.sources.json_schema.merge import conjoin
 from structgen.sources.json_schema.normal_form import NormalForms
 from structgen.sources.json_schema.options import SchemaOptions
-from structgen.sources.json_schema.other_values import Claim, by_value, ways
-from structgen.sources.json_schema.spelling import Spelled, is_written, key_automaton, string_automata
-from structgen.sources.json_schema.string_samples import surely_has_string, surely_has_strings
+from structgen.sources.json_schema.other_values import Claim, by_value, excluded_values, ways
+from structgen.sources.json_schema.spelling import Spelled, key_automaton
 from structgen.sources.json_schema.strings import (
-    few_texts,
     matches,
-    merge_strings,
-    patterns_apart,
-    string_language,
-    string_values,
 )
-from structgen.sources.json_schema.values import STRING, is_spellable
+from structgen.sources.json_schema.values import equality_key, is_spellable
 from structgen.untracked import untracked
 
-# So many other names are told apart one by one when there are no more; of larger sets it is remembered which
-# were seen.
-_MOST_LISTED = 64
-_MOST_NEEDED = 1_000  # names of a finite class that are listed because so many members must be there
-_ENOUGH = 17  # names of a class that make it one without end, if no more members must be there
 _MOST_CLAIMS = 12  # clauses that one member may bear witness for, or not: two to the power of this
 
 Alive = Callable[[Conjunction], bool]
 """Has a conjunction a value?"""
-
-
-@dataclass(frozen=True, slots=True)
-class KeyClass:
-    """Names of other members that are all treated alike. ``patterns``: texts of those that match them."""
-
-    names: StringFacts
-    patterns: frozenset[str]
-    inner: Conjunction
-    keys: frozenset[int]  # places of the witnesses whose ``key`` these names satisfy
 
 
 class Place(NamedTuple):
@@ -100,10 +79,6 @@ class Step(NamedTuple):
 
 _Witness = tuple[str, "str | KeyClass", Conjunction]
 """('absent', name, ()), ('name', name, inner) or ('class', class, inner)."""
-
-
-_Found = tuple[StringFacts, frozenset[str], frozenset[int]]
-"""What `KeyClass` has as ``names``, ``patterns`` and ``keys``."""
 
 
 class ObjectLanguage:
@@ -200,8 +175,14 @@ class ObjectLanguage:
         if not isinstance(witness, NamedMember) or witness.name not in self._required:
             return False
         inner = self.inner(witness.name)
-        if not inner or len(witness.inner) != 1 or not _is_listed(self._forms.of(inner)):
+        if not inner or len(witness.inner) != 1:
             return False
+        values = _listed(self._forms.of(inner))
+        if values is None:
+            return False
+        others = excluded_values(witness.inner[0])
+        if others is not None and others.keys().isdisjoint(values):
+            return True
         excluded = conjoin(inner, (self._forms.document.negation(witness.inner[0]),))
         return self._forms.of(excluded).is_empty
 
@@ -209,17 +190,17 @@ class ObjectLanguage:
 
     def _names(self) -> tuple[str, ...]:
         """Names that are spoken of, in the order that members have."""
-        names: dict[str, None] = {}
+        names: dict[str, Any] = {}
         for table in self.facts.tables:
-            names.update(dict.fromkeys(table.properties))
+            names.update(table.properties)
         names.update(dict.fromkeys(self.facts.required))
         for clause in self.facts.clauses:
             for witness in clause:
                 if isinstance(witness, (Absent, NamedMember)):
                     names[witness.name] = None
                 elif witness.table is not None:
-                    names.update(dict.fromkeys(witness.table.properties))
-        return tuple(name for name in names if is_spellable(name))
+                    names.update(witness.table.properties)
+        return tuple(names) if "".join(names).isascii() else tuple(filter(is_spellable, names))
 
     def inner(self, name: str) -> Conjunction | None:
         """What the member of a name has to satisfy; None when there can be none of that name."""
@@ -258,104 +239,9 @@ class ObjectLanguage:
 
     def _find_classes(self) -> tuple[KeyClass, ...]:
         if self._classes is None:
-            self._classes, self._listed = self._found_classes()
+            found = KeyClasses(self.facts, self.ordered, self._forms, self._options, self._spelled).found()
+            self._classes, self._listed, self._witness_keys = found
         return self._classes
-
-    def _found_classes(self) -> tuple[tuple[KeyClass, ...], tuple[str, ...]]:
-        facts = self.facts
-        for table in facts.tables:
-            if not table.patterns and table.others and table.others[0].is_false:
-                return (), ()  # closed, as most are
-        deciding: dict[str, Pattern] = {}  # patterns that decide what a member has to satisfy
-        witnessing: dict[str, Pattern] = {}
-        keys: list[Conjunction] = []
-        for table in facts.tables:
-            deciding.update((pattern.text, pattern) for pattern, _ in table.patterns)
-        for clause in facts.clauses:
-            for witness in clause:
-                if isinstance(witness, OtherMember):
-                    if witness.pattern is not None:
-                        witnessing[witness.pattern.text] = witness.pattern
-                    if witness.table is not None:
-                        deciding.update((pattern.text, pattern) for pattern, _ in witness.table.patterns)
-                    if witness.key is not None and witness.key not in keys:
-                        keys.append(witness.key)
-        self._witness_keys = tuple(keys)
-        found: list[_Found] = [(StringFacts(excluded=frozenset(self.ordered) or _NONE), _NONE, _NONE)]
-        if facts.keys:
-            found = [
-                (merged, _NONE, _NONE)
-                for names, _, _ in found
-                for allowed in self._forms.of(facts.keys).by_type[STRING]
-                if isinstance(allowed, StringFacts) and (merged := merge_strings(names, allowed)) is not None
-            ]
-        for text, pattern in {**witnessing, **deciding}.items():
-            found = self._split(found, text, pattern)
-            self._limited(len(found), pattern.pointer)
-            self._forms.deadline.check(pattern.pointer)
-        for i, key in enumerate(keys):
-            held_too = [
-                (merged, texts, held | {i})
-                for names, texts, held in found
-                for allowed in self._forms.of(key).by_type[STRING]
-                if isinstance(allowed, StringFacts)
-                and (merged := merge_strings(names, allowed)) is not None
-                and self._exists(merged)
-            ]
-            found = [*found, *held_too]
-            self._limited(len(found), key[0].pointer if key else "")
-        classes: list[KeyClass] = []
-        listed: dict[str, None] = {}
-        enough = max(_ENOUGH, facts.min_members)
-        limit = max(_MOST_LISTED, min(facts.min_members, _MOST_NEEDED))
-        for names, texts, held in found:
-            inner: Conjunction = ()
-            for table in facts.tables:
-                inner = conjoin(inner, _of_class(table, texts))
-            if inner and inner[0].is_false:
-                continue
-            if self._spelled is None and surely_has_strings(names, enough):
-                classes.append(KeyClass(names, texts, inner, held))
-                continue
-            values = string_values(names, limit, self._options.max_states)
-            if values is None:
-                if is_written(string_automata(names, self._options, whole=True), self._spelled):
-                    classes.append(KeyClass(names, texts, inner, held))
-            else:
-                listed.update(dict.fromkeys(values))
-        if listed:  # they are names on their own, of which no class may hold another copy
-            apart = StringFacts(excluded=frozenset(listed))
-            classes = [replace(c, names=merge_strings(c.names, apart) or c.names) for c in classes]
-        return tuple(classes), tuple(listed)
-
-    def _split(self, classes: list[_Found], text: str, pattern: Pattern) -> list[_Found]:
-        """Each class in those names that match a pattern and those that do not, as far as there are any."""
-        few = few_texts(pattern, _MOST_LISTED)
-        if few is not None and all(map(is_spellable, few)):  # names, told from others without an automaton
-            meant, others = StringFacts(values=few), StringFacts(excluded=frozenset(few))
-        else:
-            meant, others = StringFacts(patterns=(pattern,)), StringFacts(missed=(pattern,))
-        split: list[_Found] = []
-        for names, texts, held in classes:
-            if patterns_apart((*names.patterns, pattern)):
-                split.append((names, texts, held))
-                continue
-            inside = merge_strings(names, meant)
-            if inside is not None:
-                inside = _without_missed_anyway(inside)
-                if self._exists(inside):
-                    split.append((inside, texts | {text}, held))
-            outside = merge_strings(names, others)
-            if outside is not None and self._exists(outside):
-                split.append((outside, texts, held))
-        return split
-
-    def _exists(self, names: StringFacts) -> bool:
-        return surely_has_string(names) or bool(string_language(names, self._options.max_states))
-
-    def _limited(self, number: int, pointer: str) -> None:
-        if number > self._options.max_alternatives:
-            raise CompileLimitError("max_alternatives", self._options.max_alternatives, number, pointer)
 
     # -- clauses -------------------------------------------------------------------------------------
 
@@ -483,11 +369,13 @@ class ObjectLanguage:
         claims = [
             (c, extra) for c, extra in claims if c not in freely and self._is_possible(inner, extra, alive)
         ]
-        # what no later member could bear witness for, this one must
+        # what no later member could bear witness for, this one must; in which of several ways is a choice
+        times = Counter(c for c, _ in claims)
         must = [
             claim
             for claim in claims
-            if not self.can_finish(Place(at, seen, count, frozenset((claim[0],))), alive)
+            if times[claim[0]] == 1
+            and not self.can_finish(Place(at, seen, count, frozenset((claim[0],))), alive)
         ]
         for _, extra in must:
             inner = conjoin(inner, extra)
@@ -542,6 +430,8 @@ class ObjectLanguage:
             return False
         if not place.pending and place.size + len(needed) >= facts.min_members:
             return True
+        if self._is_soon_found(needed, place, alive):
+            return True
         present: dict[str, Conjunction] = dict.fromkeys(needed, ())
         open_clauses = []
         for c in place.pending:
@@ -554,6 +444,37 @@ class ObjectLanguage:
                 open_clauses.append(options)
         open_clauses.sort(key=len)  # what has the fewest ways out fails first
         return self._choose(open_clauses, present, _NONE, [], place, alive)
+
+    def _is_soon_found(self, needed: list[str], place: Place, alive: Alive) -> bool:
+        """Does the first witness of each clause that is possible beside those before do? False says nothing.
+
+        Members that are left out come first: of them no value is asked about.
+        """
+        present: dict[str, Conjunction] = dict.fromkeys(needed, ())
+        absent: set[str] = set()
+        others: list[tuple[KeyClass, Conjunction]] = []
+        left: list[list[_Witness]] = []
+        for c in place.pending:
+            for kind, which, _ in self._witnesses[c]:
+                if kind == "absent" and which not in present and self._is_ahead(str(which), place):
+                    absent.add(str(which))
+                    break
+            else:
+                left.append(self._witnesses[c])
+        for clause in left:
+            for kind, which, extra in clause:
+                if isinstance(which, KeyClass):
+                    if self._is_possible(which.inner, extra, alive):
+                        others.append((which, extra))
+                        break
+                elif kind == "name" and which not in absent and self._is_ahead(which, place):
+                    inner, both = self.inner(which), conjoin(present.get(which, ()), extra)
+                    if inner is not None and self._is_possible(inner, both, alive):
+                        present[which] = both
+                        break
+            else:
+                return False
+        return self._fits(present, frozenset(absent), others, place, alive)
 
     def _can_be(self, witness: _Witness, present: dict[str, Conjunction], place: Place, alive: Alive) -> bool:
         """Is this witness possible, others apart?"""
@@ -656,38 +577,24 @@ class ObjectLanguage:
         return missing <= 0
 
 
-def _without_missed_anyway(names: StringFacts) -> StringFacts:
-    """The same names, without the patterns that none of them has anyway."""
-    if not (names.missed and names.patterns):
-        return names
-    missed = tuple(p for p in names.missed if not patterns_apart((*names.patterns, p)))
-    return names if len(missed) == len(names.missed) else replace(names, missed=missed)
-
-
-def _is_listed(form: NormalForm) -> bool:
-    """Are all values of the form listed in it?"""
-    return all(
-        isinstance(facts, LiteralFacts) or (isinstance(facts, StringFacts) and facts.values is not None)
-        for group in form.by_type
-        for facts in group
-    )
+def _listed(form: NormalForm) -> list[Hashable] | None:
+    """The values of a form in which all are listed, as keys of equality."""
+    found: list[Hashable] = []
+    for group in form.by_type:
+        for facts in group:
+            if not isinstance(facts, (LiteralFacts, StringFacts)) or facts.values is None:
+                return None
+            found += map(equality_key, facts.values)
+    return found
 
 
 def _of_table(table: MemberTable, name: str) -> Conjunction:
+    if not table.patterns:  # as nearly always
+        return table.properties.get(name, table.others)
     found: Conjunction = table.properties.get(name, ())
     matched = name in table.properties
     for pattern, inner in table.patterns:
         if matches(pattern, name):
-            matched = True
-            found = conjoin(found, inner)
-    return found if matched else table.others
-
-
-def _of_class(table: MemberTable, texts: frozenset[str]) -> Conjunction:
-    found: Conjunction = ()
-    matched = False
-    for pattern, inner in table.patterns:
-        if pattern.text in texts:
             matched = True
             found = conjoin(found, inner)
     return found if matched else table.others

@@ -30,6 +30,7 @@ _OF_TYPE: dict[str, frozenset[str]] = {
 }
 _EVERY_TYPE = frozenset(_OF_TYPE)
 _NONE: frozenset[str] = frozenset()
+_NO_KEYWORDS: Mapping[str, Any] = {}
 
 
 _OF_CONTAINERS = frozenset(
@@ -190,8 +191,12 @@ def _has_option(node: Node, look: Look) -> bool:
         return False
     options = [child(look.forms.document, node, "anyOf", i) for i in range(number)]
     for option in options:
-        if option and not _is_harmless(option[0].keywords):
-            return False
+        schema = option[0].keywords if option else _NO_KEYWORDS
+        if "patternProperties" in schema and "required" not in schema:  # no name is held against them
+            schema = {keyword: value for keyword, value in schema.items() if keyword != "patternProperties"}
+        if _is_harmless(schema) or ("anyOf" in schema and _OTHER_THAN_ANY_OF.isdisjoint(schema)):
+            continue  # of options in an option the same is asked
+        return False
     return all(plainly_has_value(option, look) for option in options)
 
 

@@ -92,6 +92,9 @@ def _content(node: Node) -> Node | tuple[object, ...]:
     return items, node.resource.dialect, node.negated
 
 
+# So many options that begin with their kind are laid out behind it.
+_TOLD_APART = 3
+_VALUES = frozenset(("const", "enum"))
 # Values inside distinct items whose numbers have longer exponents are refused: to exclude them later, they
 # would be written out. Items that are numbers themselves never have such (`ArrayLanguage`).
 _LONGEST_EXPONENT = 4
@@ -212,12 +215,24 @@ class SchemaStates(ValueStates):
                 array = self._emptiness.array_language(facts)
                 number = self._number(array, self._arrays)
                 edges += self._opened_array(array, number, level, marks)
+        are_told_apart = len(form.by_type[OBJECT]) >= _TOLD_APART
         for facts in form.by_type[OBJECT]:
             if isinstance(facts, ObjectFacts) and self._emptiness.facts_are_alive(facts):
                 language = self._emptiness.object_language(facts)
                 number = self._number(language, self._objects)
-                edges += self._opened_object(language, number, level, marks)
+                is_led = are_told_apart and self._is_led(language)
+                edges += self._opened_object(language, number, level, marks, is_led=is_led)
         return State(edges)
+
+    def _is_led(self, language: ObjectLanguage) -> bool:
+        """Does the first member, which must be there, have one of a few listed values, as a kind?
+
+        Of options that begin so, one is left behind it: the others need not be laid out.
+        """
+        if not self._comes_in_order(language) or language.ordered[0] not in language.facts.required:
+            return False
+        inner = language.inner(language.ordered[0]) or ()
+        return any(not (node.negated or _VALUES.isdisjoint(node.keywords)) for node in inner)
 
     def _number(self, language: Any, languages: list[Any]) -> int:
         number = self._numbers.get(id(language))
@@ -229,11 +244,18 @@ class SchemaStates(ValueStates):
     # -- objects -------------------------------------------------------------------------------------
 
     def _opened_object(
-        self, language: ObjectLanguage, number: int, level: int, marks: Punctuation
+        self,
+        language: ObjectLanguage,
+        number: int,
+        level: int,
+        marks: Punctuation,
+        *,
+        is_led: bool = False,
     ) -> Iterator[Edge]:
+        """``is_led``: the other members are laid out when text comes behind the first."""
         if self._has_member(language, language.start):
             first: Key = ("first_member", number, level)
-            if self._comes_in_order(language):
+            if not is_led and self._comes_in_order(language):
                 first = MemberKey(("in_order", number, level), 0, NAME)
             yield Read(marks.open_object, first)
         if language.can_close(language.start):
@@ -359,6 +381,8 @@ class SchemaStates(ValueStates):
         if language.is_simple:
             if self._options.any_order:
                 return self._free_members(number, place, level)
+            if 0 < place.at < len(language.ordered) and self._are_laid_out(has_names=True):  # see `_is_led`
+                return State((Jump(MemberKey(("in_order", number, level), place.at, NAME)),))
             if place.at < len(language.ordered):
                 return self._next_in_order(number, place, level)
         for step in self._steps_here(language, place):

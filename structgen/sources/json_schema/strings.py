@@ -188,7 +188,14 @@ def string_matches(facts: StringFacts, text: str) -> bool:
 
 def matches(pattern: Pattern, text: str) -> bool:
     """Is ``pattern`` found in ``text``?"""
-    return matches_whole(pattern_regex(pattern), text)
+    pattern_regex(pattern)  # its errors name the place
+    return _is_found(pattern.text, text)
+
+
+@lru_cache(maxsize=4096)
+def _is_found(pattern: str, text: str) -> bool:
+    """Objects of a schema ask the same of the same names."""
+    return matches_whole(_parsed(pattern), text)
 
 
 @lru_cache(maxsize=4096)
