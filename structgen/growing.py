@@ -10,18 +10,18 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
-from itertools import chain
+from itertools import accumulate, chain
 
 import numpy as np
 import numpy.typing as npt
 from structgen_kernels import layout, members
 from structgen_kernels.automata import move_heap, write_table
 from structgen_kernels.shared_memory import address_of
-from structgen_kernels.spelled import OPENING, UNITS
+from structgen_kernels.spelled import EDGE_SIZE, OPENING, UNITS
 
 from structgen.automata import json_text
 from structgen.automata.build import literal
-from structgen.automata.dfa import START, BoundedDfa, CountedDfa, Dfa, SpelledText
+from structgen.automata.dfa import START, BoundedDfa, CountedDfa, Dfa, SpelledText, SpelledTexts
 from structgen.errors import CompileLimitError
 from structgen.parser_states import (
     ENDS,
@@ -112,7 +112,7 @@ class GrowingTables:
         self._laid: list[_Laid] = []
         self._n_expanded = 0
         self._starts: dict[bytes, int | None] = {}
-        self._texts: dict[str, int] = {}  # starts of spelled terminals
+        self._texts: dict[str | SpelledTexts, int] = {}  # starts of spelled terminals
         self._lists: dict[tuple[str, ...], int] = {(): 0}  # of barred strings
         self._quoted = 0  # the state after their closing quote
         self._class_offsets: dict[bytes, int] = {}
@@ -463,7 +463,7 @@ class GrowingTables:
 
     # -- terminals -------------------------------------------------------------------------------------
 
-    def _terminal(self, terminal: Terminal | SpelledText) -> int | None:
+    def _terminal(self, terminal: Terminal | SpelledText | SpelledTexts) -> int | None:
         """The first state of a terminal; None where the vocabulary cannot spell any text of it."""
         if isinstance(terminal, SpelledText):
             if self._spelled is None:
@@ -472,6 +472,13 @@ class GrowingTables:
                     start = self._texts[terminal.text] = self._add_spelled(terminal)
                 return start
             terminal = json_text.key(terminal.text)
+        elif isinstance(terminal, SpelledTexts):
+            if self._spelled is None:
+                start = self._texts.get(terminal)
+                if start is None:
+                    start = self._texts[terminal] = self._add_spelled_set(terminal.texts)
+                return start
+            terminal = json_text.strings(terminal.texts)
         digest = terminal.digest
         if digest in self._starts:
             return self._starts[digest]
@@ -521,6 +528,25 @@ class GrowingTables:
         block[layout.BLOCK_TAIL_STATE] = self._after_quote()
         self._add_block(block)
         return int(block[layout.BLOCK_BASE]) + OPENING
+
+    def _add_spelled_set(self, texts: Sequence[str]) -> int:
+        points = np.frombuffer("".join(texts).encode("utf-32-le"), np.int32)
+        begin = np.array([0, *accumulate(map(len, texts))], np.int32)
+        most, quoted, first = points.size + len(texts), self._after_quote(), self._next_counted
+        check_states(first, most, UNITS)
+        offset = self._reserve(EDGE_SIZE * most)
+        if self._n_blocks == self._room["blocks"]:
+            self._make_room("blocks", self._n_blocks + 1)
+        static = self._static
+        block = int(static[layout.BLOCKS]) + self._n_blocks * layout.BLOCK_SIZE
+        n_edges = members.write_spelled_set(
+            static, block, self._heap_base + offset, points, begin, first, quoted
+        )
+        self._heap_used -= EDGE_SIZE * (most - n_edges)
+        self._n_blocks += 1
+        static[layout.N_BLOCKS] = self._n_blocks
+        self._next_counted = first + n_edges * UNITS
+        return first + OPENING
 
     def _spelled_starts(self, names: Sequence[str | None]) -> list[int]:
         """The first states of names, as `_terminal` gives them; 0 for None."""

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 from structgen_kernels import layout
 
-from structgen.automata.dfa import BoundedDfa, CountedDfa, Dfa, SpelledText
+from structgen.automata.dfa import BoundedDfa, CountedDfa, Dfa, SpelledText, SpelledTexts
 
 Terminal = Dfa | CountedDfa | BoundedDfa
 Key = Hashable
@@ -31,7 +31,7 @@ END_TEXT = layout.END_TEXT
 class Read(NamedTuple):
     """Read a terminal, go on in ``target``."""
 
-    terminal: Terminal | SpelledText
+    terminal: Terminal | SpelledText | SpelledTexts
     target: Key
 
 
@@ -82,7 +82,7 @@ class Enter(NamedTuple):
     callee: Key
 
 
-Value = Terminal | SpelledText | Enter
+Value = Terminal | SpelledText | SpelledTexts | Enter
 
 
 class Others(NamedTuple):

@@ -352,7 +352,7 @@ def stored_states(trie: Trie, tables: StateTables) -> list[int]:
     for block in blocks.reshape(-1, layout.BLOCK_SIZE):
         units = int(block[layout.BLOCK_UNITS])
         counts = int(block[layout.BLOCK_COUNTS])
-        if block[layout.BLOCK_KIND] == layout.SPELLED:
+        if block[layout.BLOCK_KIND] >= layout.SPELLED:
             continue
         minimum = int(block[layout.BLOCK_MINIMUM])
         reach = int(static[layout.LONGEST_TOKEN]) + 2

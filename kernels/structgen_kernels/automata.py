@@ -498,7 +498,7 @@ def move_heap(static: Int32Array, n_table: Int, n_blocks: Int, moved: Int) -> No
     for i in range(n_blocks):
         block = static[BLOCKS] + i * BLOCK_SIZE
         static[block + BLOCK_TABLE] += moved
-        if static[block + BLOCK_KIND] == SPELLED:
+        if static[block + BLOCK_KIND] >= SPELLED:
             continue
         static[block + BLOCK_ALIVE] += moved
         if static[block + BLOCK_KIND] == BOUNDED:

@@ -185,3 +185,10 @@ class SpelledText:
     """
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpelledTexts:
+    """The same of any of ``texts``, two or more, sorted and distinct: `structgen.automata.json_text.strings`."""
+
+    texts: tuple[str, ...]
