@@ -10,18 +10,19 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
-from itertools import accumulate, chain
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
 from structgen_kernels import layout, members
 from structgen_kernels.automata import move_heap, write_table
 from structgen_kernels.shared_memory import address_of
-from structgen_kernels.spelled import EDGE_SIZE, OPENING, UNITS
+from structgen_kernels.spelled import OPENING, UNITS
 
 from structgen.automata import json_text
 from structgen.automata.build import literal
 from structgen.automata.dfa import START, BoundedDfa, CountedDfa, Dfa, SpelledText, SpelledTexts
+from structgen.automata.marked import MarkedDfa
 from structgen.errors import CompileLimitError
 from structgen.parser_states import (
     ENDS,
@@ -59,7 +60,7 @@ _HEAP_COLUMNS = (
     layout.BLOCK_DISTANCE,
     layout.BLOCK_DIGEST,
 )
-_N_HEAP_COLUMNS = {layout.SPELLED: 1, layout.COUNTED: 2, layout.BOUNDED: 5}
+_N_HEAP_COLUMNS = {layout.SPELLED: 1, layout.SPELLED_SET: 1, layout.COUNTED: 2, layout.BOUNDED: 5}
 _MOST_WORDS = 1 << 28  # 1 GiB: what one grammar's tables may grow to
 _MOST_ALONG = 2  # states described along with one whose calls are followed: an array's, and not all within it
 _FIRST_COUNTED = 1 << 26  # numbers below are table states
@@ -112,7 +113,7 @@ class GrowingTables:
         self._laid: list[_Laid] = []
         self._n_expanded = 0
         self._starts: dict[bytes, int | None] = {}
-        self._texts: dict[str | SpelledTexts, int] = {}  # starts of spelled terminals
+        self._texts: dict[str | tuple[str, ...], int] = {}  # starts of spelled terminals
         self._lists: dict[tuple[str, ...], int] = {(): 0}  # of barred strings
         self._quoted = 0  # the state after their closing quote
         self._class_offsets: dict[bytes, int] = {}
@@ -465,20 +466,17 @@ class GrowingTables:
 
     def _terminal(self, terminal: Terminal | SpelledText | SpelledTexts) -> int | None:
         """The first state of a terminal; None where the vocabulary cannot spell any text of it."""
-        if isinstance(terminal, SpelledText):
+        if isinstance(terminal, SpelledText | SpelledTexts):
             if self._spelled is None:
-                start = self._texts.get(terminal.text)
+                text = terminal.text if isinstance(terminal, SpelledText) else terminal.texts
+                start = self._texts.get(text)
                 if start is None:
-                    start = self._texts[terminal.text] = self._add_spelled(terminal)
+                    start = self._texts[text] = self._add_spelled(terminal)
                 return start
-            terminal = json_text.key(terminal.text)
-        elif isinstance(terminal, SpelledTexts):
-            if self._spelled is None:
-                start = self._texts.get(terminal)
-                if start is None:
-                    start = self._texts[terminal] = self._add_spelled_set(terminal.texts)
-                return start
-            terminal = json_text.strings(terminal.texts)
+            if isinstance(terminal, SpelledText):
+                terminal = json_text.key(terminal.text)
+            else:
+                terminal = json_text.strings(terminal.texts)
         digest = terminal.digest
         if digest in self._starts:
             return self._starts[digest]
@@ -523,30 +521,11 @@ class GrowingTables:
         self._origins[base] = digest + (_HEAD if is_head else b"")
         return base
 
-    def _add_spelled(self, terminal: SpelledText) -> int:
+    def _add_spelled(self, terminal: SpelledText | SpelledTexts) -> int:
         block = spelled_block(self._add_to_heap, terminal, self._next_counted)
         block[layout.BLOCK_TAIL_STATE] = self._after_quote()
         self._add_block(block)
         return int(block[layout.BLOCK_BASE]) + OPENING
-
-    def _add_spelled_set(self, texts: Sequence[str]) -> int:
-        points = np.frombuffer("".join(texts).encode("utf-32-le"), np.int32)
-        begin = np.array([0, *accumulate(map(len, texts))], np.int32)
-        most, quoted, first = points.size + len(texts), self._after_quote(), self._next_counted
-        check_states(first, most, UNITS)
-        offset = self._reserve(EDGE_SIZE * most)
-        if self._n_blocks == self._room["blocks"]:
-            self._make_room("blocks", self._n_blocks + 1)
-        static = self._static
-        block = int(static[layout.BLOCKS]) + self._n_blocks * layout.BLOCK_SIZE
-        n_edges = members.write_spelled_set(
-            static, block, self._heap_base + offset, points, begin, first, quoted
-        )
-        self._heap_used -= EDGE_SIZE * (most - n_edges)
-        self._n_blocks += 1
-        static[layout.N_BLOCKS] = self._n_blocks
-        self._next_counted = first + n_edges * UNITS
-        return first + OPENING
 
     def _spelled_starts(self, names: Sequence[str | None]) -> list[int]:
         """The first states of names, as `_terminal` gives them; 0 for None."""
@@ -579,7 +558,7 @@ class GrowingTables:
             self._quoted = self._add_table(quote, quote.digest, is_head=False) + 2
         return self._quoted
 
-    def _add_counted(self, terminal: CountedDfa | BoundedDfa) -> int:
+    def _add_counted(self, terminal: CountedDfa | BoundedDfa | MarkedDfa) -> int:
         tail = self._add_table(literal(terminal.tail), literal(terminal.tail).digest, is_head=False)
         first = self._next_counted
         # offsets within the heap first: it may move while sections are added

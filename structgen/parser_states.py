@@ -11,8 +11,9 @@ from typing import NamedTuple, Protocol
 from structgen_kernels import layout
 
 from structgen.automata.dfa import BoundedDfa, CountedDfa, Dfa, SpelledText, SpelledTexts
+from structgen.automata.marked import MarkedDfa
 
-Terminal = Dfa | CountedDfa | BoundedDfa
+Terminal = Dfa | CountedDfa | BoundedDfa | MarkedDfa
 Key = Hashable
 """What a source calls a parser state; equal keys are one state. No negative int."""
 

@@ -98,7 +98,7 @@ def _exercise() -> None:
     from structgen.compiled import CompiledGrammar, GrammarSource
     from structgen.grammar import Choice, Grammar, RuleRef, Sequence, Terminal
     from structgen.mask_store import MaskStore
-    from structgen.regex.syntax import ANYTHING, Chars, Literal, Repeat
+    from structgen.regex.syntax import ANYTHING, Chars, Complement, Intersection, Literal
     from structgen.rtn import build_rtn
     from structgen.schema_tables import AHEAD, schema_tables
     from structgen.store_entries import few, name_by_language, profile_name, stored_states, walked
@@ -110,7 +110,9 @@ def _exercise() -> None:
     json_text.key("a")
     json_text.string_except(frozenset({"a"}))
     literal(b"a" * 9000)  # large enough to be hashed by its runs
-    compile_regex(Repeat(Literal("ab"), 40, 40), "json-string")  # over kinds of code points first
+    # over kinds of code points
+    compile_regex(Intersection(Literal("ab"), Complement(Literal("b"))), "json-string")
+    json_text.matching(Literal("ab"))
     text = difference(compile_regex(ANYTHING, "json-string"), literal(b"ab"))
     counted = CountedDfa(b'"', compile_regex(Chars(ANY), "json-string"), 1, 300, b'"')
     bounded = BoundedDfa(b"", text, 300, b'"')
@@ -153,7 +155,10 @@ def _exercise() -> None:
     matcher.accept_bytes(np.zeros(0, np.uint8).tobytes())
     # a grammar that grows, and texts that are remembered
     grown = schema_tables(
-        {"properties": {"b": {}}, "additionalProperties": {"uniqueItems": True, "items": {"maxLength": 300}}},
+        {
+            "properties": {"b": {}, "c": {"enum": ["a", "b"]}, "d": {"minimum": 1}},
+            "additionalProperties": {"uniqueItems": True, "items": {"maxLength": 300}},
+        },
         {},
         vocabulary,
         AHEAD,
@@ -163,7 +168,7 @@ def _exercise() -> None:
     compiled.precompute()
     vocabulary.tokenize_bytes(b"ab")
     matcher = compiled.matcher()
-    for token in b'{"a":["b",1,{}],"\\u0062":["c","\\ud83d\\ude00"],"ab':
+    for token in b'{"c":"a","a":["b",1,{}],"\\u0062":["c","\\ud83d\\ude00"],"ab':
         matcher.fill_bitmask(bitmask, 0)
         matcher.accept(token)
         matcher.forced_bytes()

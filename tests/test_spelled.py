@@ -1,4 +1,4 @@
-"""Spelled terminals: the implicit states of a name, or of several texts, against the automaton of the same."""
+"""Spelled terminals: the implicit states of a name, or of several texts, against the automaton."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from structgen_kernels import layout
 from structgen_kernels.terminals import add_alive, representative, terminal_flags, terminal_step
@@ -15,6 +15,8 @@ from structgen.automata import json_text
 from structgen.automata.dfa import Dfa, SpelledText, SpelledTexts
 from structgen.growing import GrowingTables
 from structgen.parser_states import ENDS, Key, Read, State
+from structgen.sources.json_schema import scalars
+from structgen.sources.json_schema.strings import Pattern, StringFacts, string_language
 
 NAMES = [
     "",
@@ -133,7 +135,16 @@ def _ordered(texts: Iterable[str]) -> tuple[str, ...]:
 
 def test_sets_as_their_automata() -> None:
     # what is written of a surrogate pair and of what lies beside surrogates begins alike; so do raw bytes
-    near = ["\ud7ff", "\ud000", "\ue000", "\U00010000", "\U0001f600", "\U0001f601", "\U0010ffff", "\U0001f600x"]
+    near = [
+        "\ud7ff",
+        "\ud000",
+        "\ue000",
+        "\U00010000",
+        "\U0001f600",
+        "\U0001f601",
+        "\U0010ffff",
+        "\U0001f600x",
+    ]
     like = ["é", "è", "éa", "ﾀ", "߿", "\x07", "\x08", "/", "//", "u", "b", '"', "\\", "a", "ab", "abc", ""]
     _check_sets([_ordered(NAMES), _ordered(near), _ordered(like), _ordered(near + like + NAMES)])
 
@@ -145,7 +156,9 @@ def test_any_sets(sets: list[tuple[str, ...]]) -> None:
 
 
 @settings(max_examples=40)
-@given(st.lists(st.text("\ud7ff\ue000\U00010000\U0001f600\U0001f601éèaAu/", max_size=3), min_size=2, unique=True))
+@given(
+    st.lists(st.text("\ud7ff\ue000\U00010000\U0001f600\U0001f601éèaAu/", max_size=3), min_size=2, unique=True)
+)
 def test_sets_of_texts_that_begin_alike(texts: list[str]) -> None:
     _check_sets([_ordered(texts)])
 
@@ -165,6 +178,45 @@ def test_sets_are_found_when_the_tables_have_grown() -> None:
             for byte in f'"{text}"'.encode():
                 state = int(terminal_step(tables.static, tables.classes, state, byte))
             assert bool(state and terminal_flags(tables.static, state) & layout.ACCEPTS) == is_in
+
+
+PIECES = st.sampled_from(["a", "b", "é", "[ab]", "(a|bc)", "(?:b|a?)", "x{1,2}", r"\\d", r"\\/", "😀", ""])
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(PIECES, max_size=4).map("".join),
+    st.lists(PIECES, max_size=3).map("".join),
+    st.integers(0, 3),
+    st.none() | st.integers(0, 4),
+    st.frozensets(st.sampled_from(["a", "ab", "b1"]), max_size=2),
+)
+@example("", "a", 0, None, frozenset())
+@example("a", "b", 2, None, frozenset())
+@example("[ab]", "é", 0, None, frozenset("ab"))
+def test_patterns_of_few_texts_are_these(
+    one: str, other: str, minimum: int, maximum: int | None, excluded: frozenset[str]
+) -> None:
+    for patterns in ((f"^({one}|{other})$",), (f"^{one}{other}$", "^(a|b)")):
+        facts = StringFacts(
+            minimum, maximum, tuple(Pattern(text, "") for text in patterns), excluded=excluded
+        )
+        listed = scalars._listed(facts)
+        if listed is None:
+            continue
+        wanted = string_language(facts, 100_000, whole=True)
+        pieces = list(scalars._spelled(listed))
+        assert len(pieces) == len(wanted) == (1 if listed else 0)
+        for (piece,), (automaton,) in zip(pieces, wanted, strict=True):
+            assert isinstance(piece, SpelledText | SpelledTexts)
+            texts = (piece.text,) if isinstance(piece, SpelledText) else piece.texts
+            assert automaton == json_text.strings(texts)
+
+
+def test_lone_surrogates_are_in_no_set() -> None:
+    assert list(scalars._spelled(["\ud800", "a", "a\udfff"])) == [(SpelledText("a"),)]
+    assert list(scalars._spelled(["\ud800"])) == []
+    assert list(scalars._spelled(["b", "a", "b"])) == [(SpelledTexts(("a", "b")),)]
 
 
 def test_a_name_has_one_place_however_often_it_is_read() -> None:

@@ -1,8 +1,8 @@
 """Steps of spelled terminals: a JSON string of one text or of a few, in every spelling (RFC 8259, section 7).
 
 They have no tables: a state is which code point comes next, and how far it is written. So thousands of names
-of members cost their code points. Of several texts the code points are a trie, whose edges lie node by node: a
-state is the first edge of its node that begins as what is written.
+of members cost their code points. Of several texts the code points are a trie, whose edges lie node by node;
+a state is the first edge of its node that begins as what is written.
 """
 
 from __future__ import annotations
@@ -115,16 +115,12 @@ def _begin_alike(left: Int, right: Int, unit: Int) -> bool:
         size = utf8_size(left)
         bits = 6 * (size - unit)
         return bool(size == utf8_size(right) and (left >> bits) == (right >> bits))
-    if (left < SUPPLEMENTARY or right < SUPPLEMENTARY) and unit >= _LOW:
-        return False
-    n = unit - _LOW_HEX if unit > _LOW_HEX else 0
+    alike = unit < _LOW or (left >= SUPPLEMENTARY and right >= SUPPLEMENTARY)
     for i in range(min(unit - _HEX, 4)):
-        if hex_digit(left, 0, i) != hex_digit(right, 0, i):
-            return False
-    for i in range(n):
-        if hex_digit(left, 1, i) != hex_digit(right, 1, i):
-            return False
-    return True
+        alike = alike and hex_digit(left, 0, i) == hex_digit(right, 0, i)
+    for i in range(unit - _LOW_HEX):
+        alike = alike and hex_digit(left, 1, i) == hex_digit(right, 1, i)
+    return bool(alike)
 
 
 @lean_kernel

@@ -189,6 +189,6 @@ class SpelledText:
 
 @dataclass(frozen=True, slots=True)
 class SpelledTexts:
-    """The same of any of ``texts``, two or more, sorted and distinct: `structgen.automata.json_text.strings`."""
+    """The JSON strings that mean any of ``texts``, two or more, sorted and distinct, in every spelling."""
 
     texts: tuple[str, ...]
