@@ -92,13 +92,14 @@ def _exercise() -> None:
     from structgen.automata import json_text
     from structgen.automata.build import compile_regex, difference, literal
     from structgen.automata.dfa import BoundedDfa, CountedDfa
+    from structgen.automata.marked import marked
     from structgen.batch import fill_bitmasks
     from structgen.bitmask import allocate_bitmask
     from structgen.charset import ANY
     from structgen.compiled import CompiledGrammar, GrammarSource
     from structgen.grammar import Choice, Grammar, RuleRef, Sequence, Terminal
     from structgen.mask_store import MaskStore
-    from structgen.regex.syntax import ANYTHING, Chars, Complement, Intersection, Literal
+    from structgen.regex.syntax import ANYTHING, Chars, Complement, Intersection, Literal, Repeat
     from structgen.rtn import build_rtn
     from structgen.schema_tables import AHEAD, schema_tables
     from structgen.store_entries import few, name_by_language, profile_name, stored_states, walked
@@ -113,6 +114,7 @@ def _exercise() -> None:
     # over kinds of code points
     compile_regex(Intersection(Literal("ab"), Complement(Literal("b"))), "json-string")
     json_text.matching(Literal("ab"))
+    marked(Repeat(Literal("ab"), 0, 200), 1 << 20)
     text = difference(compile_regex(ANYTHING, "json-string"), literal(b"ab"))
     counted = CountedDfa(b'"', compile_regex(Chars(ANY), "json-string"), 1, 300, b'"')
     bounded = BoundedDfa(b"", text, 300, b'"')

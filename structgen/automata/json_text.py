@@ -130,7 +130,8 @@ def _after_quote(content: Dfa, *, closed: bool, empty: bool = True) -> Dfa:
             table[n + 2, n_classes] = 0
             if not table[n + 2].any():
                 return compile_regex(NOTHING)
-            return minimal(table, accepting, byte_class)
+            if bool(np.all(table[2:-1] == table[n + 2], axis=1).any()):
+                return minimal(table, accepting, byte_class)
     else:
         accepting[2 : n + 1] = content.accepting[1:]
     alike = table[1:, n_classes] == 2
