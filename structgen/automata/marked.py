@@ -204,4 +204,7 @@ def _in_bytes(node: Regex, max_states: int, kinds: Kinds, twice: KindDfa, maximu
     number = np.zeros(n, np.int32)
     number[kept] = np.arange(1, kept.size + 1)
     number[n_free:n_twice] = -number[:n_free]
-    return MarkedDfa(node, max_states, number[table[kept]], spelling.byte_class, needed[kept], maximum)
+    units, byte_class, distance = number[table[kept]], spelling.byte_class.copy(), needed[kept]
+    for array in (units, byte_class, distance):
+        array.flags.writeable = False
+    return MarkedDfa(node, max_states, units, byte_class, distance, maximum)
