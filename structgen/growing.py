@@ -21,7 +21,8 @@ from structgen_kernels.spelled import OPENING, UNITS
 
 from structgen.automata import json_text
 from structgen.automata.build import literal
-from structgen.automata.dfa import START, BoundedDfa, CountedDfa, Dfa, SpelledText
+from structgen.automata.dfa import START, BoundedDfa, CountedDfa, Dfa, SpelledText, SpelledTexts
+from structgen.automata.marked import MarkedDfa
 from structgen.errors import CompileLimitError
 from structgen.parser_states import (
     ENDS,
@@ -62,7 +63,7 @@ _HEAP_COLUMNS = (
 )
 _OF_STATES = (layout.RTN_BEGIN, layout.RTN_COUNT, layout.RTN_FINAL)  # a word for each parser state
 _OF_TABLE = (layout.ROW, layout.CLASS_MAP, layout.FLAGS)  # and for each state of a terminal
-_N_HEAP_COLUMNS = {layout.SPELLED: 1, layout.COUNTED: 2, layout.BOUNDED: 5}
+_N_HEAP_COLUMNS = {layout.SPELLED: 1, layout.SPELLED_SET: 1, layout.COUNTED: 2, layout.BOUNDED: 5}
 _MOST_WORDS = 1 << 28  # 1 GiB: what one grammar's tables may grow to
 _MOST_ALONG = 2  # states described along with one whose calls are followed: an array's, and not all within it
 _FIRST_COUNTED = 1 << 26  # numbers below are table states
@@ -114,7 +115,7 @@ class GrowingTables:
         self._laid: list[_Laid] = []
         self._n_expanded = 0
         self._starts: dict[bytes, int | None] = {}
-        self._texts: dict[str, int] = {}  # starts of spelled terminals
+        self._texts: dict[str | tuple[str, ...], int] = {}  # starts of spelled terminals
         self._lists: dict[tuple[str, ...], int] = {(): 0}  # of barred strings
         self._quoted = 0  # the state after their closing quote
         self._class_offsets: dict[bytes, int] = {}
@@ -476,15 +477,19 @@ class GrowingTables:
 
     # -- terminals -------------------------------------------------------------------------------------
 
-    def _terminal(self, terminal: Terminal | SpelledText) -> int | None:
+    def _terminal(self, terminal: Terminal | SpelledText | SpelledTexts) -> int | None:
         """The first state of a terminal; None where the vocabulary cannot spell any text of it."""
-        if isinstance(terminal, SpelledText):
+        if isinstance(terminal, SpelledText | SpelledTexts):
             if self._spelled is None:
-                start = self._texts.get(terminal.text)
+                text = terminal.text if isinstance(terminal, SpelledText) else terminal.texts
+                start = self._texts.get(text)
                 if start is None:
-                    start = self._texts[terminal.text] = self._add_spelled(terminal)
+                    start = self._texts[text] = self._add_spelled(terminal)
                 return start
-            terminal = json_text.key(terminal.text)
+            if isinstance(terminal, SpelledText):
+                terminal = json_text.key(terminal.text)
+            else:
+                terminal = json_text.strings(terminal.texts)
         digest = terminal.digest
         if digest in self._starts:
             return self._starts[digest]
@@ -529,7 +534,7 @@ class GrowingTables:
         self._origins[base] = digest + (_HEAD if is_head else b"")
         return base
 
-    def _add_spelled(self, terminal: SpelledText) -> int:
+    def _add_spelled(self, terminal: SpelledText | SpelledTexts) -> int:
         block = spelled_block(self._add_to_heap, terminal, self._next_counted)
         block[layout.BLOCK_TAIL_STATE] = self._after_quote()
         self._add_block(block)
@@ -566,7 +571,7 @@ class GrowingTables:
             self._quoted = self._add_table(quote, quote.digest, is_head=False) + 2
         return self._quoted
 
-    def _add_counted(self, terminal: CountedDfa | BoundedDfa) -> int:
+    def _add_counted(self, terminal: CountedDfa | BoundedDfa | MarkedDfa) -> int:
         tail = self._add_table(literal(terminal.tail), literal(terminal.tail).digest, is_head=False)
         first = self._next_counted
         # offsets within the heap first: it may move while sections are added

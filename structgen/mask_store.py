@@ -241,20 +241,21 @@ class MaskStore:
 
     def _found_alone(self, tables: StateTables, state: int, name: bytes) -> int:
         """The same, from no other state's entry."""
-        content = store_entries.few(self.walks, tables, state)
-        if content is not None:
-            return self._place(content)
+        # a name first: it takes a fifth of the time of a walk of few nodes, and half of that of giving it up
         language = store_entries.name_by_language(tables, state)
         known = self._offsets.get(language) if language is not None else None
         if known is not None:
             return known
+        content = None
         if self.general is not None:
             content = self.general.named(name if language is None else language)
-        is_new = content is None
+        if content is None:
+            content = store_entries.few(self.walks, tables, state)
+        is_dear = content is None
         if content is None:
             content = self._computed(tables, state)
         offset = self._place(content)
-        if is_new:
+        if is_dear:
             self._dear[name if language is None else language] = offset
         if language is not None:
             self._offsets[language] = offset

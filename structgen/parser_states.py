@@ -10,9 +10,10 @@ from typing import NamedTuple, Protocol
 
 from structgen_kernels import layout
 
-from structgen.automata.dfa import BoundedDfa, CountedDfa, Dfa, SpelledText
+from structgen.automata.dfa import BoundedDfa, CountedDfa, Dfa, SpelledText, SpelledTexts
+from structgen.automata.marked import MarkedDfa
 
-Terminal = Dfa | CountedDfa | BoundedDfa
+Terminal = Dfa | CountedDfa | BoundedDfa | MarkedDfa
 Key = Hashable
 """What a source calls a parser state; equal keys are one state. No negative int."""
 
@@ -31,7 +32,7 @@ END_TEXT = layout.END_TEXT
 class Read(NamedTuple):
     """Read a terminal, go on in ``target``."""
 
-    terminal: Terminal | SpelledText
+    terminal: Terminal | SpelledText | SpelledTexts
     target: Key
 
 
@@ -82,7 +83,7 @@ class Enter(NamedTuple):
     callee: Key
 
 
-Value = Terminal | SpelledText | Enter
+Value = Terminal | SpelledText | SpelledTexts | Enter
 
 
 class Others(NamedTuple):

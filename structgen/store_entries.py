@@ -19,7 +19,7 @@ from structgen_kernels import layout
 from structgen.tables import Int32Array, StateTables
 
 SHARED_STATES = 40  # an automaton of more states is named by where it comes from
-_FEW_NODES = 1024  # so few nodes are walked in less time than a name takes
+_FEW_NODES = 1024
 _MANY_NODES = 1 << 11
 _FIRST_CROSSING = 1 << 12
 _NO_LIMIT = 1 << 62
@@ -187,15 +187,15 @@ def _tail_of(tables: StateTables, block: Int32Array) -> bytes:
     static = tables.static
     tail = [int(block[layout.BLOCK_TAIL_BYTE])]
     state = int(block[layout.BLOCK_TAIL_STATE])
-    while True:
+    flags = int(static[layout.FLAGS])
+    while static[flags + state] & layout.LEADS_ON:
         bits = np.ascontiguousarray(static[static[layout.ALIVE] + 8 * state :][:8]).view(np.uint8)
         following = np.flatnonzero(np.unpackbits(bits, bitorder="little"))
-        if following.shape[0] == 0:
-            return bytes(tail)
         byte = int(following[0])
         column = tables.classes[static[static[layout.CLASS_MAP] + state] + byte]
         state = int(static[static[static[layout.ROW] + state] + column])
         tail.append(byte)
+    return bytes(tail)
 
 
 # -- contents
@@ -352,7 +352,7 @@ def stored_states(trie: Trie, tables: StateTables) -> list[int]:
     for block in blocks.reshape(-1, layout.BLOCK_SIZE):
         units = int(block[layout.BLOCK_UNITS])
         counts = int(block[layout.BLOCK_COUNTS])
-        if block[layout.BLOCK_KIND] == layout.SPELLED:
+        if block[layout.BLOCK_KIND] >= layout.SPELLED:
             continue
         minimum = int(block[layout.BLOCK_MINIMUM])
         reach = int(static[layout.LONGEST_TOKEN]) + 2

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from structgen.automata.build import compile_regex, difference, literal, restrict_bytes
 from structgen.automata.counting import is_within_reach
 from structgen.automata.dfa import BoundedDfa, CountedDfa, Dfa
+from structgen.automata.marked import MarkedDfa
 from structgen.errors import CompileLimitError, InvalidGrammarError
 from structgen.grammar import Choice, Expr, Grammar, Repetition, RuleRef, Sequence, Terminal
 from structgen.regex.syntax import Chars, Concat, Literal, Regex, Repeat, Union
@@ -46,9 +47,11 @@ class SymbolAutomaton:
 
 
 def spelled(
-    terminal: Dfa | CountedDfa | BoundedDfa, alphabet: npt.NDArray[np.bool_]
+    terminal: Dfa | CountedDfa | BoundedDfa | MarkedDfa, alphabet: npt.NDArray[np.bool_]
 ) -> Dfa | CountedDfa | BoundedDfa | None:
     """A terminal as far as it is spelled in ``alphabet``, bool (256,); None when nothing is left of it."""
+    if isinstance(terminal, MarkedDfa):
+        return spelled(terminal.whole(), alphabet)
     if isinstance(terminal, Dfa):
         table = restrict_bytes(terminal, alphabet)
         return None if table.is_empty else table

@@ -9,22 +9,25 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 from structgen_kernels import layout
-from structgen_kernels.spelled import UNITS
+from structgen_kernels.members import write_spelled_set
+from structgen_kernels.spelled import EDGE_SIZE, UNITS
 
 from structgen.automata.build import literal
-from structgen.automata.counting import counting_table
-from structgen.automata.dfa import START, BoundedDfa, CountedDfa, Dfa, SpelledText
+from structgen.automata.counting import counting_of
+from structgen.automata.dfa import START, BoundedDfa, CountedDfa, Dfa, SpelledText, SpelledTexts
+from structgen.automata.marked import MarkedDfa
 from structgen.errors import CompileLimitError
 from structgen.rtn import Rtn
 from structgen.untracked import untracked
 
 Int32Array = npt.NDArray[np.int32]
-Terminal = Dfa | CountedDfa | BoundedDfa
+Terminal = Dfa | CountedDfa | BoundedDfa | MarkedDfa
 AddSection = Callable[[npt.NDArray[np.generic]], int]
 """Appends to the static array; returns the offset."""
 
@@ -217,12 +220,12 @@ def build_tables(
 
 def _explicit_parts(
     terminals: Sequence[Terminal],
-) -> tuple[list[Dfa], list[tuple[CountedDfa | BoundedDfa, int, int]]]:
+) -> tuple[list[Dfa], list[tuple[CountedDfa | BoundedDfa | MarkedDfa, int, int]]]:
     """All table automata, and for each terminal that counts which of them are its head and its tail."""
     explicit: list[Dfa] = []
     blocks = []
     for terminal in terminals:
-        if isinstance(terminal, CountedDfa | BoundedDfa):
+        if isinstance(terminal, CountedDfa | BoundedDfa | MarkedDfa):
             blocks.append((terminal, len(explicit), len(explicit) + 1))
             explicit += [literal(terminal.head), literal(terminal.tail)]
         else:
@@ -234,7 +237,7 @@ def _terminal_starts(
     terminals: Sequence[Terminal],
     explicit: Sequence[Dfa],
     bases: Sequence[int],
-    blocks: Sequence[tuple[CountedDfa | BoundedDfa, int, int]],
+    blocks: Sequence[tuple[CountedDfa | BoundedDfa | MarkedDfa, int, int]],
     head_states: Sequence[tuple[int, int]],
 ) -> Int32Array:
     """The start state of each terminal in the common numbering."""
@@ -242,7 +245,7 @@ def _terminal_starts(
     place = 0
     first_counted = dict(head_states)
     for terminal in terminals:
-        if isinstance(terminal, CountedDfa | BoundedDfa):
+        if isinstance(terminal, CountedDfa | BoundedDfa | MarkedDfa):
             starts.append(bases[place] + START if terminal.head else first_counted[place])
             place += 2
         else:
@@ -279,28 +282,45 @@ def counted_block(add: AddSection, counted: CountedDfa, first: int) -> Int32Arra
     return block
 
 
-def bounded_block(add: AddSection, bounded: BoundedDfa, first: int) -> Int32Array:
+def bounded_block(add: AddSection, bounded: BoundedDfa | MarkedDfa, first: int) -> Int32Array:
     """The block of a bounded terminal, but for its tail."""
-    counting = counting_table(bounded.content)
+    from structgen_kernels.automata import byte_sets
+
+    counting, digest = counting_of(bounded)
     block = _new_block(layout.BOUNDED, first, bounded.counts, counting.table.shape[0])
-    alive = (counting.table != 0)[:, counting.byte_class]
-    alive[counting.distance == 0, bounded.tail[0]] = True
+    alive = byte_sets(counting.table, counting.byte_class)
+    byte = bounded.tail[0]
+    alive[counting.distance == 0, byte >> 5] |= np.uint32(1 << (byte & 31))
     block[layout.BLOCK_COLUMNS] = counting.table.shape[1]
     block[layout.BLOCK_MAXIMUM] = bounded.maximum
     block[layout.BLOCK_TABLE] = add(counting.table)
-    block[layout.BLOCK_ALIVE] = add(_bitsets(alive).view(np.int32))
+    block[layout.BLOCK_ALIVE] = add(alive.view(np.int32))
     block[layout.BLOCK_CLASSES] = add(counting.byte_class)
     block[layout.BLOCK_DISTANCE] = add(counting.distance)
     block[layout.BLOCK_GREATEST] = counting.distance.max()
-    block[layout.BLOCK_DIGEST] = add(np.frombuffer(bounded.content.digest, np.int32))
+    block[layout.BLOCK_DIGEST] = add(np.frombuffer(digest, np.int32))
     return block
 
 
-def spelled_block(add: AddSection, spelled: SpelledText, first: int) -> Int32Array:
+def spelled_block(add: AddSection, spelled: SpelledText | SpelledTexts, first: int) -> Int32Array:
     """The block of a spelled terminal, but for its end."""
+    if isinstance(spelled, SpelledTexts):
+        return _spelled_set_block(add, spelled.texts, first)
     points = np.array([*map(ord, spelled.text), -1], np.int32)
     block = _new_block(layout.SPELLED, first, points.shape[0], UNITS)
     block[layout.BLOCK_TABLE] = add(points)
+    return block
+
+
+def _spelled_set_block(add: AddSection, texts: Sequence[str], first: int) -> Int32Array:
+    points = np.frombuffer("".join(texts).encode("utf-32-le"), np.int32)
+    begin = np.array([0, *accumulate(map(len, texts))], np.int32)
+    most = points.size + len(texts)
+    check_states(first, most, UNITS)
+    written = np.zeros(layout.BLOCK_SIZE + EDGE_SIZE * most, np.int32)
+    n_edges = write_spelled_set(written, 0, layout.BLOCK_SIZE, points, begin, first, 0)
+    block = written[: layout.BLOCK_SIZE]
+    block[layout.BLOCK_TABLE] = add(written[layout.BLOCK_SIZE :][: EDGE_SIZE * n_edges])
     return block
 
 

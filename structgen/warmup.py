@@ -102,6 +102,7 @@ def _exercise() -> None:
     from structgen.automata import json_text
     from structgen.automata.build import compile_regex, difference, literal
     from structgen.automata.dfa import BoundedDfa, CountedDfa
+    from structgen.automata.marked import marked
     from structgen.batch import fill_bitmasks
     from structgen.bitmask import allocate_bitmask
     from structgen.charset import ANY
@@ -109,7 +110,7 @@ def _exercise() -> None:
     from structgen.grammar import Choice, Grammar, RuleRef, Sequence, Terminal
     from structgen.mask_store import MaskStore
     from structgen.regex import parse
-    from structgen.regex.syntax import ANYTHING, Chars, Literal, Repeat
+    from structgen.regex.syntax import ANYTHING, Chars, Complement, Intersection, Literal, Repeat
     from structgen.rtn import build_rtn
     from structgen.schema_tables import AHEAD, AT_ONCE, schema_tables
     from structgen.store_entries import few, name_by_language, profile_name, stored_states, walked
@@ -121,7 +122,10 @@ def _exercise() -> None:
     json_text.key("a")
     json_text.string_except(frozenset({"a"}))
     literal(b"a" * 9000)  # large enough to be hashed by its runs
-    compile_regex(Repeat(Literal("ab"), 40, 40), "json-string")  # over kinds of code points first
+    # over kinds of code points
+    compile_regex(Intersection(Literal("ab"), Complement(Literal("b"))), "json-string")
+    json_text.matching(Literal("ab"))
+    marked(Repeat(Literal("ab"), 0, 200), 1 << 20)
     text = difference(compile_regex(ANYTHING, "json-string"), literal(b"ab"))
     counted = CountedDfa(b'"', compile_regex(Chars(ANY), "json-string"), 1, 300, b'"')
     bounded = BoundedDfa(b"", text, 300, b'"')
@@ -164,7 +168,10 @@ def _exercise() -> None:
     matcher.accept_bytes(np.zeros(0, np.uint8).tobytes())
     # a grammar that grows, and texts that are remembered
     grown = schema_tables(
-        {"properties": {"b": {}}, "additionalProperties": {"uniqueItems": True, "items": {"maxLength": 300}}},
+        {
+            "properties": {"b": {}, "c": {"enum": ["a", "b"]}, "d": {"minimum": 1}},
+            "additionalProperties": {"uniqueItems": True, "items": {"maxLength": 300}},
+        },
         {},
         vocabulary,
         AHEAD,
@@ -178,7 +185,7 @@ def _exercise() -> None:
     compiled.precompute()
     vocabulary.tokenize_bytes(b"ab")
     matcher = compiled.matcher()
-    for token in b'{"a":["b",1,{}],"\\u0062":["c","\\ud83d\\ude00"],"ab':
+    for token in b'{"c":"a","a":["b",1,{}],"\\u0062":["c","\\ud83d\\ude00"],"ab':
         matcher.fill_bitmask(bitmask, 0)
         matcher.accept(token)
         matcher.forced_bytes()

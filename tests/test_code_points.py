@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from naive_regex import matches
 
-from structgen.automata import build, code_points
+from structgen.automata import build, code_points, json_text
 from structgen.automata.build import compile_regex, intersect
 from structgen.automata.dfa import Dfa
 from structgen.automata.encoding import Encoding
@@ -73,8 +73,11 @@ def by_bytes(node: Regex, encoding: Encoding) -> Dfa:
         return build.difference(compile_regex(ANYTHING, encoding), by_bytes(node.item, encoding))
 
     class Nfa(build._Nfa):
-        def _automaton(self, node: Regex) -> Dfa:
-            return by_bytes(node, encoding)
+        def _add_inner(self, node: Regex, source: int, target: int) -> None:
+            self.add_dfa(by_bytes(node, encoding), source, target)
+
+        def _another(self) -> build._Nfa:
+            return Nfa(encoding, build.MAX_STATES)
 
     nfa = Nfa(encoding, build.MAX_STATES)
     start, final = nfa.new_state(), nfa.new_state()
@@ -84,10 +87,15 @@ def by_bytes(node: Regex, encoding: Encoding) -> Dfa:
 
 def by_kinds(node: Regex, encoding: Encoding) -> Dfa | None:
     kinds = code_points.kinds_of(node)
-    if kinds is None or not kinds.sets:
+    if kinds is None or not kinds.n:
         return None
-    over = build._over_kinds(node, kinds, encoding, build.MAX_STATES)
-    return build._spelled(over, kinds, encoding, build.MAX_STATES)
+    over = build.over_kinds(node, kinds, build.MAX_STATES)
+    return build.spelled(over, kinds, encoding, build.MAX_STATES, quoted=False)
+
+
+def spelling_of(sets: Sequence[CharSet], encoding: Encoding) -> code_points.Spelling:
+    ranges = sorted((low, high, kind) for kind, charset in enumerate(sets) for low, high in charset.ranges)
+    return code_points.spelling_of(np.array(ranges, np.int32).tobytes(), len(sets) + 1, encoding)
 
 
 @settings(max_examples=300, deadline=None)
@@ -100,6 +108,36 @@ def test_as_byte_by_byte(node: Regex) -> None:
     for encoding in ENCODINGS:
         made = by_kinds(node, encoding)
         assert made is None or made.digest == by_bytes(node, encoding).digest
+
+
+@settings(max_examples=300, deadline=None)
+@given(nodes(), nodes())
+@example(Literal(""), NOTHING)
+@example(NOTHING, NOTHING)
+@example(ANYTHING, Repeat(Chars(ANY), 0, None))
+@example(Union((Literal(""), Concat((Chars(ANY), ANYTHING)))), ANYTHING)
+@example(Literal('"'), Literal("\\"))
+@example(Literal("".join(map(chr, range(0x4E00, 0x4E00 + 300)))), Literal("a"))  # more kinds than allowed
+def test_strings_as_their_contents_between_quotes(node: Regex, other: Regex) -> None:
+    content = by_bytes(node, "json-string")
+    made = json_text.matching(node)
+    assert made is not None and made.digest == json_text.quoted(content).digest
+    is_other = content.digest == by_bytes(other, "json-string").digest
+    unlike = json_text.matching(node, unless=other)
+    assert unlike == (None if is_other else made)
+
+
+@settings(max_examples=200, deadline=None)
+@given(nodes())
+@example(Repeat(Literal("ab"), 0, None))
+@example(Repeat(Chars(CharSet.chars("a")), 0, None))
+@example(Literal(""))
+@example(ANYTHING)
+@example(Union((Literal(""), Concat((Literal("ab"), Repeat(Literal("b"), 0, None))))))
+def test_strings_that_are_not_empty(node: Regex) -> None:
+    content = by_bytes(node, "json-string")
+    longer = intersect(content, by_bytes(Repeat(Chars(ANY), 1, None), "json-string"))
+    assert json_text.quoted(content, empty=False) == json_text.quoted(longer)
 
 
 @pytest.mark.parametrize(
@@ -125,6 +163,10 @@ def test_a_limit_holds_in_bytes() -> None:
     with pytest.raises(CompileLimitError):
         compile_regex(node, "json-string", size - 1)
     assert compile_regex(node, "json-string", size).n_states == size
+    with pytest.raises(CompileLimitError):
+        json_text.matching(node, size - 1)
+    made = json_text.matching(node, size)
+    assert made is not None and made.n_states == size + 2
 
 
 def test_more_kinds_than_there_are_numbers() -> None:
@@ -249,13 +291,13 @@ def test_what_is_said_to_be_within_a_limit_is(text: str, lengths: tuple[int, int
 
 
 def test_kernels_see_arrays_of_one_kind() -> None:
-    spelling = code_points.spelling_of((CharSet.chars("aé"), ANY - CharSet.chars("aé")), "json-string")
+    spelling = spelling_of((CharSet.chars("aé"), ANY - CharSet.chars("aé")), "json-string")
     assert (spelling.table.dtype, spelling.kind_of.dtype, spelling.order.dtype) == (
         np.int32,
         np.int32,
         np.int64,
     )
-    assert sorted(set(spelling.kind_of.tolist())) == [-1, 0, 1]
+    assert sorted(set(spelling.kind_of.tolist())) == [-1, 0, 1, 2]
 
 
 @settings(max_examples=200, deadline=None)
@@ -273,7 +315,7 @@ def test_spellings_of_kinds(points: list[set[int]], data: st.DataObject) -> None
     if not sets:
         return
     for encoding in ENCODINGS:
-        spelling = code_points.spelling_of(tuple(sets), encoding)
+        spelling = spelling_of(sets, encoding)
         for kind, charset in enumerate(sets):
             own = compile_regex(Chars(charset), encoding)
             # the automaton of the spellings that end at this kind

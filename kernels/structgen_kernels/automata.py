@@ -30,10 +30,13 @@ from structgen_kernels.layout import (
     ROW,
     SPELLED,
 )
+from structgen_kernels.minimise import minimal_form, minimise
 
 # Refused sizes are reported by a negative count rather than an exception.
 TOO_MANY_STATES = -1
 TOO_MUCH_WORK = -2
+_KNOWN_BITS = 6
+_KNOWN_SETS = 1 << _KNOWN_BITS
 
 
 @kernel
@@ -254,6 +257,127 @@ def determinise(
 
 
 @kernel
+def _grouped(pairs: Int32Array, n_states: Int) -> tuple[Int32Array, Int32Array]:
+    """int32 (n_states + 1,), where the rows of each state begin; int32 (m,), the rows in that order.
+
+    pairs int32 (m, any): of which the first column is the state.
+    """
+    begin = np.zeros(n_states + 1, np.int32)
+    for i in range(pairs.shape[0]):
+        begin[pairs[i, 0] + 1] += 1
+    for state in range(n_states):
+        begin[state + 1] += begin[state]
+    fill = begin.copy()
+    order = np.zeros(pairs.shape[0], np.int32)
+    for i in range(pairs.shape[0]):
+        order[fill[pairs[i, 0]]] = i
+        fill[pairs[i, 0]] += 1
+    return begin, order
+
+
+@kernel
+def subsets(
+    edges: Int32Array,
+    empty: Int32Array,
+    n_states: Int,
+    start: Int,
+    final: Int,
+    n_classes: Int,
+    max_states: Int,
+    max_work: Int,
+) -> tuple[Int32Array, BoolArray, Int]:
+    """`determinise` of edges int32 (m, 4), rows (source, first class, last class, target), and empty edges
+    int32 (e, 2), rows (source, target), in any order.
+    """
+    edge_begin, edge_order = _grouped(edges, n_states)
+    by_source = np.empty((edges.shape[0], 3), np.int32)
+    for i in range(edges.shape[0]):
+        for j in range(3):
+            by_source[i, j] = edges[edge_order[i], j + 1]
+    empty_begin, empty_order = _grouped(empty, n_states)
+    targets = np.empty(empty.shape[0], np.int32)
+    for i in range(empty.shape[0]):
+        targets[i] = empty[empty_order[i], 1]
+    return determinise(
+        edge_begin, by_source, empty_begin, targets, start, final, n_classes, max_states, max_work
+    )
+
+
+@kernel
+def least_over_kinds(
+    edges: Int32Array,
+    empty: Int32Array,
+    n_states: Int,
+    start: Int,
+    final: Int,
+    n_kinds: Int,
+    max_states: Int,
+    max_work: Int,
+) -> tuple[Int32Array, BoolArray, Int]:
+    """The minimal automaton of an NFA over kinds, (table int32 (k, n_kinds), accepting bool (k,), count) as
+    `subsets` takes it and fails.
+    """
+    table, accepting, count = subsets(edges, empty, n_states, start, final, n_kinds, max_states, max_work)
+    if count < 0:
+        return table, accepting, count
+    merged, accepts = minimise(table, accepting)
+    return merged, accepts, count
+
+
+@kernel
+def least_over_bytes(
+    edges: Int32Array,
+    empty: Int32Array,
+    n_states: Int,
+    start: Int,
+    final: Int,
+    max_states: Int,
+    max_work: Int,
+) -> tuple[Int32Array, ByteArray, BoolArray, Int]:
+    """The same of an NFA over bytes, in the canonical form of `structgen.automata.dfa.Dfa`."""
+    cuts = np.zeros(257, np.bool_)
+    cuts[0] = True
+    for i in range(edges.shape[0]):
+        cuts[edges[i, 1]] = True
+        cuts[edges[i, 2] + 1] = True
+    byte_class = np.zeros(256, np.uint8)
+    n_classes = np.int64(0)
+    for byte in range(256):
+        if cuts[byte]:
+            n_classes += 1
+        byte_class[byte] = n_classes - 1
+    classed = edges.copy()
+    for i in range(edges.shape[0]):
+        classed[i, 1] = byte_class[edges[i, 1]]
+        classed[i, 2] = byte_class[edges[i, 2]]
+    table, accepting, count = subsets(classed, empty, n_states, start, final, n_classes, max_states, max_work)
+    if count < 0:
+        return table, byte_class, accepting, count
+    canonical, merged, accepts = minimal_form(table, accepting, byte_class)
+    return canonical, merged, accepts, count
+
+
+@kernel
+def least_product(
+    table_a: Int32Array,
+    accepting_a: BoolArray,
+    table_b: Int32Array,
+    accepting_b: BoolArray,
+    operation: Int,
+    max_states: Int,
+) -> tuple[Int32Array, BoolArray, Int]:
+    """The minimal automaton of a `product` of two over the same kinds, (table, accepting, count)."""
+    same = np.arange(table_a.shape[1])
+    table, accepting, _, count = product(
+        table_a, accepting_a, table_b, accepting_b, same, same, operation, max_states
+    )
+    if count < 0:
+        return table, accepting, count
+    merged, accepts = minimise(table, accepting)
+    return merged, accepts, count
+
+
+@kernel
 def product(
     table_a: Int32Array,
     accepting_a: BoolArray,
@@ -465,28 +589,66 @@ def write_table(
     bytes_of = np.zeros((width, 8), np.uint32)  # as sets
     for byte in range(256):
         bytes_of[byte_class[byte], byte >> 5] |= np.uint32(1) << np.uint32(byte & 31)
-    alive = np.zeros(8, np.uint32)
+    # sets of bytes by the classes that lead on, as bits, of which there are few: the last one of each hash
+    known = np.zeros(_KNOWN_SETS, np.uint64)
+    alive = np.zeros((_KNOWN_SETS, 8), np.uint32)
     for state in range(1, transitions.shape[0]):
         row = offset + (state - 1) * width
-        leads_on = 0
-        alive[:] = 0
+        bits = np.uint64(0)
         for c in range(width):
             after = transitions[state, c]
-            if after > 0:
-                static[row + c] = after + base
-                leads_on = 1
-                for w in range(8):
-                    alive[w] |= bytes_of[c, w]
-            else:
-                static[row + c] = 0
+            static[row + c] = after + base if after > 0 else 0
+            bits |= np.uint64(after > 0) << np.uint64(c & 63)
+        at = np.int64((bits * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(64 - _KNOWN_BITS))
+        if bits != known[at] or width > 64:
+            known[at] = bits
+            for w in range(8):
+                alive[at, w] = 0
+            for c in range(width):
+                if transitions[state, c] > 0:
+                    for w in range(8):
+                        alive[at, w] |= bytes_of[c, w]
         number = base + state
         static[static[ROW] + number] = row
         static[static[CLASS_MAP] + number] = place
         flags = ACCEPTS if accepting[state] else 0
-        static[static[FLAGS] + number] = flags | (LEADS_ON if leads_on > 0 else 0)
+        static[static[FLAGS] + number] = flags | (LEADS_ON if bits != 0 else 0)
         first = np.int64(static[ALIVE]) + 8 * number
         for w in range(8):
-            static[first + w] = np.int32(alive[w])
+            static[first + w] = np.int32(alive[at, w])
+
+
+@kernel
+def byte_sets(table: Int32Array, byte_class: ByteArray) -> npt.NDArray[np.uint32]:
+    """The bytes that lead on from each state, as uint32 (k, 8) bitsets.
+
+    table int32 (k, c); byte_class uint8 (256,). O(k c) where few sets of classes lead on.
+    """
+    width = table.shape[1]
+    bytes_of = np.zeros((width, 8), np.uint32)
+    for byte in range(256):
+        bytes_of[byte_class[byte], byte >> 5] |= np.uint32(1) << np.uint32(byte & 31)
+    known = np.zeros(_KNOWN_SETS, np.uint64)
+    last = np.zeros(_KNOWN_SETS, np.int64)  # a state that has the set
+    result = np.zeros((table.shape[0], 8), np.uint32)
+    for state in range(table.shape[0]):
+        bits = np.uint64(0)
+        for c in range(width):
+            bits |= np.uint64(table[state, c] != 0) << np.uint64(c & 63)
+        if bits == 0:
+            continue
+        at = np.int64((bits * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(64 - _KNOWN_BITS))
+        if bits == known[at] and width <= 64:
+            for w in range(8):
+                result[state, w] = result[last[at], w]
+            continue
+        known[at] = bits
+        last[at] = state
+        for c in range(width):
+            if table[state, c] != 0:
+                for w in range(8):
+                    result[state, w] |= bytes_of[c, w]
+    return result
 
 
 @kernel
@@ -498,7 +660,7 @@ def move_heap(static: Int32Array, n_table: Int, n_blocks: Int, moved: Int) -> No
     for i in range(n_blocks):
         block = static[BLOCKS] + i * BLOCK_SIZE
         static[block + BLOCK_TABLE] += moved
-        if static[block + BLOCK_KIND] == SPELLED:
+        if static[block + BLOCK_KIND] >= SPELLED:
             continue
         static[block + BLOCK_ALIVE] += moved
         if static[block + BLOCK_KIND] == BOUNDED:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from structgen_kernels.jit import Int, Int32Array, Int64Array, kernel
+from structgen_kernels.jit import BoolArray, ByteArray, Int, Int32Array, Int64Array, kernel
+from structgen_kernels.minimise import canonical_form
 
 TOO_MANY_STATES = -1
+_MOST_ROOM = 1 << 22  # words that are reserved at once
 
 
 @kernel
@@ -30,7 +32,7 @@ def expanded(
     table int32 (n, k): an automaton over kinds, state 0 dead, 1 start. spelling int32 (m, w), of one code
     point over w classes of bytes: 0 dead, 1 start, a tree but for shared ends; kind_of int32 (m,): which kind
     a state is the end of, -1 for others; order int64: its inner states but the start, those that come later
-    in a spelling first. Returns (int32 (states, w), their number): the first n states are those of ``table``,
+    in a spelling first. Returns (int32 (any, w), their number): the first n states are those of ``table``,
     and no two others have the same steps, so that nothing is left to merge where that is so in ``table``;
     TOO_MANY_STATES where there are more than ``max_states``. O(rows of ``table`` that differ, times m w) at
     worst.
@@ -58,8 +60,12 @@ def expanded(
                 run_column[n_runs] = c
                 n_runs += 1
         run_begin[x + 1] = n_runs
-    capacity = 2 * n + 64
-    result = np.zeros((capacity, width), np.int32)
+    # as much room as there may be need for: what is not written to takes no memory
+    capacity = n + 64 + min(n * order.shape[0], _MOST_ROOM // width)
+    result = np.empty((capacity, width), np.int32)
+    for q in range(n):
+        for c in range(width):
+            result[q, c] = 0
     count = n
     # inner states that were made, by their steps; and by where they stand with what follows each kind
     slots = np.zeros(1024, np.int32)
@@ -119,7 +125,7 @@ def expanded(
                 if count > max_states:
                     return result, np.int64(TOO_MANY_STATES)
                 if count >= capacity:
-                    bigger = np.zeros((2 * capacity, width), np.int32)
+                    bigger = np.empty((2 * capacity, width), np.int32)
                     bigger[:capacity] = result
                     result = bigger
                     capacity *= 2
@@ -154,7 +160,27 @@ def expanded(
             y = spelling[1, c]
             if y > 0:
                 result[q, c] = table[q, kind_of[y]] if kind_of[y] >= 0 else number[y]
-    return result[:count].copy(), np.int64(count)
+    return result, np.int64(count)
+
+
+@kernel
+def spelled_out(
+    table: Int32Array,
+    accepting: BoolArray,
+    spelling: Int32Array,
+    byte_class: ByteArray,
+    kind_of: Int32Array,
+    order: Int64Array,
+    max_states: Int,
+) -> tuple[Int32Array, ByteArray, BoolArray, Int]:
+    """A minimal automaton over kinds in bytes, in its canonical form; and its number of states, or
+    TOO_MANY_STATES. The rest as of `expanded`.
+    """
+    wide, count = expanded(table, spelling, kind_of, order, max_states)
+    if count == TOO_MANY_STATES:
+        return wide, np.zeros(256, np.uint8), accepting.copy(), count
+    result, merged, accepts = canonical_form(wide, count, accepting, byte_class)
+    return result, merged, accepts, count
 
 
 @kernel

@@ -20,7 +20,7 @@ from structgen_kernels.code_points import (
     utf8_size,
 )
 from structgen_kernels.jit import BoolArray, ByteArray, Int, Int32Array, Int64Array, kernel
-from structgen_kernels.minimise import distinct_columns
+from structgen_kernels.minimise import canonical_form
 
 Bits = NDArray[np.uint64]
 
@@ -166,45 +166,6 @@ def _fine_classes(points: Int32Array, outer_class: ByteArray) -> tuple[ByteArray
 
 
 @kernel
-def _finished(
-    table: Int32Array, count: Int, class_of: ByteArray, accepting: BoolArray
-) -> tuple[Int32Array, ByteArray, BoolArray]:
-    """The first ``count`` states of a table, numbered breadth-first, with one class for like columns.
-
-    The numbers of classes stay in the order of first bytes. The table is copied once: that is what most of
-    the time goes into, as its memory is new.
-    """
-    columns, like = distinct_columns(table[:count])
-    width = columns.shape[0]
-    number = np.zeros(count, np.int32)
-    order = np.zeros(count, np.int32)
-    number[1] = 1
-    order[1] = 1
-    n_numbered = 2
-    i = 1
-    while i < n_numbered:
-        for j in range(width):
-            after = table[order[i], columns[j]]
-            if after != 0 and number[after] == 0:
-                number[after] = n_numbered
-                order[n_numbered] = after
-                n_numbered += 1
-        i += 1
-    result = np.empty((n_numbered, width), np.int32)
-    accepts = np.zeros(n_numbered, np.bool_)
-    for j in range(width):
-        result[0, j] = 0
-    for i in range(1, n_numbered):
-        accepts[i] = accepting[order[i]]
-        for j in range(width):
-            result[i, j] = number[table[order[i], columns[j]]]
-    byte_class = np.empty(256, np.uint8)
-    for byte in range(256):
-        byte_class[byte] = like[class_of[byte]]
-    return result, byte_class, accepts
-
-
-@kernel
 def spell_strings(
     points: Int32Array,
     begin: Int32Array,
@@ -345,4 +306,4 @@ def spell_strings(
     accepts = np.zeros(table.shape[0], np.bool_)
     for state in range(n_base):
         accepts[state] = accepting[state]
-    return _finished(table, count, class_of, accepts)
+    return canonical_form(table, count, accepts, class_of)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from structgen_kernels.code_points import BACKSLASH, SUPPLEMENTARY, U, short_escape
-from structgen_kernels.jit import Int, Int32Array, Int64Array, kernel
+from structgen_kernels.code_points import BACKSLASH, QUOTE, SUPPLEMENTARY, U, short_escape
+from structgen_kernels.jit import BoolArray, ByteArray, Int, Int32Array, Int64Array, kernel
+from structgen_kernels.minimise import distinct_columns
+from structgen_kernels.sorting import sort_part
 
 NONE = -1  # of a window: no code point of any kind is in it
 _MIXED = -2
@@ -20,6 +22,83 @@ _LOW = 2  # \uDC00: 0 the backslash, 1 u, 2 d, 3 c to f, 4 and 5 hex digits
 _LEVELS = 6
 _HIGH_BEGIN, _LOW_BEGIN, _LOW_END = 0xD800, 0xDC00, 0xE000
 _HALF = 0x400  # code points of a high surrogate
+
+
+@kernel
+def find_kinds(ranges: Int32Array, n_sets: Int, most: Int) -> tuple[Int32Array, Int32Array, Int]:
+    """Code points that some sets do not tell apart are of one kind.
+
+    ranges int32 (r, 3): first and last code point and set of each range, disjoint within a set. Returns
+    (int32 (s, 3), first, last and kind of disjoint ranges, in order; int32 (t, 3), set and first and last
+    kind of the runs of kinds that each set has; the number of kinds). Kinds are numbered as they come first;
+    what is in no set is of none. Where there are more than ``most``, the rest is missing. O(r log r + s
+    kinds).
+    """
+    n_events = 2 * ranges.shape[0]
+    events = np.zeros(n_events, np.int64)  # code point, set, begins or ends
+    for i in range(ranges.shape[0]):
+        events[2 * i] = (np.int64(ranges[i, 0]) << 32) | (np.int64(ranges[i, 2]) << 1) | 1
+        events[2 * i + 1] = (np.int64(ranges[i, 1] + 1) << 32) | (np.int64(ranges[i, 2]) << 1)
+    sort_part(events, np.int64(0), np.int64(n_events))
+    inside = np.zeros(n_sets, np.int32)
+    n_inside = 0
+    held = np.zeros((most + 1, n_sets), np.int32)
+    hashes = np.zeros(most + 1, np.uint64)
+    now = np.uint64(0)
+    segments = np.zeros((n_events, 3), np.int32)
+    n_segments = 0
+    n_kinds = np.int64(0)
+    i = 0
+    while i < n_events:
+        point = events[i] >> 32
+        while i < n_events and events[i] >> 32 == point:
+            which = (events[i] & 0xFFFFFFFF) >> 1
+            step = 1 if events[i] & 1 else -1
+            inside[which] += step
+            n_inside += step
+            weight = np.uint64(which + 1) * np.uint64(0x9E3779B97F4A7C15)
+            now ^= weight ^ (weight >> np.uint64(29))
+            i += 1
+        if n_inside == 0:
+            continue
+        kind = np.int64(0)
+        while kind < n_kinds:
+            if hashes[kind] == now:
+                j = 0
+                while j < n_sets and held[kind, j] == inside[j]:
+                    j += 1
+                if j == n_sets:
+                    break
+            kind += 1
+        if kind == n_kinds:
+            if n_kinds == most:
+                return segments, segments, most + 1
+            hashes[kind] = now
+            held[kind, :] = inside
+            n_kinds += 1
+        past = events[i] >> 32
+        if (
+            n_segments > 0
+            and segments[n_segments - 1, 2] == kind
+            and segments[n_segments - 1, 1] + 1 == point
+        ):
+            segments[n_segments - 1, 1] = past - 1
+        else:
+            segments[n_segments, 0] = point
+            segments[n_segments, 1] = past - 1
+            segments[n_segments, 2] = kind
+            n_segments += 1
+    runs = np.zeros((n_sets * n_kinds, 3), np.int32)
+    n_runs = 0
+    for which in range(n_sets):
+        for i in range(n_kinds):
+            if held[i, which] != 0:
+                if i == 0 or held[i - 1, which] == 0:
+                    runs[n_runs, 0] = which
+                    runs[n_runs, 1] = i
+                    n_runs += 1
+                runs[n_runs - 1, 2] = i
+    return segments[:n_segments].copy(), runs[:n_runs].copy(), n_kinds
 
 
 @kernel
@@ -59,11 +138,12 @@ def _grown(table: Int32Array) -> Int32Array:
 
 
 @kernel
-def spell_kinds(raw: Int32Array, escaped: Int32Array, n_kinds: Int) -> Int32Array:
+def spell_kinds(ranges: Int32Array, n_kinds: Int, in_string: bool) -> Int32Array:
     """int32 (m, 256): state 0 dead, 1 start, 2 + i the end of kind i, which leads nowhere; the rest between.
 
-    raw int32 (r, 3), escaped int32 (s, 3): first, last and kind of ranges, in order and disjoint, without
-    surrogates: those that are spelled in UTF-8, and in ways of JSON strings (none of these in UTF-8 alone).
+    ranges int32 (r, 3): first, last and kind of ranges, in order and disjoint, without surrogates.
+    ``in_string``: in all ways of JSON strings, not in UTF-8 alone; and a quote that is no code point, but a
+    string's, is one more kind, the last of the ``n_kinds``.
     Sets of code points that are all of one kind have one state each; others, one for each way to begin.
     O(ranges x 256).
     """
@@ -80,7 +160,9 @@ def spell_kinds(raw: Int32Array, escaped: Int32Array, n_kinds: Int) -> Int32Arra
     # of the start, the bytes of UTF-8
     for lead in range(0xF5):
         if lead < 0x80:
-            kind = _kind_within(raw, np.int64(lead), np.int64(1))
+            if in_string and (lead < 0x20 or lead in (QUOTE, BACKSLASH)):
+                continue
+            kind = _kind_within(ranges, np.int64(lead), np.int64(1))
             if kind >= 0:
                 table[1, lead] = _FIRST_END + kind
             continue
@@ -93,7 +175,7 @@ def spell_kinds(raw: Int32Array, escaped: Int32Array, n_kinds: Int) -> Int32Arra
             base, size = np.int64(0x800), np.int64(0x800)
         elif level == 3 and bits == 0:
             base, size = np.int64(SUPPLEMENTARY), np.int64(0x30000)
-        kind = _kind_within(raw, base, size)
+        kind = _kind_within(ranges, base, size)
         if kind == NONE:
             continue
         whole = size == np.int64(1) << (6 * level)
@@ -107,13 +189,14 @@ def spell_kinds(raw: Int32Array, escaped: Int32Array, n_kinds: Int) -> Int32Arra
         work[n_work, 3] = np.int64(bits) << (6 * level)
         n_work += 1
         count += 1
-    if escaped.shape[0] > 0:
+    if in_string:
+        table[1, QUOTE] = _FIRST_END + n_kinds - 1
         table[1, BACKSLASH] = count
         escape = count
         count += 1
         for point in range(0x5D):
             letter = short_escape(np.int64(point))
-            kind = _kind_within(escaped, np.int64(point), np.int64(1))
+            kind = _kind_within(ranges, np.int64(point), np.int64(1))
             if letter >= 0 and kind >= 0:
                 table[escape, letter] = _FIRST_END + kind
         table[escape, U] = count
@@ -136,11 +219,11 @@ def spell_kinds(raw: Int32Array, escaped: Int32Array, n_kinds: Int) -> Int32Arra
                     level == 3 and first == 0 and base < 0x10000
                 ):
                     continue
-                kind = _kind_within(raw, base, size)
+                kind = _kind_within(ranges, base, size)
             elif sort == _HEX:
                 size = np.int64(1) << (4 * (level - 1))
                 base = first + digit * size
-                kind = _hex_kind(escaped, base, size)
+                kind = _hex_kind(ranges, base, size)
                 if level == 1 and _HIGH_BEGIN <= base < _LOW_BEGIN:
                     base = SUPPLEMENTARY + (base - _HIGH_BEGIN) * _HALF
                     size, next_sort, next_level = np.int64(_HALF), np.int64(_LOW), np.int64(0)
@@ -150,7 +233,7 @@ def spell_kinds(raw: Int32Array, escaped: Int32Array, n_kinds: Int) -> Int32Arra
                 if level >= 3:
                     size = np.int64(0x100) >> (4 * (level - 3))
                     base = first + (digit - (12 if level == 3 else 0)) * size
-                kind = _kind_within(escaped, base, size)
+                kind = _kind_within(ranges, base, size)
             if kind == NONE:
                 continue
             is_end = (sort != _LOW and next_sort != _LOW and level == 1) or (sort == _LOW and level == 5)
@@ -192,6 +275,59 @@ def spell_kinds(raw: Int32Array, escaped: Int32Array, n_kinds: Int) -> Int32Arra
                 table[state, 0x41 + digit - 10] = target
                 table[state, 0x61 + digit - 10] = target
     return table[:count].copy()
+
+
+@kernel
+def spelled_kinds(
+    ranges: Int32Array, n_kinds: Int, in_string: bool
+) -> tuple[Int32Array, ByteArray, Int32Array, Int64Array]:
+    """`spell_kinds` over classes of bytes, without states that are alike.
+
+    Returns (table int32 (m, w); uint8 (256,), the class of each byte; int32 (m,), which kind a state is the
+    end of, -1 for others; int64, the inner states that are left, those that come later in a spelling first).
+    """
+    wide = spell_kinds(ranges, n_kinds, in_string)
+    columns, like = distinct_columns(wide)
+    m, width = wide.shape[0], columns.shape[0]
+    table = np.empty((m, width), np.int32)
+    for s in range(m):
+        for c in range(width):
+            table[s, c] = wide[s, columns[c]]
+    byte_class = np.empty(256, np.uint8)
+    for byte in range(256):
+        byte_class[byte] = like[byte]
+    kind_of = np.full(m, NONE, np.int32)
+    for kind in range(n_kinds):
+        kind_of[_FIRST_END + kind] = kind
+    height = heights(table, n_kinds)
+    n_inner = m - _FIRST_END - n_kinds
+    order = np.zeros(n_inner, np.int64)
+    placed = 0
+    level = np.int64(0)
+    while placed < n_inner:
+        for s in range(_FIRST_END + n_kinds, m):
+            if height[s] == level:
+                order[placed] = s
+                placed += 1
+        level += 1
+    return table, byte_class, kind_of, merge_alike(table, order)
+
+
+@kernel
+def in_quotes(table: Int32Array, accepting: BoolArray, quote: Int) -> tuple[Int32Array, BoolArray]:
+    """An automaton over kinds, int32 (n, k), between two of the kind ``quote``, which is in no text of it."""
+    n, k = table.shape
+    result = np.zeros((n + 2, k), np.int32)
+    accepts = np.zeros(n + 2, np.bool_)
+    accepts[n + 1] = True
+    result[1, quote] = 2
+    for s in range(1, n):
+        for c in range(k):
+            if table[s, c] > 0:
+                result[s + 1, c] = table[s, c] + 1
+        if accepting[s]:
+            result[s + 1, quote] = n + 1
+    return result, accepts
 
 
 @kernel

@@ -61,7 +61,7 @@ BLOCK_TABLE = 5
 BLOCK_TAIL_BYTE = 6
 BLOCK_TAIL_STATE = 7  # state after the tail's first byte
 BLOCK_ALIVE = 8  # (units, 8) bitset; counted: of bytes within a unit; bounded: of bytes far from the maximum
-BLOCK_KIND = 9  # COUNTED, BOUNDED or SPELLED; what follows is only for bounded terminals
+BLOCK_KIND = 9  # COUNTED, BOUNDED, SPELLED or SPELLED_SET; what follows is only for bounded terminals
 BLOCK_COLUMNS = 10
 BLOCK_CLASSES = 11  # (256,) in `static`: the column of each byte
 BLOCK_DISTANCE = 12  # (units,) least number of counts before the tail may come; 0: it may come now
@@ -73,6 +73,8 @@ BOUNDED = 1
 # spelled: a JSON string of one text; BLOCK_TABLE: its code points and a -1; the counts: those behind; the
 # units: how far the next one is written (see `spelled`); no tail but the closing quote
 SPELLED = 2
+# the same of several texts; BLOCK_TABLE: the edges of their trie (see `spelled`), which the counts are
+SPELLED_SET = 3
 UNIT_DONE = -1
 
 # --- pool: header

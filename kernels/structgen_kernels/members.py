@@ -7,6 +7,8 @@ members with other names (`OTHER` to `OTHER_AFTER`), whose text is remembered.
 
 from __future__ import annotations
 
+import numpy as np
+
 from structgen_kernels.jit import Int, Int32Array, kernel
 from structgen_kernels.layout import (
     BEGIN_KEY,
@@ -23,9 +25,10 @@ from structgen_kernels.layout import (
     RTN_EDGES,
     RTN_FINAL,
     SPELLED,
+    SPELLED_SET,
     UNEXPANDED,
 )
-from structgen_kernels.spelled import UNITS
+from structgen_kernels.spelled import EDGE_AFTER, EDGE_PAST, EDGE_POINT, EDGE_SIZE, UNITS
 
 STATES = 4
 NAME = 0  # a name may come: this one, or a later one where it may be left out
@@ -76,6 +79,66 @@ def write_spelled(
         offset += 1
         block += BLOCK_SIZE
         first += (lengths[i] + 1) * UNITS
+
+
+@kernel
+def write_spelled_set(
+    static: Int32Array,
+    block: Int,
+    offset: Int,
+    points: Int32Array,
+    begin: Int32Array,
+    first: Int,
+    quoted: Int,
+) -> Int:
+    """Lay out a spelled terminal of several texts. Returns how many edges their trie has.
+
+    points int32: the code points of all texts, sorted and distinct; begin int32 (n + 1,): where each begins.
+    There is room for an edge of each code point and one of each text from ``offset`` on; the rest as of
+    `write_spelled`. O(code points).
+    """
+    # nodes whose edges are yet to be written: the first text behind, the first one that is not, how deep it
+    # is, and the edge that leads there
+    nodes = np.zeros((points.shape[0] + 2, 4), np.int32)
+    nodes[0, 1] = begin.shape[0] - 1
+    nodes[0, 3] = -1
+    n_nodes = 1
+    n_edges = 0
+    i = 0
+    while i < n_nodes:
+        text, past, depth, parent = nodes[i, 0], nodes[i, 1], nodes[i, 2], nodes[i, 3]
+        i += 1
+        if parent >= 0:
+            static[offset + EDGE_SIZE * parent + EDGE_AFTER] = n_edges
+        first_edge = n_edges
+        while text < past:
+            edge = offset + EDGE_SIZE * n_edges
+            if begin[text] + depth == begin[text + 1]:
+                static[edge + EDGE_POINT] = -1
+                static[edge + EDGE_AFTER] = 0
+                text += 1
+            else:
+                point = points[begin[text] + depth]
+                static[edge + EDGE_POINT] = point
+                nodes[n_nodes, 0] = text
+                while text < past and points[begin[text] + depth] == point:
+                    text += 1
+                nodes[n_nodes, 1] = text
+                nodes[n_nodes, 2] = depth + 1
+                nodes[n_nodes, 3] = n_edges
+                n_nodes += 1
+            n_edges += 1
+        for edge in range(first_edge, n_edges):
+            static[offset + EDGE_SIZE * edge + EDGE_PAST] = n_edges
+    for word in range(BLOCK_SIZE):
+        static[block + word] = 0
+    static[block + BLOCK_KIND] = SPELLED_SET
+    static[block + BLOCK_BASE] = first
+    static[block + BLOCK_COUNTS] = n_edges
+    static[block + BLOCK_UNITS] = UNITS
+    static[block + BLOCK_TABLE] = offset
+    static[block + BLOCK_TAIL_STATE] = quoted
+    return np.int64(n_edges)
 
 
 @kernel

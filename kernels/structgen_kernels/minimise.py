@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from structgen_kernels.jit import BoolArray, Int, Int32Array, Int64Array, kernel
+from structgen_kernels.jit import BoolArray, ByteArray, Int, Int32Array, Int64Array, kernel
 
 
 @kernel
@@ -50,14 +50,28 @@ def minimise(table: Int32Array, accepting: BoolArray) -> tuple[Int32Array, BoolA
 def distinct_columns(table: Int32Array) -> tuple[Int64Array, Int64Array]:
     """(int64, the first of each kind of column; int64 (c,), which of these each column is like)."""
     k, n_classes = table.shape
-    hashes = np.full(n_classes, 1469598103934665603, np.uint64)
+    # most columns are like the one before: those are told by a pass that compiles to wide instructions
+    differs = np.zeros(n_classes, np.int32)
     for s in range(k):
-        for c in range(n_classes):
-            hashes[c] = (hashes[c] ^ np.uint64(table[s, c])) * np.uint64(1099511628211)
+        for c in range(1, n_classes):
+            differs[c] |= table[s, c] ^ table[s, c - 1]
+    hashes = np.full(n_classes, 1469598103934665603, np.uint64)
     columns = np.zeros(n_classes, np.int64)
+    n = 0
+    for c in range(n_classes):
+        if c == 0 or differs[c] != 0:
+            columns[n] = c
+            n += 1
+    for s in range(k):
+        for i in range(n):
+            c = columns[i]
+            hashes[c] = (hashes[c] ^ np.uint64(table[s, c])) * np.uint64(1099511628211)
     like = np.zeros(n_classes, np.int64)
     n = 0
     for c in range(n_classes):
+        if c > 0 and differs[c] == 0:
+            like[c] = like[c - 1]
+            continue
         kind = n
         for i in range(n):
             if hashes[columns[i]] == hashes[c]:
@@ -248,6 +262,63 @@ def numbered(table: Int32Array, accepting: BoolArray) -> tuple[Int32Array, BoolA
         for c in range(n_classes):
             result[i, c] = number[table[order[i], c]]
     return result, accepts
+
+
+@kernel
+def canonical_form(
+    table: Int32Array, count: Int, accepting: BoolArray, byte_class: ByteArray
+) -> tuple[Int32Array, ByteArray, BoolArray]:
+    """The canonical form of a minimal automaton: like columns are one class, classes are numbered by their
+    first byte, states breadth-first.
+
+    table int32 (any, c): its first ``count`` rows count, of which all are reached. accepting bool (any,): of
+    the first states, others do not accept. byte_class uint8 (256,). The table is copied once: that is what
+    most of the time goes into where it is large, as its memory is new. O(k c).
+    """
+    columns, like = distinct_columns(table[:count])
+    width = columns.shape[0]
+    class_of = np.full(width, -1, np.int64)
+    by_first = np.zeros(width, np.int64)
+    merged = np.zeros(256, np.uint8)
+    n = 0
+    for byte in range(256):
+        kind = like[byte_class[byte]]
+        if class_of[kind] < 0:
+            class_of[kind] = n
+            by_first[n] = columns[kind]
+            n += 1
+        merged[byte] = class_of[kind]
+    number = np.zeros(count, np.int32)
+    order = np.zeros(count, np.int32)
+    number[1] = 1
+    order[1] = 1
+    n_numbered = 2
+    i = 1
+    while i < n_numbered:
+        for j in range(n):
+            after = table[order[i], by_first[j]]
+            if after != 0 and number[after] == 0:
+                number[after] = n_numbered
+                order[n_numbered] = after
+                n_numbered += 1
+        i += 1
+    result = np.empty((n_numbered, n), np.int32)
+    accepts = np.zeros(n_numbered, np.bool_)
+    result[0, :] = 0
+    for i in range(1, n_numbered):
+        accepts[i] = order[i] < accepting.shape[0] and accepting[order[i]]
+        for j in range(n):
+            result[i, j] = number[table[order[i], by_first[j]]]
+    return result, merged, accepts
+
+
+@kernel
+def minimal_form(
+    table: Int32Array, accepting: BoolArray, byte_class: ByteArray
+) -> tuple[Int32Array, ByteArray, BoolArray]:
+    """The minimal automaton of a complete table, int32 (k, c), in its canonical form."""
+    merged, accepts = minimise(table, accepting)
+    return canonical_form(merged, merged.shape[0], accepts, byte_class)
 
 
 @kernel

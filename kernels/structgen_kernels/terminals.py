@@ -32,9 +32,15 @@ from structgen_kernels.layout import (
     N_STATES,
     ROW,
     SPELLED,
+    SPELLED_SET,
     UNIT_DONE,
 )
-from structgen_kernels.spelled import add_spelled_alive, spelled_step
+from structgen_kernels.spelled import (
+    add_spelled_alive,
+    add_spelled_set_alive,
+    spelled_set_step,
+    spelled_step,
+)
 
 
 @lean_kernel
@@ -95,6 +101,8 @@ def step_in_block(static: Int32Array, block: Int, state: Int, byte: Int) -> Int:
         return _bounded_step(static, block, state, byte)
     if static[block + BLOCK_KIND] == SPELLED:
         return spelled_step(static, block, state, byte)
+    if static[block + BLOCK_KIND] == SPELLED_SET:
+        return spelled_set_step(static, block, state, byte)
     units = static[block + BLOCK_UNITS]
     relative = state - static[block + BLOCK_BASE]
     count = relative // units
@@ -140,6 +148,9 @@ def add_alive_in_block(static: Int32Array, block: Int, state: Int, out: Int32Arr
     if static[block + BLOCK_KIND] == SPELLED:
         add_spelled_alive(static, block, state, out, at)
         return
+    if static[block + BLOCK_KIND] == SPELLED_SET:
+        add_spelled_set_alive(static, block, state, out, at)
+        return
     units = static[block + BLOCK_UNITS]
     relative = state - static[block + BLOCK_BASE]
     count = relative // units
@@ -172,9 +183,9 @@ def add_alive(static: Int32Array, state: Int, out: Int32Array, at: Int) -> None:
 
 @lean_kernel
 def is_spelled(static: Int32Array, state: Int) -> bool:
-    """True for a state of a spelled terminal: hardly any token is inside it, so the store has no entry."""
+    """True for a state of a spelled terminal: few tokens are inside it, so the store has no entry."""
     return bool(
-        state >= static[N_STATES] and static[block_of(static, state) + np.int64(BLOCK_KIND)] == SPELLED
+        state >= static[N_STATES] and static[block_of(static, state) + np.int64(BLOCK_KIND)] >= SPELLED
     )
 
 
@@ -212,7 +223,7 @@ def representative(static: Int32Array, state: Int) -> Int:
     if state < static[N_STATES]:
         return np.int64(state)
     block = block_of(static, state)
-    if static[block + BLOCK_KIND] == SPELLED:
+    if static[block + BLOCK_KIND] >= SPELLED:
         return np.int64(state)
     units = static[block + BLOCK_UNITS]
     relative = state - static[block + BLOCK_BASE]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from structgen.automata import code_points
-from structgen.automata.code_points import Kinds
+from structgen.automata.code_points import KindDfa, Kinds
 from structgen.automata.dfa import Dfa
 from structgen.automata.encoding import ByteEdge, Encoding, charset_fragment, spell
 from structgen.charset import CharSet
@@ -30,6 +30,7 @@ from structgen.untracked import untracked
 
 MAX_STATES = 200_000
 _INTERSECTION, _DIFFERENCE, _UNION = 0, 1, 2
+_QUOTES = 2  # states of a string that are not of its inside
 _MANY_EDGES = 24  # of a set of characters: so many are numbered as an array
 _MANY_COPIES = 4  # of an item: so many are numbered as an array
 # Steps of single states in a subset construction: bounds its time, which the number of its states does not.
@@ -43,10 +44,10 @@ def compile_regex(node: Regex, encoding: Encoding = "utf-8", max_states: int = M
 
     Raises `CompileLimitError` (``max_states``) when an automaton on the way would be larger.
     """
-    if code_points.is_large(node):
+    if encoding == "json-string" or code_points.is_large(node):
         kinds = code_points.kinds_of(node)
-        if kinds is not None and kinds.sets:
-            return _spelled(_over_kinds(node, kinds, encoding, max_states), kinds, encoding, max_states)
+        if kinds is not None and kinds.n:
+            return spelled(over_kinds(node, kinds, max_states), kinds, encoding, max_states, quoted=False)
     if isinstance(node, Intersection):
         return intersect(
             compile_regex(node.left, encoding, max_states),
@@ -67,46 +68,60 @@ def most_states(node: Regex, encoding: Encoding, max_states: int) -> int | None:
     quickly told. Raises as `compile_regex`.
     """
     kinds = code_points.kinds_of(node) if code_points.is_large(node) else None
-    if kinds is None or not kinds.sets:
+    if kinds is None or not kinds.n:
         return None
-    automaton = _over_kinds(node, kinds, encoding, max_states)
-    return automaton.n_states * (1 + int(code_points.spelling_of(kinds.sets, encoding).order.shape[0]))
+    automaton = over_kinds(node, kinds, max_states)
+    n_inner: int = spelling_of(kinds, encoding).order.shape[0]
+    return int(automaton.table.shape[0]) * (1 + n_inner)
 
 
-def _over_kinds(node: Regex, kinds: Kinds, encoding: Encoding, max_states: int) -> Dfa:
-    """An automaton over kinds of code points in place of bytes."""
+def over_kinds(node: Regex, kinds: Kinds, max_states: int) -> KindDfa:
+    """An automaton over kinds of code points in place of bytes; a last kind is in no text."""
     if isinstance(node, Intersection):
-        return intersect(
-            _over_kinds(node.left, kinds, encoding, max_states),
-            _over_kinds(node.right, kinds, encoding, max_states),
-            max_states,
-        )
+        left, right = over_kinds(node.left, kinds, max_states), over_kinds(node.right, kinds, max_states)
+        return _kind_product(left, right, _INTERSECTION, max_states)
     if isinstance(node, Complement):
-        return difference(
-            _over_kinds(ANYTHING, kinds, encoding, max_states),
-            _over_kinds(node.item, kinds, encoding, max_states),
-            max_states,
-        )
-    nfa = _KindNfa(encoding, max_states, kinds)
+        everything = np.zeros((2, kinds.n + 1), np.int32)
+        everything[1, : kinds.n] = 1
+        anything = KindDfa(everything, np.array((False, True)))
+        return _kind_product(anything, over_kinds(node.item, kinds, max_states), _DIFFERENCE, max_states)
+    nfa = _KindNfa(max_states, kinds)
     start, final = nfa.new_state(), nfa.new_state()
     nfa.add(node, start, final)
-    return nfa.determinise(start, final)
+    return nfa.over_kinds(start, final)
 
 
-def _spelled(automaton: Dfa, kinds: Kinds, encoding: Encoding, max_states: int) -> Dfa:
-    """An automaton over kinds of code points, in bytes."""
-    from structgen_kernels.expansion import TOO_MANY_STATES, expanded
+def _kind_product(left: KindDfa, right: KindDfa, operation: int, max_states: int) -> KindDfa:
+    from structgen_kernels.automata import TOO_MANY_STATES, least_product
+
+    table, accepting, count = least_product(*left, *right, operation, max_states)
+    if count == TOO_MANY_STATES:
+        raise CompileLimitError("max_states", max_states, max_states + 1)
+    return KindDfa(table, accepting)
+
+
+def spelling_of(kinds: Kinds, encoding: Encoding) -> code_points.Spelling:
+    """How the kinds are spelled; the last one there is a quote around strings."""
+    return code_points.spelling_of(kinds.ranges, kinds.n + 1, encoding)
+
+
+def spelled(automaton: KindDfa, kinds: Kinds, encoding: Encoding, max_states: int, *, quoted: bool) -> Dfa:
+    """An automaton over kinds of code points, in bytes; ``quoted``: between two quotes."""
+    from structgen_kernels.expansion import TOO_MANY_STATES, spelled_out
+    from structgen_kernels.kind_spelling import in_quotes
 
     if automaton.is_empty:
         return compile_regex(NOTHING)
-    spelling = code_points.spelling_of(kinds.sets, encoding)
-    table = code_points.over_kinds(automaton, len(kinds.sets))
-    wide, count = expanded(table, spelling.table, spelling.kind_of, spelling.order, max_states)
+    if quoted:
+        automaton = KindDfa(*in_quotes(*automaton, kinds.n))
+        max_states += _QUOTES
+    spelling = spelling_of(kinds, encoding)
+    table, byte_class, accepting, count = spelled_out(
+        *automaton, spelling.table, spelling.byte_class, spelling.kind_of, spelling.order, max_states
+    )
     if count == TOO_MANY_STATES:
         raise CompileLimitError("max_states", max_states, max_states + 1)
-    accepting = np.zeros(count, np.bool_)
-    accepting[: table.shape[0]] = automaton.accepting
-    return arranged(wide, accepting, spelling.byte_class)
+    return Dfa(table, byte_class, accepting)
 
 
 def intersect(left: Dfa, right: Dfa, max_states: int = MAX_STATES) -> Dfa:
@@ -222,31 +237,19 @@ def minimal(
     table: npt.NDArray[np.int32], accepting: npt.NDArray[np.bool_], byte_class: npt.NDArray[np.uint8]
 ) -> Dfa:
     """Minimise, merge equal columns, number classes by their first byte and states breadth-first."""
-    from structgen_kernels.minimise import minimise
+    from structgen_kernels.minimise import minimal_form
 
-    least, accepts = minimise(table, accepting)
-    return arranged(least, accepts, byte_class, is_numbered=True)
+    # copies: kernels would be compiled anew for arrays that may not be written
+    return Dfa(*minimal_form(table, accepting.copy(), byte_class.copy()))
 
 
 def arranged(
-    table: npt.NDArray[np.int32],
-    accepting: npt.NDArray[np.bool_],
-    byte_class: npt.NDArray[np.uint8],
-    *,
-    is_numbered: bool = False,
+    table: npt.NDArray[np.int32], accepting: npt.NDArray[np.bool_], byte_class: npt.NDArray[np.uint8]
 ) -> Dfa:
-    """The `Dfa` of a table, int32 (states, classes), that is minimal but for its columns and numbers.
+    """The `Dfa` of a table, int32 (states, classes), that is minimal but for its columns and numbers."""
+    from structgen_kernels.minimise import canonical_form
 
-    ``is_numbered``: are its states numbered breadth-first along the columns as they are?
-    """
-    from structgen_kernels.minimise import numbered
-
-    kept, merged = equal_columns(table, byte_class)
-    if is_numbered and kept == list(range(table.shape[1])):
-        return Dfa(table, byte_class, accepting)
-    # state numbers follow the order of the columns: number again in the final one
-    columns, accepts = numbered(np.ascontiguousarray(table[:, kept]), accepting)
-    return Dfa(columns, merged, accepts)
+    return Dfa(*canonical_form(table, table.shape[0], accepting, byte_class))
 
 
 def equal_columns(
@@ -317,10 +320,11 @@ class _Nfa:
                 lambda part, s, t: part.add(item, s, t), node.minimum, node.maximum, source, target
             )
         else:
-            self.add_dfa(self._automaton(node), source, target)
+            self._add_inner(node, source, target)
 
-    def _automaton(self, node: Regex) -> Dfa:
-        return compile_regex(node, self._encoding, self._max_states)
+    def _add_inner(self, node: Regex, source: int, target: int) -> None:
+        """The same for what needs an automaton of its own."""
+        self.add_dfa(compile_regex(node, self._encoding, self._max_states), source, target)
 
     def _another(self) -> _Nfa:
         """An empty one of the same sort."""
@@ -381,11 +385,16 @@ class _Nfa:
 
     def _all_edges(self) -> npt.NDArray[np.int32]:
         """int32 (edges, 4): source, first byte, last byte, target."""
-        return np.concatenate([np.array(self._edges, np.int32).reshape(-1, 4), *self._blocks])
+        edges = np.array(self._edges, np.int32).reshape(-1, 4)
+        return np.ascontiguousarray(np.concatenate([edges, *self._blocks])) if self._blocks else edges
 
     def _all_empty(self) -> npt.NDArray[np.int32]:
         """int32 (edges, 2): source, target."""
-        return np.concatenate([np.array(self._empty, np.int32).reshape(-1, 2), *self._empty_blocks])
+        edges = np.array(self._empty, np.int32).reshape(-1, 2)
+        if not self._empty_blocks:
+            return edges
+        # what was copied column by column comes out transposed
+        return np.ascontiguousarray(np.concatenate([edges, *self._empty_blocks]))
 
     def add_dfa(self, automaton: Dfa, source: int, target: int) -> None:
         base = self.new_states(automaton.n_states)
@@ -431,57 +440,65 @@ class _Nfa:
         self._empty.append((source, target))
 
     def determinise(self, start: int, final: int) -> Dfa:
-        from structgen_kernels.automata import TOO_MANY_STATES, TOO_MUCH_WORK, determinise
+        from structgen_kernels.automata import least_over_bytes
 
-        edges = self._all_edges()
-        cuts = np.zeros(257, np.bool_)
-        cuts[0] = True
-        cuts[edges[:, 1]] = True
-        cuts[edges[:, 2] + 1] = True
-        byte_class = (np.cumsum(cuts[:256]) - 1).astype(np.uint8)
-        edge_begin, by_source = _grouped(edges[:, 0], self._n_states)
-        empty = self._all_empty()
-        empty_begin, empty_by_source = _grouped(empty[:, 0], self._n_states)
-        ranges = np.ascontiguousarray(edges[by_source, 1:])
-        ranges[:, :2] = byte_class[ranges[:, :2]]
-        table, accepting, count = determinise(
-            edge_begin,
-            ranges,
-            empty_begin,
-            np.ascontiguousarray(empty[empty_by_source, 1]),
+        table, byte_class, accepting, count = least_over_bytes(
+            self._all_edges(),
+            self._all_empty(),
+            self._n_states,
             start,
             final,
-            int(byte_class[255]) + 1,
             self._max_states,
             _MOST_WORK,
         )
+        self._check(count)
+        return Dfa(table, byte_class, accepting)
+
+    def _check(self, count: int) -> None:
+        from structgen_kernels.automata import TOO_MANY_STATES, TOO_MUCH_WORK
+
         if count == TOO_MANY_STATES:
             raise CompileLimitError("max_states", self._max_states, self._max_states + 1)
         if count == TOO_MUCH_WORK:
             raise CompileLimitError("max_subset_work", _MOST_WORK, _MOST_WORK + 1, fixed=True)
-        return minimal(table, accepting, byte_class)
 
 
 class _KindNfa(_Nfa):
     """One over kinds of code points, each of which stands for a byte."""
 
-    def __init__(self, encoding: Encoding, max_states: int, kinds: Kinds) -> None:
-        super().__init__(encoding, max_states)
+    def __init__(self, max_states: int, kinds: Kinds) -> None:
+        super().__init__("utf-8", max_states)
         self._kinds = kinds
 
-    def _automaton(self, node: Regex) -> Dfa:
-        return _over_kinds(node, self._kinds, self._encoding, self._max_states)
+    def _add_inner(self, node: Regex, source: int, target: int) -> None:
+        automaton = over_kinds(node, self._kinds, self._max_states)
+        base = self.new_states(automaton.table.shape[0])
+        self._empty.append((source, base + 1))
+        for state, row in enumerate(automaton.table.tolist()):
+            self._edges += [(base + state, i, i, base + after) for i, after in enumerate(row) if after]
+        self._empty += [(base + state, target) for state in np.flatnonzero(automaton.accepting).tolist()]
 
     def _another(self) -> _Nfa:
-        return _KindNfa(self._encoding, self._max_states, self._kinds)
+        return _KindNfa(self._max_states, self._kinds)
+
+    def over_kinds(self, start: int, final: int) -> KindDfa:
+        from structgen_kernels.automata import least_over_kinds
+
+        table, accepting, count = least_over_kinds(
+            self._all_edges(),
+            self._all_empty(),
+            self._n_states,
+            start,
+            final,
+            self._kinds.n + 1,
+            self._max_states,
+            _MOST_WORK,
+        )
+        self._check(count)
+        return KindDfa(table, accepting)
 
     def _add_charset(self, charset: CharSet, source: int, target: int) -> None:
-        kinds = self._kinds.of[charset]
-        first = 0
-        for i, kind in enumerate(kinds):
-            if i + 1 == len(kinds) or kinds[i + 1] != kind + 1:
-                self._edges.append((source, kinds[first], kind, target))
-                first = i + 1
+        self._edges += [(source, first, last, target) for first, last in self._kinds.of[charset]]
 
     def _add_literal(self, text: str, source: int, target: int) -> None:
         for i, char in enumerate(text):
@@ -497,13 +514,3 @@ class _KindNfa(_Nfa):
 def _edge_array(charset: CharSet, encoding: Encoding) -> npt.NDArray[np.int32]:
     """int32 (edges, 4): the fragment's edges."""
     return np.array(charset_fragment(charset, encoding).edges, np.int32)
-
-
-def _grouped(
-    sources: npt.NDArray[np.int32], n_states: int
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-    """CSR offsets per source state, and the order that groups by source."""
-    order = np.argsort(sources, kind="stable")
-    begin = np.zeros(n_states + 1, np.int32)
-    np.cumsum(np.bincount(sources, minlength=n_states), out=begin[1:])
-    return begin, order

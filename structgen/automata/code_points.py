@@ -9,15 +9,14 @@ in the middle of one allows what a state between two does: so nothing is left to
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from structgen.automata.dfa import Dfa
-from structgen.automata.encoding import JSON_NOT_RAW, Encoding
+from structgen.automata.encoding import Encoding
 from structgen.charset import ANY, CharSet
 from structgen.regex.syntax import (
     ANYTHING,
@@ -33,20 +32,39 @@ from structgen.regex.syntax import (
 from structgen.untracked import untracked
 
 MOST_KINDS = 250
-# Characters and sets that are spelled: from here on this is quicker than spelling each (measured on the
-# patterns of 3,000 schemas). Those behind any text count more: they may be found side by side.
+# Characters and sets that are spelled: in UTF-8, from here on this is quicker than spelling each (measured on
+# the patterns of 3,000 schemas); in JSON strings it always is. Those behind any text count more: they may be
+# found side by side.
 _MANY = 32
 _BEHIND_ANYTHING = 4
-_NO_KIND = -1
 
 
 class Kinds(NamedTuple):
-    """``sets``: the code points of each kind, those first that come first. ``of``: by set of the expression,
-    the kinds it has.
+    """``ranges`` int32 (s, 3), as bytes: first and last code point and kind of disjoint ranges, in order;
+    ``n``: how many kinds there are, those first that come first; ``of``: by set of the expression, runs of
+    the kinds it has, first and last.
     """
 
-    sets: tuple[CharSet, ...]
-    of: dict[CharSet, tuple[int, ...]]
+    ranges: bytes
+    n: int
+    of: dict[CharSet, list[tuple[int, int]]]
+
+
+class KindDfa(NamedTuple):
+    """A minimal automaton over kinds: ``table`` int32 (states, kinds), state 0 dead, 1 start, numbered
+    breadth-first; ``accepting`` bool (states,).
+    """
+
+    table: npt.NDArray[np.int32]
+    accepting: npt.NDArray[np.bool_]
+
+    def is_like(self, other: KindDfa) -> bool:
+        """Are they of the same texts, over the same kinds?"""
+        return np.array_equal(self.table, other.table) and np.array_equal(self.accepting, other.accepting)
+
+    @property
+    def is_empty(self) -> bool:
+        return self.table.shape[0] == 2 and not self.accepting[1]
 
 
 def is_large(node: Regex) -> bool:
@@ -85,43 +103,21 @@ def _size(node: Regex, enough: int) -> int:
 
 def kinds_of(node: Regex) -> Kinds | None:
     """None where there are more than `MOST_KINDS`, or a surrogate, which no text has."""
+    from structgen_kernels.kind_spelling import find_kinds
+
     found: dict[CharSet, None] = {}
     for charset in _charsets(node):
         if charset is None:
             return None
         found[charset] = None
-    charsets = [charset for charset in found if charset]
-    cuts = np.unique(
-        np.array(
-            [cut for charset in charsets for low, high in charset.ranges for cut in (low, high + 1)], np.int64
-        )
-    )
-    if cuts.size < 2:
-        return Kinds((), dict.fromkeys(found, ()))
-    lows, highs = cuts[:-1], cuts[1:] - 1
-    inside: npt.NDArray[np.bool_] = np.zeros((len(charsets), lows.size), np.bool_)
-    for i, charset in enumerate(charsets):
-        ranges = np.array(charset.ranges, np.int64)
-        at = np.searchsorted(ranges[:, 0], lows, "right") - 1
-        inside[i] = (at >= 0) & (lows <= ranges[at, 1])
-    packed = np.ascontiguousarray(np.packbits(inside, axis=0).T)
-    _, first, like = np.unique(
-        packed.view(np.dtype((np.void, packed.shape[1]))).ravel(), return_index=True, return_inverse=True
-    )
-    used = np.any(inside[:, first], axis=0).tolist()  # what lies between the sets is of no kind
-    in_order = [int(kind) for kind in np.argsort(first) if used[kind]]
-    if len(in_order) > MOST_KINDS:
+    ranges = [(low, high, i) for i, charset in enumerate(found) for low, high in charset.ranges]
+    segments, runs, n = find_kinds(np.array(ranges, np.int32).reshape(-1, 3), len(found), MOST_KINDS)
+    if n > MOST_KINDS:
         return None
-    number = np.full(first.size, _NO_KIND, np.int64)
-    number[in_order] = np.arange(len(in_order))
-    ranges_of: list[list[tuple[int, int]]] = [[] for _ in in_order]
-    for kind, low, high in zip(number[like].tolist(), lows.tolist(), highs.tolist(), strict=True):
-        if kind != _NO_KIND:
-            ranges_of[kind].append((low, high))
-    held = inside[:, first][:, in_order]
-    of = {charset: tuple(np.flatnonzero(held[i]).tolist()) for i, charset in enumerate(charsets)}
-    of.update((charset, ()) for charset in found if not charset)
-    return Kinds(tuple(map(CharSet.of, ranges_of)), of)
+    each: list[list[tuple[int, int]]] = [[] for _ in found]
+    for which, first, last in runs.tolist():
+        each[which].append((first, last))
+    return Kinds(segments.tobytes(), n, dict(zip(found, each, strict=True)))
 
 
 def _charsets(node: Regex) -> Iterator[CharSet | None]:
@@ -160,40 +156,11 @@ class Spelling(NamedTuple):
 
 @lru_cache(maxsize=256)
 @untracked
-def spelling_of(sets: Sequence[CharSet], encoding: Encoding) -> Spelling:
-    """Of code points of some kinds."""
-    from structgen_kernels.kind_spelling import heights, merge_alike, spell_kinds
+def spelling_of(ranges: bytes, n_kinds: int, encoding: Encoding) -> Spelling:
+    """Of code points of some kinds, with their ``ranges`` as `Kinds` has them; in JSON strings, the quote
+    around one is a kind as well, the last of ``n_kinds``.
+    """
+    from structgen_kernels.kind_spelling import spelled_kinds
 
-    from structgen.automata.build import EVERY_BYTE, equal_columns
-
-    ranges = sorted((low, high, kind) for kind, charset in enumerate(sets) for low, high in charset.ranges)
-    every = np.array(ranges, np.int32).reshape(-1, 3)
-    if encoding == "utf-8":
-        wide = spell_kinds(every, every[:0], len(sets))
-    else:
-        wide = spell_kinds(np.array(list(_raw(ranges)), np.int32).reshape(-1, 3), every, len(sets))
-    kept, byte_class = equal_columns(wide, EVERY_BYTE)
-    table = np.ascontiguousarray(wide[:, kept])
-    n_ends = len(sets)
-    kind_of = np.full(table.shape[0], _NO_KIND, np.int32)
-    kind_of[2 : 2 + n_ends] = np.arange(n_ends)
-    inner = np.arange(2 + n_ends, table.shape[0])
-    order = inner[np.argsort(heights(table, n_ends)[inner], kind="stable")]
-    return Spelling(table, byte_class, kind_of, merge_alike(table, order))
-
-
-def _raw(ranges: Sequence[tuple[int, int, int]]) -> Iterator[tuple[int, int, int]]:
-    """Of ranges with their kinds, what may stand in a JSON string as it is."""
-    for low, high, kind in ranges:
-        for first, last in JSON_NOT_RAW.ranges:
-            if low < first <= high:
-                yield low, first - 1, kind
-            if first <= high:
-                low = max(low, last + 1)
-        if low <= high:
-            yield low, high, kind
-
-
-def over_kinds(automaton: Dfa, n_kinds: int) -> npt.NDArray[np.int32]:
-    """An automaton whose bytes are kinds, as int32 (states, kinds)."""
-    return np.ascontiguousarray(automaton.transitions[:, automaton.byte_class[:n_kinds]])
+    each = np.frombuffer(ranges, np.int32).reshape(-1, 3)
+    return Spelling(*spelled_kinds(each, n_kinds, encoding == "json-string"))

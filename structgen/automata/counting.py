@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from structgen.automata.build import common_classes, compile_regex
 from structgen.automata.dfa import START, BoundedDfa, Dfa
+from structgen.automata.marked import MarkedDfa
 from structgen.regex.syntax import ANYTHING
 from structgen.untracked import untracked
 
@@ -75,6 +76,13 @@ def counting_table(content: Dfa) -> CountingTable:
     for array in (result.table, result.byte_class, result.distance):
         array.flags.writeable = False
     return result
+
+
+def counting_of(bounded: BoundedDfa | MarkedDfa) -> tuple[CountingTable, bytes]:
+    """The units of a bounded terminal, and a digest of what they are."""
+    if isinstance(bounded, BoundedDfa):
+        return counting_table(bounded.content), bounded.content.digest
+    return CountingTable(bounded.table, bounded.byte_class, bounded.distance), bounded.content_digest
 
 
 def is_within_reach(bounded: BoundedDfa) -> bool:

@@ -185,3 +185,10 @@ class SpelledText:
     """
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpelledTexts:
+    """The JSON strings that mean any of ``texts``, two or more, sorted and distinct, in every spelling."""
+
+    texts: tuple[str, ...]

@@ -14,7 +14,8 @@ from itertools import accumulate
 
 import numpy as np
 
-from structgen.automata.build import arranged, compile_regex, minimal
+from structgen.automata import code_points
+from structgen.automata.build import MAX_STATES, arranged, compile_regex, minimal, over_kinds, spelled
 from structgen.automata.dfa import START, CountedDfa, Dfa
 from structgen.automata.kept import kept
 from structgen.charset import ANY, CharSet
@@ -75,9 +76,27 @@ def sized_string(minimum: int, maximum: int | None) -> Dfa | CountedDfa:
     return CountedDfa(b'"', character(), minimum, maximum, b'"')
 
 
-def quoted(content: Dfa) -> Dfa:
-    """A JSON string whose inside ``content`` matches (it writes its own quotes as escapes)."""
-    return _after_quote(content, closed=True)
+def matching(node: Regex, max_states: int = MAX_STATES, unless: Regex | None = None) -> Dfa | None:
+    """The JSON strings of the texts that ``node`` matches: as `quoted` of its automaton, which is not made.
+    None where these are the texts of ``unless``, which is made of `structgen.charset.ANY`. Raises
+    `CompileLimitError` as `compile_regex`.
+    """
+    kinds = code_points.kinds_of(node if unless is None else Union((node, unless)))
+    if kinds is None:
+        content = compile_regex(node, "json-string", max_states)
+        is_other = unless is not None and content == compile_regex(unless, "json-string", max_states)
+        return None if is_other else quoted(content)
+    over = over_kinds(node, kinds, max_states)
+    if unless is not None and over.is_like(over_kinds(unless, kinds, max_states)):
+        return None
+    return spelled(over, kinds, "json-string", max_states, quoted=True)
+
+
+def quoted(content: Dfa, *, empty: bool = True) -> Dfa:
+    """A JSON string whose inside ``content`` matches (it writes its own quotes as escapes); where not
+    ``empty``, that is not empty.
+    """
+    return _after_quote(content, closed=True, empty=empty)
 
 
 def opened(content: Dfa) -> Dfa:
@@ -85,27 +104,36 @@ def opened(content: Dfa) -> Dfa:
     return _after_quote(content, closed=False)
 
 
-def _after_quote(content: Dfa, *, closed: bool) -> Dfa:
-    """A quote, ``content``, and where ``closed`` a quote.
+def _after_quote(content: Dfa, *, closed: bool, empty: bool = True) -> Dfa:
+    """A quote, ``content``, and where ``closed`` a quote, which where not ``empty`` is not the next byte.
 
     In a text of ``content`` quotes are escaped. So no two of its states become alike, and only the start may
     be like one of them, behind a backslash, that has to go on with a quote and then anew.
     """
     if content.is_empty:
         return content
+    splits = closed and not empty and content.accepts_empty  # the start from where it is met again
     n, n_classes = content.transitions.shape
     inner = content.transitions[1:] + (content.transitions[1:] > 0)
     byte_class = content.byte_class.copy()
     byte_class[_QUOTE] = n_classes  # in a class of its own
-    table = np.zeros((n + 1 + closed, n_classes + 1), np.int32)
+    table = np.zeros((n + 1 + closed + splits, n_classes + 1), np.int32)
     # 0 dead, 1 the opening quote, 2.. the content's states, the last one the end
     table[2 : n + 1, :n_classes] = inner
     table[2 : n + 1, n_classes] = inner[:, content.byte_class[_QUOTE]]
     table[1, n_classes] = 2
-    accepting = np.zeros(n + 1 + closed, np.bool_)
+    accepting = np.zeros(table.shape[0], np.bool_)
     if closed:
         table[np.flatnonzero(content.accepting) + 1, n_classes] = n + 1
         accepting[n + 1] = True
+        if splits:
+            table[1, n_classes] = n + 2
+            table[n + 2] = table[2]
+            table[n + 2, n_classes] = 0
+            if not table[n + 2].any():
+                return compile_regex(NOTHING)
+            if bool(np.all(table[2:-1] == table[n + 2], axis=1).any()):
+                return minimal(table, accepting, byte_class)
     else:
         accepting[2 : n + 1] = content.accepting[1:]
     alike = table[1:, n_classes] == 2

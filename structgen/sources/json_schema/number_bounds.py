@@ -63,6 +63,9 @@ def decimal_digits(number: Number) -> tuple[str, int]:
 
     Raises `ValueError` when the number has no finite decimal expansion.
     """
+    if isinstance(number, int):
+        digits = str(number)
+        return digits.rstrip("0") or "0", len(digits) - 1
     fraction = Fraction(number)
     places, rest = 0, fraction.denominator
     for prime in (2, 5):

@@ -23,7 +23,6 @@ _COLUMN_BYTES = np.frombuffer(b"\0+-.0123456789E", np.uint8)
 _COLUMN_OF_BYTE = np.zeros(256, np.uint8)
 _COLUMN_OF_BYTE[_COLUMN_BYTES] = np.arange(N_COLUMNS)
 _COLUMN_OF_BYTE[ord("e")] = EXPONENT
-_ALL_COLUMNS = np.arange(N_COLUMNS, dtype=np.int64)
 
 INTERSECTION, DIFFERENCE, UNION = 0, 1, 2
 LESS, EQUAL, GREATER = -1, 0, 1
@@ -58,21 +57,14 @@ def minimal(table: npt.NDArray[np.int32], accepting: npt.NDArray[np.bool_]) -> C
 
 def combine(operation: int, left: Columns, right: Columns, max_states: int) -> Columns:
     """Raises `CompileLimitError` (``max_states``)."""
-    from structgen_kernels.automata import TOO_MANY_STATES, product
+    from structgen_kernels.automata import TOO_MANY_STATES, least_product
 
-    table, accepting, _, count = product(
-        left.table,
-        left.accepting,
-        right.table,
-        right.accepting,
-        _ALL_COLUMNS,
-        _ALL_COLUMNS,
-        operation,
-        max_states,
+    table, accepting, count = least_product(
+        left.table, left.accepting, right.table, right.accepting, operation, max_states
     )
     if count == TOO_MANY_STATES:
         raise CompileLimitError("max_states", max_states, max_states + 1)
-    return minimal(table, accepting)
+    return Columns(table, accepting)
 
 
 def columns_of(automaton: Dfa) -> Columns:
@@ -83,19 +75,10 @@ def columns_of(automaton: Dfa) -> Columns:
 
 def dfa_of(columns: Columns) -> Dfa:
     """The same language as a `Dfa`, numbered as `automata.build.canonical` does."""
-    from structgen_kernels.minimise import numbered
+    from structgen_kernels.minimise import canonical_form
 
-    numbers: dict[bytes, int] = {}
-    merged = np.zeros(N_COLUMNS, np.uint8)
-    kept: list[int] = []
-    for column, content in enumerate(np.ascontiguousarray(columns.table.T)):
-        number = numbers.setdefault(content.tobytes(), len(kept))
-        if number == len(kept):
-            kept.append(column)
-        merged[column] = number
-    # state numbers follow the order of the columns: number again in the final one
-    table, accepting = numbered(np.ascontiguousarray(columns.table[:, kept]), columns.accepting)
-    return Dfa(table, merged[_COLUMN_OF_BYTE], accepting)
+    table, accepting = columns.table.copy(), columns.accepting.copy()  # may be written: as other tables
+    return Dfa(*canonical_form(table, table.shape[0], accepting, _COLUMN_OF_BYTE))
 
 
 class Rows:

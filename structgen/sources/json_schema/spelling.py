@@ -13,6 +13,7 @@ from functools import cache, lru_cache
 from structgen.automata import json_text
 from structgen.automata.build import compile_regex, intersect
 from structgen.automata.dfa import BoundedDfa, CountedDfa, Dfa
+from structgen.automata.marked import MarkedDfa
 from structgen.charset import ANY, CharSet
 from structgen.regex.syntax import Chars, Concat, Literal, Regex, Repeat, Union
 from structgen.sources.json_schema.options import SchemaOptions
@@ -59,6 +60,8 @@ def is_written(language: Parts, spelled: Spelled | None) -> bool:
 @untracked
 def _canonical(automaton: Automaton) -> Automaton:
     """As much of a part of a string as is in the canonical spelling."""
+    if isinstance(automaton, MarkedDfa):
+        automaton = automaton.whole()
     if isinstance(automaton, CountedDfa):
         unit = intersect(automaton.unit, _character(), _UNBOUNDED)
         return CountedDfa(automaton.head, unit, automaton.minimum, automaton.maximum, automaton.tail)

@@ -14,6 +14,7 @@ from structgen.automata import json_text
 from structgen.automata.build import compile_regex, intersect, most_states, union
 from structgen.automata.counting import is_within_reach
 from structgen.automata.dfa import START, BoundedDfa, CountedDfa, Dfa
+from structgen.automata.marked import MarkedDfa, marked
 from structgen.charset import ANY, CharSet
 from structgen.errors import (
     CompileLimitError,
@@ -51,7 +52,7 @@ _BACKSLASH = 0x5C
 # Code points that are never written as they are, in one spelling each.
 _ESCAPED = [json_text.encoded(chr(c)) for c in (*range(0x20), 0x22, 0x5C)]
 
-Automaton = Dfa | CountedDfa | BoundedDfa
+Automaton = Dfa | CountedDfa | BoundedDfa | MarkedDfa
 Parts = tuple[tuple[Automaton, ...], ...]
 """A language of strings: any one of the alternatives, each a few automata one after the other."""
 
@@ -343,19 +344,31 @@ def _matching(key: _Key, max_states: int, whole: bool) -> Parts:
             counted = _counted(node, minimum, maximum, max_states)
             if counted is not None:
                 return counted
+        if shortest >= max_states:  # a state for each character
+            raise CompileLimitError("max_states", max_states, shortest + 1)
     is_regex = node is not None and not (key.formats or key.other_formats or key.contents)
     if node is not None and is_regex and minimum > shortest:
         long_enough = Repeat(Chars(ANY), minimum, None)
+        if maximum is None:
+            string = _string(Intersection(node, long_enough), max_states, long_enough)
+            return _alone(json_text.sized_string(minimum, None) if string is None else string)
         content = _compiled(Intersection(node, long_enough), max_states)
         if content == compile_regex(long_enough, "json-string", max_states):
             return _alone(json_text.sized_string(minimum, maximum))
+    elif node is not None and is_regex and maximum is None and minimum == 0:
+        counted_string = None if whole else marked(_apart(node), max_states)
+        return _alone(counted_string or _string(node, max_states))
     else:
         content = _content(key, max_states)
     if content.is_empty or (maximum is not None and minimum > maximum):
         return ()
+    if minimum == 1 and not is_regex and not content.accepts_empty:
+        minimum = 0
     if minimum > 0 or maximum is not None:
         if content == compile_regex(ANYTHING, "json-string"):
             return _alone(json_text.sized_string(minimum, maximum))
+        if (minimum, maximum) == (1, None):
+            return _alone(json_text.quoted(content, empty=False))
         sized = Repeat(Chars(ANY), minimum, maximum)
         if maximum is not None and content.n_states * maximum > _MOST_BOUNDED_STATES:
             if shortest < minimum and not is_regex:
@@ -519,6 +532,11 @@ def _compiled(node: Regex, max_states: int) -> Dfa:
     return compile_regex(_apart(node), "json-string", max_states)
 
 
+def _string(node: Regex, max_states: int, unless: Regex | None = None) -> Dfa | None:
+    """`json_text.matching`, with the same precaution."""
+    return json_text.matching(_apart(node), max_states, unless)
+
+
 def _apart(node: Regex) -> Regex:
     """Options that may each be found anywhere (``a|b|c`` without anchors) have, before it is minimised, a
     deterministic automaton with a state for every set of options found; so they are united one by one,
@@ -598,8 +616,9 @@ def begins_anywhere(node: Regex) -> bool:
     return isinstance(node, Concat) and bool(node.parts) and node.parts[0] == ANYTHING
 
 
-def _alone(automaton: Automaton) -> Parts:
-    return () if isinstance(automaton, Dfa) and automaton.is_empty else ((automaton,),)
+def _alone(automaton: Automaton | None) -> Parts:
+    is_empty = automaton is None or (isinstance(automaton, Dfa) and automaton.is_empty)
+    return () if automaton is None or is_empty else ((automaton,),)
 
 
 def _counted(node: Regex, minimum: int, maximum: int | None, max_states: int) -> Parts | None:

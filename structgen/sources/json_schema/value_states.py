@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from structgen_kernels.members import NAME
 
-from structgen.automata.dfa import SpelledText
+from structgen.automata.dfa import SpelledText, SpelledTexts
 from structgen.parser_states import (
     ENDS,
     Call,
@@ -112,7 +112,7 @@ class ValueStates:
         """Of values and their punctuation, as hardly any schema does without."""
         marks = () if self._options.indent is not None else self._marks(0)
         pieces = (piece for parts in self._scalars.of(())[0] for piece in parts)
-        return (*marks, *(piece for piece in pieces if not isinstance(piece, SpelledText)))
+        return (*marks, *(piece for piece in pieces if not isinstance(piece, SpelledText | SpelledTexts)))
 
     def _marks(self, level: int) -> Punctuation:
         return punctuation(self._options, level)
