@@ -103,7 +103,11 @@ class Compiler:
         """
         given, options = _as_schema(schema, options)
         text: str | Snapshot
-        snapshot = Snapshot.of(given) if type(given) is dict else None
+        snapshot: Snapshot | None = None
+        if type(given) is dict:
+            snapshot = Snapshot.of(given)
+        elif isinstance(given, str):
+            snapshot = Snapshot.of_text(given)
         if snapshot is not None:
             text, is_json = snapshot, True
         else:

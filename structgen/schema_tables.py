@@ -56,7 +56,7 @@ def schema_tables(
     """The tables of a schema, whose states are known as far as ``extent`` says.
 
     ``timed``: does ``max_seconds`` count? Not for what was compiled before. ``awake``: where the states are
-    noted, so that they may be given back while they are not needed; ``text``: the schema as JSON or as snapshot,
+    noted, so that they may be given back while they are not needed; ``text``: the schema, as JSON or so,
     from which they are then made again. Raises as `json_schema_states`; and where not every byte is
     a token, so that all states must be known, `CompileLimitError` for a schema that has too many,
     `UnsupportedSchemaError` for one whose states hang on the values of items.

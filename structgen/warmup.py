@@ -154,7 +154,8 @@ def _exercise() -> None:
     matcher.forced_bytes()
     matcher.accept_bytes(np.zeros(0, np.uint8).tobytes())
     # a schema that is given as Python objects, large enough to be read in parts
-    large = Snapshot.of({"title": "a" * 4096, "properties": {"a": {"items": {}}, "b": True}, "enum": [[]]})
+    members = '{"a": {"items": {}}, "b": true}, "enum": [[]]'
+    large = Snapshot.of_text(f'{{"title": "{"a" * 4096}", "properties": {members}}}')
     if large is not None:
         schema_tables(large, {}, vocabulary, AT_ONCE, timed=False)
         dialect_name(Snapshot(b"{z\x07$schemaN0"))

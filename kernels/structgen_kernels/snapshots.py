@@ -190,15 +190,16 @@ def write_out(source: ByteArray, out: ByteArray, noted: Int32Array, stack: Int32
 def pass_over(data: ByteArray, at: Int, stack: Int32Array, found: Int32Array) -> Int:
     """Where the value at a place of a snapshot ends.
 
-    stack int32 (d,): scratch; found int32 (2,): how many values it is, itself and its keys' values included,
-    and how deep they are in one another, are written. `TOO_LARGE` where it is deeper than the scratch.
+    stack int32 (d,): scratch; found int32 (3,): how many values it is, itself and those in it, how deep they
+    are in one another, and how many keys there are, are written. `TOO_LARGE` where it is too deep.
     """
-    n_values = depth = deepest = 0
+    n_values = n_keys = depth = deepest = 0
     while True:
         if depth > 0 and stack[depth - 1] == _KEY:
             if data[at] != END:
                 at += size_of(data, at)
                 stack[depth - 1] = _VALUE
+                n_keys += 1
             else:
                 at += 1
                 depth -= 1
@@ -236,4 +237,21 @@ def pass_over(data: ByteArray, at: Int, stack: Int32Array, found: Int32Array) ->
         depth += 1
     found[0] = n_values
     found[1] = deepest
+    found[2] = n_keys
     return at
+
+
+@lean_kernel
+def count_colons(text: ByteArray) -> Int:
+    """How many keys there are in the objects of a JSON text: the colons outside its strings."""
+    n = at = 0
+    while at < text.shape[0]:
+        byte = text[at]
+        if byte == 34:  # a string
+            at += 1
+            while text[at] != 34:
+                at += 2 if text[at] == 92 else 1
+        elif byte == 58:
+            n += 1
+        at += 1
+    return n

@@ -1,5 +1,5 @@
-"""A snapshot of a schema that is given as Python objects: bytes that nobody changes, which are compared and
-kept in its place, and from which parts are read when they are wanted.
+"""A snapshot of a schema: bytes that nobody changes, which are compared and kept in its place, and from which
+parts are read when they are wanted.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from structgen_kernels.schema_survey import FRAME_SIZE, NOTE_SIZE, RECORD_SIZE
-from structgen_kernels.snapshots import OTHER, TOO_LARGE, write_out
+from structgen_kernels.schema_layout import FRAME_SIZE, NOTE_SIZE, RECORD_SIZE
+from structgen_kernels.snapshots import OTHER, TOO_LARGE, count_colons, pass_over, write_out
 
 _FORMAT: Final = 4  # of `marshal`, which `write_out` reads
 _MOST_BYTES = 16 << 20
@@ -31,7 +31,7 @@ class Room:
         self.out = np.empty(1 << 17, np.uint8)
         self.noted = np.empty((1 << 12, 2), np.int32)
         self.stack_pairs = np.empty((_DEEPEST, 2), np.int32)
-        self.stack = np.empty(_DEEPEST + 2, np.int32)
+        self.stack = np.empty(_DEEPEST + 3, np.int32)
         self.records = np.empty((1 << 10, RECORD_SIZE), np.int32)
         self.notes = np.empty((1 << 9, NOTE_SIZE), np.int32)
         self.frames = np.empty((2 * 200 + 8, FRAME_SIZE), np.int64)
@@ -57,13 +57,33 @@ class Snapshot:
     have the same order. Immutable.
     """
 
-    __slots__ = ("_hash", "_n_read", "data", "n_looked_up")
+    __slots__ = ("_given", "_hash", "_n_read", "data", "n_looked_up")
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, given: str | None = None) -> None:
+        """``given``: the JSON text that it was taken of."""
+        self._given = given
         self.data = data
         self._hash = hash(data)
         self._n_read = 0
         self.n_looked_up = 0  # bytes of what is known of its places
+
+    @staticmethod
+    def of_text(text: str) -> Snapshot | None:
+        """Of JSON text. None where it is not plainly the text of an object in which no key comes twice."""
+        try:
+            schema = json.loads(text)
+            encoded = np.frombuffer(text.encode(), np.uint8)
+        except (ValueError, RecursionError):
+            return None
+        found = Snapshot.of(schema) if type(schema) is dict else None
+        if found is None:
+            return None
+        counted = np.zeros(3, np.int32)
+        with room() as work:
+            if pass_over(found.array, 0, work.stack, counted) < 0 or counted[2] != count_colons(encoded):
+                return None
+        found._given = text
+        return found
 
     @staticmethod
     def of(schema: dict[Any, Any]) -> Snapshot | None:
@@ -86,7 +106,7 @@ class Snapshot:
             return None if size == OTHER else Snapshot(work.out[:size].tobytes())
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Snapshot) and self.data == other.data
+        return isinstance(other, Snapshot) and self.data == other.data and self._given == other._given
 
     def __hash__(self) -> int:
         return self._hash
@@ -110,9 +130,10 @@ class Snapshot:
     def nbytes(self) -> int:
         """Bytes that it takes, and about those of what was read from it."""
         size = len(self.data)
-        return size + self.n_looked_up + _READ_BYTES * min(self._n_read, size)
+        size += 0 if self._given is None else len(self._given)
+        return size + self.n_looked_up + _READ_BYTES * min(self._n_read, len(self.data))
 
     @property
     def text(self) -> str:
-        """The schema as JSON text."""
-        return json.dumps(marshal.loads(self.data))
+        """The schema as JSON text: as it was given, if so."""
+        return self._given if self._given is not None else json.dumps(marshal.loads(self.data))

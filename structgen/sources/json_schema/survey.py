@@ -7,7 +7,9 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from structgen_kernels import schema_layout as layout
 from structgen_kernels import schema_survey as kernels
+from structgen_kernels.schema_judgements import place_of
 from structgen_kernels.snapshots import DICT, SHORT_ASCII
 
 from structgen.sources.json_schema import keyword_sets as sets
@@ -33,102 +35,100 @@ _SCHEMA_FIRST = b"{z\x07$schema"
 # -- what the kernel is told of the keywords ---------------------------------------------------------
 
 _NUMBERED = {
-    "type": kernels.K_TYPE,
-    "enum": kernels.K_ENUM,
-    "const": kernels.K_CONST,
-    "required": kernels.K_REQUIRED,
-    "properties": kernels.K_PROPERTIES,
-    "additionalProperties": kernels.K_ADDITIONAL,
-    "items": kernels.K_ITEMS,
-    "minLength": kernels.K_MIN_LENGTH,
-    "maxLength": kernels.K_MAX_LENGTH,
-    "minItems": kernels.K_MIN_ITEMS,
-    "maxItems": kernels.K_MAX_ITEMS,
-    "minimum": kernels.K_MINIMUM,
-    "maximum": kernels.K_MAXIMUM,
-    "patternProperties": kernels.K_PATTERN_PROPERTIES,
-    "if": kernels.K_IF,
-    "then": kernels.K_THEN,
-    "else": kernels.K_ELSE,
-    "anyOf": kernels.K_ANY_OF,
-    "oneOf": kernels.K_ONE_OF,
-    "$ref": kernels.K_REF,
-    "minProperties": kernels.K_MIN_PROPERTIES,
-    "maxProperties": kernels.K_MAX_PROPERTIES,
-    "uniqueItems": kernels.K_UNIQUE_ITEMS,
-    "$schema": kernels.K_DIALECT,
+    "type": layout.K_TYPE,
+    "enum": layout.K_ENUM,
+    "const": layout.K_CONST,
+    "required": layout.K_REQUIRED,
+    "properties": layout.K_PROPERTIES,
+    "additionalProperties": layout.K_ADDITIONAL,
+    "items": layout.K_ITEMS,
+    "minLength": layout.K_MIN_LENGTH,
+    "maxLength": layout.K_MAX_LENGTH,
+    "minItems": layout.K_MIN_ITEMS,
+    "maxItems": layout.K_MAX_ITEMS,
+    "minimum": layout.K_MINIMUM,
+    "maximum": layout.K_MAXIMUM,
+    "patternProperties": layout.K_PATTERN_PROPERTIES,
+    "if": layout.K_IF,
+    "then": layout.K_THEN,
+    "else": layout.K_ELSE,
+    "anyOf": layout.K_ANY_OF,
+    "oneOf": layout.K_ONE_OF,
+    "$ref": layout.K_REF,
+    "minProperties": layout.K_MIN_PROPERTIES,
+    "maxProperties": layout.K_MAX_PROPERTIES,
+    "uniqueItems": layout.K_UNIQUE_ITEMS,
+    "$schema": layout.K_DIALECT,
 }
 _KEYWORDS = sorted({keyword for known in VOCABULARIES.values() for keyword in known} - set(_NUMBERED))
-_NUMBERS: Final = _NUMBERED | {
-    keyword: number for number, keyword in enumerate(_KEYWORDS, kernels.FIRST_FREE)
-}
+_NUMBERS: Final = _NUMBERED | {keyword: number for number, keyword in enumerate(_KEYWORDS, layout.FIRST_FREE)}
 _CHECKS = {
-    "_any": kernels.ANY,
-    "_string": kernels.STRING,
-    "_types": kernels.TYPES,
-    "_array": kernels.LISTED_VALUES,
-    "_number": kernels.NUMBER,
-    "_positive": kernels.POSITIVE,
-    "_count": kernels.COUNT,
-    "_boolean": kernels.BOOLEAN,
-    "_number_or_boolean": kernels.NUMBER_OR_BOOLEAN,
-    "_strings": kernels.STRINGS,
+    "_any": layout.ANY,
+    "_string": layout.STRING,
+    "_types": layout.TYPES,
+    "_array": layout.LISTED_VALUES,
+    "_number": layout.NUMBER,
+    "_positive": layout.POSITIVE,
+    "_count": layout.COUNT,
+    "_boolean": layout.BOOLEAN,
+    "_number_or_boolean": layout.NUMBER_OR_BOOLEAN,
+    "_strings": layout.STRINGS,
     # of values that hold subschemas: it follows from where these are
-    "_schema": kernels.ANY,
-    "_schemas": kernels.ANY,
-    "_schema_or_list": kernels.ANY,
-    "_object": kernels.ANY,
+    "_schema": layout.ANY,
+    "_schemas": layout.ANY,
+    "_schema_or_list": layout.ANY,
+    "_object": layout.ANY,
 }
 _CHECK_OF_KEYWORD = {
-    "$ref": kernels.REFERS,
-    "pattern": kernels.PATTERN,
-    "const": kernels.ONE_VALUE,
-    "$schema": kernels.OF_ROOT,
-    "$id": kernels.OF_ROOT,
-    "id": kernels.OF_ROOT,
+    "$ref": layout.REFERS,
+    "pattern": layout.PATTERN,
+    "const": layout.ONE_VALUE,
+    "$schema": layout.OF_ROOT,
+    "$id": layout.OF_ROOT,
+    "id": layout.OF_ROOT,
     # scopes, and keywords that take a look at others beside them
-    "$anchor": kernels.STRANGE,
-    "$dynamicAnchor": kernels.STRANGE,
-    "$dynamicRef": kernels.STRANGE,
-    "$recursiveRef": kernels.STRANGE,
-    "additionalItems": kernels.STRANGE,
+    "$anchor": layout.STRANGE,
+    "$dynamicAnchor": layout.STRANGE,
+    "$dynamicRef": layout.STRANGE,
+    "$recursiveRef": layout.STRANGE,
+    "additionalItems": layout.STRANGE,
 }
 _WHERE = {
-    None: kernels.NOWHERE,
-    HERE: kernels.HERE,
-    ITEMS: kernels.ITEMS,
-    VALUES: kernels.VALUES,
-    HERE_OR_ITEMS: kernels.HERE_OR_ITEMS,
+    None: layout.NOWHERE,
+    HERE: layout.HERE,
+    ITEMS: layout.ITEMS,
+    VALUES: layout.VALUES,
+    HERE_OR_ITEMS: layout.HERE_OR_ITEMS,
 }
 _SETS = {
-    kernels.HARMFUL: sets.HARMFUL,
-    kernels.BESIDE_LISTED: sets.BESIDE_LISTED,
-    kernels.BESIDE_OPTIONS: sets.BESIDE_OPTIONS,
-    kernels.BESIDE_BOUND: sets.BESIDE_BOUND,
-    kernels.NOT_SCALAR: sets.NOT_SCALAR,
-    kernels.NO_PLAIN_OBJECT: sets.NO_PLAIN_OBJECT,
+    layout.HARMFUL: sets.HARMFUL,
+    layout.BESIDE_LISTED: sets.BESIDE_LISTED,
+    layout.BESIDE_OPTIONS: sets.BESIDE_OPTIONS,
+    layout.BESIDE_BOUND: sets.BESIDE_BOUND,
+    layout.NOT_SCALAR: sets.NOT_SCALAR,
+    layout.NO_PLAIN_OBJECT: sets.NO_PLAIN_OBJECT,
 }
 
 
 def _words() -> npt.NDArray[np.uint8]:
-    table = np.zeros((kernels.WORDS, kernels.WORD_SIZE), np.uint8)
-    types = {name: kernels.FIRST_TYPE + number for number, name in enumerate(TYPE_NAMES)}
+    table = np.zeros((layout.WORDS, layout.WORD_SIZE), np.uint8)
+    types = {name: layout.FIRST_TYPE + number for number, name in enumerate(TYPE_NAMES)}
     for word, number in {**_NUMBERS, **types}.items():
         text = word.encode()
-        slot = int(kernels.place_of(text[0], text[-1], len(text)))
+        slot = int(place_of(text[0], text[-1], len(text)))
         while table[slot, 0]:
-            slot = (slot + 1) % kernels.WORDS
+            slot = (slot + 1) % layout.WORDS
         table[slot, : 2 + len(text)] = [len(text), number, *text]
     table.flags.writeable = False
     return table
 
 
 def _rules(dialect: Dialect) -> npt.NDArray[np.int32]:
-    rules = np.zeros((kernels.FIRST_TYPE, kernels.RULE_SIZE), np.int32)
+    rules = np.zeros((layout.FIRST_TYPE, layout.RULE_SIZE), np.int32)
     for keyword, (check, where) in dialect.keywords.items():
         known = _CHECK_OF_KEYWORD.get(keyword, _CHECKS.get(check.__name__))
         if known is None or where not in _WHERE:
-            known, where = kernels.STRANGE, None
+            known, where = layout.STRANGE, None
         in_place, holds = keyword in IN_PLACE, keyword in HOLDING
         rules[_NUMBERS[keyword]] = known, _WHERE[where], in_place, holds
     rules.flags.writeable = False
@@ -136,9 +136,9 @@ def _rules(dialect: Dialect) -> npt.NDArray[np.int32]:
 
 
 def _limits(dialect: Dialect) -> npt.NDArray[np.int64]:
-    limits = np.zeros(kernels.LIMITS_SIZE, np.int64)
-    limits[kernels.REF_STANDS_ALONE] = dialect.draft <= Draft.DRAFT7
-    limits[kernels.MAX_LENGTH] = sets.MAX_LENGTH
+    limits = np.zeros(layout.LIMITS_SIZE, np.int64)
+    limits[layout.REF_STANDS_ALONE] = dialect.draft <= Draft.DRAFT7
+    limits[layout.MAX_LENGTH] = sets.MAX_LENGTH
     for place, keywords in _SETS.items():
         limits[place] = sum(1 << _NUMBERS[keyword] for keyword in keywords & _NUMBERS.keys())
     return limits
@@ -184,10 +184,13 @@ class Survey:
         """A subschema, or what a keyword has its subschemas in; of large ones what is in them is read when it
         is asked for.
         """
-        begin, end = self._rows[number, kernels.BEGIN], self._rows[number, kernels.LIMIT]
-        if end - begin <= _READ_WHOLE or self._rows[number, kernels.LAST] == number:
+        begin, end = self._rows[number, layout.BEGIN], self._rows[number, layout.LIMIT]
+        flags = self._rows[number, layout.FLAGS]
+        if flags & layout.TAGGED:
+            return Options(self, number)  # which may refer to more than they are
+        if end - begin <= _READ_WHOLE or self._rows[number, layout.LAST] == number:
             return self.snapshot.part(begin, end)
-        if self._rows[number, kernels.FLAGS] & kernels.HOLDER:
+        if flags & layout.HOLDER:
             return Members(self, number) if self.snapshot.data[begin] == DICT else Options(self, number)
         found: dict[str, Any] = {}
         for key, value, end, inner in self._members(number):
@@ -199,7 +202,7 @@ class Survey:
         room_for = 64
         with room() as work:
             while True:
-                members = np.empty((room_for, kernels.MEMBER_SIZE), np.int32)
+                members = np.empty((room_for, layout.MEMBER_SIZE), np.int32)
                 n = kernels.members_of(self._array, self._records, number, work.stack, members)
                 if n >= 0:
                     return members[:n].tolist()  # type: ignore[no-any-return]
@@ -207,21 +210,21 @@ class Survey:
 
     def inside(self, number: int) -> list[int]:
         """The subschemas that are in a keyword's object or array, in their order."""
-        rows, last = self._rows, self._rows[number, kernels.LAST]
+        rows, last = self._rows, self._rows[number, layout.LAST]
         found = []
         inner = number + 1
         while inner <= last:
             found.append(inner)
-            inner = rows[inner, kernels.LAST] + 1
+            inner = rows[inner, layout.LAST] + 1
         return found
 
     def first_member(self, number: int) -> int:
         """The first subschema in ``properties``, of a subschema that is known to have one."""
-        return int(self._rows[number, kernels.MEMBERS]) + 1
+        return int(self._rows[number, layout.MEMBERS]) + 1
 
     def name(self, number: int) -> str | int:
         """The keyword, name or index that a subschema stands under."""
-        at = self._rows[number, kernels.NAME]
+        at = self._rows[number, layout.NAME]
         if at < 0:
             return int(-1 - at)
         data = self.snapshot.data
@@ -236,22 +239,22 @@ class Survey:
         parts: list[str] = []
         while number > 0:
             parts.append(escape(str(self.name(number))))
-            number = self._rows[number, kernels.PARENT]
+            number = self._rows[number, layout.PARENT]
         return "/".join(["", *reversed(parts)])
 
     def flags(self, number: int) -> int:
         """What is plain about it: `structgen_kernels.schema_survey` has the flags."""
-        return int(self._rows[number, kernels.FLAGS])
+        return int(self._rows[number, layout.FLAGS])
 
     def contents(self) -> Contents:
         """What a scan, subschema by subschema, would have noted."""
         contents = Contents()
-        refers = any(note[0] == kernels.REFERENCE for note in self.notes)
+        refers = any(note[0] == layout.REFERENCE for note in self.notes)
         for kind, number, region, base, at in self.notes:
-            if kind == kernels.REGION:
+            if kind == layout.REGION:
                 if refers:
                     contents.add_region(self.pointer(number))
-            elif kind == kernels.REFERENCE:
+            elif kind == layout.REFERENCE:
                 contents.references.append(Reference(region, base, self._string(at)))
             else:
                 contents.patterned.append(Patterned(region, True, self.schema(number), self.pointer(number)))
@@ -371,14 +374,14 @@ class Options(list[Any]):
     @property
     def is_alive(self) -> bool:
         """Have all of them plainly a value, and is each harmless (`keyword_sets`)?"""
-        return bool(self.flags & kernels.ALIVE)
+        return bool(self.flags & layout.ALIVE)
 
     @property
     def is_tagged(self) -> bool:
         """Are all plain objects that have a value, and whose first member must be there, has the same name
         in each, and is one of a few strings?
         """
-        return bool(self.flags & kernels.TAGGED)
+        return bool(self.flags & layout.TAGGED)
 
     @property
     def tag(self) -> str:
@@ -404,9 +407,9 @@ def survey(snapshot: Snapshot, dialect: Dialect, options: SchemaOptions) -> Surv
         if not _words_table:
             _words_table.append(_words())
     rules, limits = known[0], known[1].copy()
-    limits[kernels.MAX_DEPTH] = options.max_depth
-    limits[kernels.MAX_SUBSCHEMAS] = options.max_subschemas
-    limits[kernels.MAX_VALUES] = options.max_values
+    limits[layout.MAX_DEPTH] = options.max_depth
+    limits[layout.MAX_SUBSCHEMAS] = options.max_subschemas
+    limits[layout.MAX_VALUES] = options.max_values
     with room() as work:
         while True:
             n = kernels.survey(
@@ -419,18 +422,18 @@ def survey(snapshot: Snapshot, dialect: Dialect, options: SchemaOptions) -> Surv
                 work.stack,
                 limits,
             )
-            if limits[kernels.DIALECT] > len(_SCHEMA_FIRST):
+            if limits[layout.DIALECT] > len(_SCHEMA_FIRST):
                 return None
             if n >= 0:
-                notes = work.notes[: limits[kernels.N_NOTES]].tolist()
-                counts = int(limits[kernels.N_SUBSCHEMAS]), int(limits[kernels.N_VALUES])
+                notes = work.notes[: limits[layout.N_NOTES]].tolist()
+                counts = int(limits[layout.N_SUBSCHEMAS]), int(limits[layout.N_VALUES])
                 records = work.records[:n].copy()
                 snapshot.n_looked_up = records.nbytes
                 return Survey(snapshot, records, notes, *counts)
-            if n == kernels.UNCLEAR or work.records.shape[0] >= _MOST_RECORDS:
+            if n == layout.UNCLEAR or work.records.shape[0] >= _MOST_RECORDS:
                 return None
-            work.records = np.empty((4 * work.records.shape[0], kernels.RECORD_SIZE), np.int32)
-            work.notes = np.empty((4 * work.notes.shape[0], kernels.NOTE_SIZE), np.int32)
+            work.records = np.empty((4 * work.records.shape[0], layout.RECORD_SIZE), np.int32)
+            work.notes = np.empty((4 * work.notes.shape[0], layout.NOTE_SIZE), np.int32)
 
 
 __all__ = ["Members", "Options", "Survey", "dialect_name", "survey"]
