@@ -17,6 +17,7 @@ from structgen_kernels.snapshots import OTHER, TOO_LARGE, count_colons, pass_ove
 
 _FORMAT: Final = 4  # of `marshal`, which `write_out` reads
 _MOST_BYTES = 16 << 20
+_LARGE = 1 << 20  # bytes of a snapshot
 _MOST_KEPT = 4  # rooms, for as many threads
 _DEEPEST = 1024
 _READ_BYTES = 20  # of objects, for a byte of a schema that was read; measured
@@ -48,7 +49,8 @@ def room() -> Iterator[Room]:
     except IndexError:
         found = Room()
     yield found
-    if len(_rooms) < _MOST_KEPT:
+    # what a huge schema took is given back
+    if len(_rooms) < _MOST_KEPT and found.out.shape[0] <= _LARGE and found.records.shape[0] <= _LARGE // 16:
         _rooms.append(found)
 
 
