@@ -27,6 +27,7 @@ from structgen.mask_store import MaskStore
 from structgen.matcher import Matcher
 from structgen.saved_entries import SavedEntries, saved_arrays
 from structgen.schema_tables import AHEAD, SavedTables, as_tables, schema_tables
+from structgen.sources.json_schema import Snapshot
 from structgen.store_entries import stored_states
 from structgen.tables import Tables, layout_digest
 from structgen.tensor_file import read_tensors, write_tensors
@@ -44,11 +45,24 @@ _ENTRIES = "2"  # version of how a file holds the mask store's entries
 
 @dataclass(frozen=True, slots=True)
 class GrammarSource:
-    """Where a compiled grammar came from: ``kind`` ('regex', 'lark', ...), ``text`` and ``options``."""
+    """Where a compiled grammar came from: ``kind`` ('regex', 'lark', ...), ``text`` and ``options``.
+
+    ``given``: the text, or a snapshot of a schema that was given as Python objects.
+    """
 
     kind: str
-    text: str
+    given: str | Snapshot
     options: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        return self.given if isinstance(self.given, str) else self.given.text
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that what was given takes; where it is a text, with what is made of it, about."""
+        given = self.given
+        return _SOURCE_BYTES * len(given) if isinstance(given, str) else given.nbytes
 
 
 class CompiledGrammar:
@@ -186,7 +200,7 @@ class CompiledGrammar:
         What Python's objects take is an estimate.
         """
         machine, lexed = self._machine, self._lexed_store
-        size = self.tables.nbytes + _SOURCE_BYTES * len(self.source.text)
+        size = self.tables.nbytes + self.source.nbytes
         return size + (0 if machine is None else machine.nbytes) + (0 if lexed is None else lexed.nbytes)
 
     def precompute(self, progress: Callable[[int, int], None] | None = None) -> int:

@@ -26,6 +26,7 @@ from structgen.mask_store import MaskStore
 from structgen.rtn import build_rtn
 from structgen.schema_copy import json_text, private_copy
 from structgen.schema_tables import AT_ONCE, schema_tables, schema_warnings
+from structgen.sources.json_schema import Snapshot
 from structgen.symbols import symbol_grammar
 from structgen.tables import build_tables
 from structgen.vocabulary import Vocabulary
@@ -79,7 +80,7 @@ class Compiler:
         self._budget = Budget(left, let_go)
         self._awake = Awake()
         self._cache_size = cache_size
-        self._cache: OrderedDict[tuple[str, str, str], CompiledGrammar] = OrderedDict()
+        self._cache: OrderedDict[tuple[str, str | Snapshot, str], CompiledGrammar] = OrderedDict()
         self._lock = threading.Lock()
 
     @property
@@ -101,13 +102,23 @@ class Compiler:
         `PythonTypeError` for a type that has no exact schema.
         """
         given, options = _as_schema(schema, options)
-        text, is_json = (given, True) if isinstance(given, str) else json_text(given)
+        text: str | Snapshot
+        snapshot: Snapshot | None = None
+        if type(given) is dict:
+            snapshot = Snapshot.of(given)
+        elif isinstance(given, str):
+            snapshot = Snapshot.of_text(given)
+        if snapshot is not None:
+            text, is_json = snapshot, True
+        else:
+            text, is_json = (given, True) if isinstance(given, str) else json_text(given)
         source = GrammarSource("json_schema", text, dict(options))
         # made again from its text alone, which says nothing of a registry that may change
         sleeps = is_json and not options.get("registry")
 
         def compiled_now() -> CompiledGrammar:
-            return self._compiled_schema(private_copy(given), source, sleeps=sleeps)
+            own = private_copy(given) if snapshot is None else snapshot
+            return self._compiled_schema(own, source, sleeps=sleeps)
 
         return self._cached(source, compiled_now) if is_json else compiled_now()
 
@@ -128,7 +139,7 @@ class Compiler:
         return schema_report(given, **options)
 
     def _compiled_schema(
-        self, schema: Mapping[str, Any] | bool | str, source: GrammarSource, *, sleeps: bool
+        self, schema: Mapping[str, Any] | bool | str | Snapshot, source: GrammarSource, *, sleeps: bool
     ) -> CompiledGrammar:
         tables = schema_tables(
             schema,
@@ -136,7 +147,7 @@ class Compiler:
             self.vocabulary,
             AT_ONCE,
             awake=self._awake if sleeps else None,
-            text=source.text,
+            text=source.given,
         )
         compiled = CompiledGrammar(
             tables, self.store, source, warnings=schema_warnings(tables), budget=self._budget
@@ -335,9 +346,9 @@ class Compiler:
                 del self._cache[key]
 
 
-def _key(source: GrammarSource) -> tuple[str, str, str]:
+def _key(source: GrammarSource) -> tuple[str, str | Snapshot, str]:
     options = json.dumps(dict(source.options), sort_keys=True, default=repr) if source.options else ""
-    return source.kind, source.text, options
+    return source.kind, source.given, options
 
 
 def _as_schema(given: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

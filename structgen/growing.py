@@ -26,6 +26,7 @@ from structgen.automata.marked import MarkedDfa
 from structgen.errors import CompileLimitError
 from structgen.parser_states import (
     ENDS,
+    OPEN,
     PLAIN,
     Call,
     Enter,
@@ -66,6 +67,7 @@ _OF_TABLE = (layout.ROW, layout.CLASS_MAP, layout.FLAGS)  # and for each state o
 _N_HEAP_COLUMNS = {layout.SPELLED: 1, layout.SPELLED_SET: 1, layout.COUNTED: 2, layout.BOUNDED: 5}
 _MOST_WORDS = 1 << 28  # 1 GiB: what one grammar's tables may grow to
 _MOST_ALONG = 2  # states described along with one whose calls are followed: an array's, and not all within it
+_MANY_EDGES = 4  # whose spelled terminals are laid out together
 _FIRST_COUNTED = 1 << 26  # numbers below are table states
 _HEAD = b"\1"
 
@@ -303,6 +305,9 @@ class GrowingTables:
         """
         flat: list[int] = []
         target: int | None = None
+        if len(state.edges) > _MANY_EDGES and self._spelled is None:
+            texts = (edge.terminal for edge in state.edges if isinstance(edge, Read))
+            self._spelled_starts([text.text for text in texts if isinstance(text, SpelledText)])  # at once
         for edge in state.edges:
             if isinstance(edge, Read):
                 start = self._terminal(edge.terminal)
@@ -355,7 +360,8 @@ class GrowingTables:
                         seen.add(after)
                         key = self._keys[after]
                         is_laid = isinstance(key, int) and key < 0
-                        if leaves_open and is_laid and not self._has_edges(after):
+                        is_open = is_laid or (isinstance(key, tuple) and key[0] in OPEN)
+                        if leaves_open and is_open and not self._has_edges(after):
                             is_all = False
                         else:
                             queue.append(after)

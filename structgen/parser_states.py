@@ -17,6 +17,9 @@ Terminal = Dfa | CountedDfa | BoundedDfa | MarkedDfa
 Key = Hashable
 """What a source calls a parser state; equal keys are one state. No negative int."""
 
+OPEN = frozenset(("kind",))
+"""What keys begin with, of tuples, whose states are not made ahead: they may have very many edges."""
+
 # Kinds of states; the numbers of `structgen_kernels.layout`.
 PLAIN = 0
 ENDS = layout.ENDS

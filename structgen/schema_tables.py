@@ -19,7 +19,7 @@ from structgen.errors import (
 from structgen.growing import GrowingTables
 from structgen.parser_states import Usual
 from structgen.rtn import MAX_PARSER_STATES
-from structgen.sources.json_schema import SchemaStates, json_schema_states
+from structgen.sources.json_schema import SchemaStates, Snapshot, json_schema_states
 from structgen.symbols import spelled
 from structgen.tables import Int32Array, Tables, Terminal
 from structgen.vocabulary import Vocabulary
@@ -44,22 +44,22 @@ WHOLE = Extent(MAX_PARSER_STATES, 2**26 - 1)
 
 
 def schema_tables(
-    schema: Mapping[str, Any] | bool | str,
+    schema: Mapping[str, Any] | bool | str | Snapshot,
     options: Mapping[str, object],
     vocabulary: Vocabulary,
     extent: Extent,
     *,
     timed: bool = True,
     awake: Awake | None = None,
-    text: str = "",
+    text: str | Snapshot = "",
 ) -> GrowingTables:
     """The tables of a schema, whose states are known as far as ``extent`` says.
 
     ``timed``: does ``max_seconds`` count? Not for what was compiled before. ``awake``: where the states are
-    noted, so that they may be given back while they are not needed; ``text``: the schema as JSON, from which
-    they are then made again. Raises as `json_schema_states`; and where not every byte is a token, so that all
-    states must be known, `CompileLimitError` for a schema that has too many, `UnsupportedSchemaError` for one
-    whose states hang on the values of items.
+    noted, so that they may be given back while they are not needed; ``text``: the schema, as JSON or so,
+    from which they are then made again. Raises as `json_schema_states`; and where not every byte is
+    a token, so that all states must be known, `CompileLimitError` for a schema that has too many,
+    `UnsupportedSchemaError` for one whose states hang on the values of items.
     """
     restricted = _restricted(vocabulary)
     states = _states(schema, options, vocabulary, timed=timed)
@@ -100,7 +100,7 @@ def _restricted(vocabulary: Vocabulary) -> Callable[[Terminal], Terminal | None]
 
 
 def _states(
-    schema: Mapping[str, Any] | bool | str,
+    schema: Mapping[str, Any] | bool | str | Snapshot,
     options: Mapping[str, object],
     vocabulary: Vocabulary,
     *,
@@ -129,7 +129,7 @@ def _any_value(options: Mapping[str, object], vocabulary: Vocabulary) -> SchemaS
 class _Again:
     """Makes the states of a schema again, from its text."""
 
-    text: str
+    text: str | Snapshot
     options: Mapping[str, object]
     vocabulary: Vocabulary
 

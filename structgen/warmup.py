@@ -113,6 +113,8 @@ def _exercise() -> None:
     from structgen.regex.syntax import ANYTHING, Chars, Complement, Intersection, Literal, Repeat
     from structgen.rtn import build_rtn
     from structgen.schema_tables import AHEAD, AT_ONCE, schema_tables
+    from structgen.sources.json_schema.snapshot import Snapshot
+    from structgen.sources.json_schema.survey import dialect_name
     from structgen.store_entries import few, name_by_language, profile_name, stored_states, walked
     from structgen.symbols import symbol_grammar
     from structgen.tables import build_tables
@@ -166,6 +168,12 @@ def _exercise() -> None:
         matcher.accept(token)
     matcher.forced_bytes()
     matcher.accept_bytes(np.zeros(0, np.uint8).tobytes())
+    # a schema that is given as Python objects, large enough to be read in parts
+    members = '{"a": {"items": {}}, "b": true}, "enum": [[]]'
+    large = Snapshot.of_text(f'{{"title": "{"a" * 4096}", "properties": {members}}}')
+    if large is not None:
+        schema_tables(large, {}, vocabulary, AT_ONCE, timed=False)
+        dialect_name(Snapshot(b"{z\x07$schemaN0"))
     # a grammar that grows, and texts that are remembered
     grown = schema_tables(
         {

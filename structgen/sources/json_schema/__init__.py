@@ -19,20 +19,21 @@ from structgen.sources.json_schema.emptiness import Emptiness
 from structgen.sources.json_schema.normal_form import NormalForms
 from structgen.sources.json_schema.options import SchemaOptions
 from structgen.sources.json_schema.reach import problems_of
+from structgen.sources.json_schema.snapshot import Snapshot
 from structgen.sources.json_schema.spelling import Spelled
 from structgen.sources.json_schema.states import SchemaStates
 
-__all__ = ["SchemaOptions", "SchemaStates", "json_schema_states"]
+__all__ = ["SchemaOptions", "SchemaStates", "Snapshot", "json_schema_states"]
 
 
 def json_schema_states(
-    schema: Mapping[str, Any] | bool | str, spelled: Spelled | None = None, **options: object
+    schema: Mapping[str, Any] | bool | str | Snapshot, spelled: Spelled | None = None, **options: object
 ) -> SchemaStates:
     """The parser of the JSON texts that validate against ``schema``.
 
-    ``schema``: a mapping, a boolean, or JSON text; drafts 4 to 2020-12 by its ``$schema``, all of them
-    together where there is none. ``spelled``: see `structgen.growing.GrowingTables`. ``options``: the
-    fields of `SchemaOptions`.
+    ``schema``: a mapping, a boolean, JSON text, or the snapshot of a mapping; drafts 4 to 2020-12 by its
+    ``$schema``, all of them together where there is none. ``spelled``: see `structgen.growing.GrowingTables`.
+    ``options``: the fields of `SchemaOptions`.
 
     Members come in the order of ``properties`` (merged schemas: left to right, the first appearance
     counts), then ``required`` names that are not among them, then others, unless ``any_order``. No name

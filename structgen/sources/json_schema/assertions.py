@@ -37,6 +37,15 @@ from structgen.sources.json_schema.facts import (
     StringFacts,
 )
 from structgen.sources.json_schema.formats import FORMATS, format_max_length
+from structgen.sources.json_schema.keyword_sets import (
+    ARRAY_KEYWORDS,
+    ASSERTING,
+    MAX_LENGTH,
+    NUMERIC_KEYWORDS,
+    OBJECT_KEYWORDS,
+    OWN,
+    STRING_KEYWORDS,
+)
 from structgen.sources.json_schema.keywords import Draft
 from structgen.sources.json_schema.merge import merge_facts
 from structgen.sources.json_schema.numbers import Integer
@@ -66,29 +75,7 @@ _PLACE_OF_TYPE = {
     "array": ARRAY,
     "object": OBJECT,
 }
-_NUMERIC = frozenset(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"))
-_STRING = frozenset(("minLength", "maxLength", "pattern", "format"))
-_ARRAY = frozenset(
-    ["items", "prefixItems", "additionalItems", "contains", "minItems", "maxItems", "uniqueItems"]
-)
-_OBJECT = frozenset(
-    [
-        "properties",
-        "patternProperties",
-        "additionalProperties",
-        "propertyNames",
-        "required",
-        "minProperties",
-        "maxProperties",
-        "dependentRequired",
-        "dependencies",
-    ]
-)
 _TYPE_ALONE = frozenset(("type",))
-MAX_LENGTH = 50_000_000
-"""Lengths are counted in state numbers, of which there are two thousand million."""
-OWN = _NUMERIC | _STRING | _ARRAY | _OBJECT | {"type", "enum", "const"}
-"""Keywords that this module gives a meaning."""
 
 
 def child(document: Document, node: Node, *place: str | int) -> Conjunction:
@@ -141,22 +128,6 @@ def _alias(document: Document, node: Node) -> Node | None:
     return None
 
 
-ASSERTING = OWN | {
-    "$ref",
-    "$dynamicRef",
-    "$recursiveRef",
-    "allOf",
-    "anyOf",
-    "oneOf",
-    "not",
-    "if",
-    "dependentSchemas",
-    "unevaluatedItems",
-    "unevaluatedProperties",
-}
-"""Keywords that may refuse a value, or apply subschemas to it."""
-
-
 class Assertions:
     """Facts of a document's subschemas. ``assert_formats``: does ``format`` assert anything?
 
@@ -185,13 +156,13 @@ class Assertions:
         by_type: list[list[Facts]] = [[facts] for facts in FREE]
         if "type" in schema:
             _types(_names(schema["type"]), self._plain_integers or node.draft is Draft.DRAFT4, by_type)
-        if by_type[NUMBER] and not _NUMERIC.isdisjoint(schema):
+        if by_type[NUMBER] and not NUMERIC_KEYWORDS.isdisjoint(schema):
             _conjoin(by_type, NUMBER, _numbers(schema))
-        if by_type[STRING] and not _STRING.isdisjoint(schema):
+        if by_type[STRING] and not STRING_KEYWORDS.isdisjoint(schema):
             _conjoin(by_type, STRING, self._strings(schema, node))
-        if by_type[ARRAY] and not _ARRAY.isdisjoint(schema):
+        if by_type[ARRAY] and not ARRAY_KEYWORDS.isdisjoint(schema):
             _conjoin(by_type, ARRAY, self._arrays(schema, node))
-        if by_type[OBJECT] and not _OBJECT.isdisjoint(schema):
+        if by_type[OBJECT] and not OBJECT_KEYWORDS.isdisjoint(schema):
             _conjoin(by_type, OBJECT, self._objects(schema, node))
         for keyword in ("enum", "const"):
             if keyword in schema:
@@ -208,13 +179,13 @@ class Assertions:
         by_type: list[list[Facts]] = [[] for _ in FREE]
         if "type" in schema:
             _other_types(_names(schema["type"]), node.draft is Draft.DRAFT4, by_type)
-        if not _NUMERIC.isdisjoint(schema):
+        if not NUMERIC_KEYWORDS.isdisjoint(schema):
             by_type[NUMBER] += _no_numbers(schema)
-        if not _STRING.isdisjoint(schema):
+        if not STRING_KEYWORDS.isdisjoint(schema):
             by_type[STRING] += self._no_strings(schema, node)
-        if not _ARRAY.isdisjoint(schema):
+        if not ARRAY_KEYWORDS.isdisjoint(schema):
             by_type[ARRAY] += self._no_arrays(schema, node)
-        if not _OBJECT.isdisjoint(schema):
+        if not OBJECT_KEYWORDS.isdisjoint(schema):
             by_type[OBJECT] += self._no_objects(schema, node)
         for keyword in ("enum", "const"):
             if keyword in schema:

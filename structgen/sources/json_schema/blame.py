@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from structgen.automata import json_text
 from structgen.automata.dfa import START, Dfa
-from structgen.sources.json_schema.assertions import OWN
 from structgen.sources.json_schema.document import Node
 from structgen.sources.json_schema.facts import (
     Conjunction,
@@ -19,6 +18,7 @@ from structgen.sources.json_schema.facts import (
     NumberFacts,
     StringFacts,
 )
+from structgen.sources.json_schema.keyword_sets import OWN
 from structgen.sources.json_schema.keywords import Draft
 from structgen.sources.json_schema.normal_form import NormalForms
 from structgen.sources.json_schema.numbers import number_language

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -33,6 +31,9 @@ from structgen.sources.json_schema.keywords import (
 from structgen.sources.json_schema.options import SchemaOptions
 from structgen.sources.json_schema.pointers import Path, escape, written
 from structgen.sources.json_schema.remote import remote_schema
+from structgen.sources.json_schema.schema_text import parse_text
+from structgen.sources.json_schema.snapshot import Snapshot
+from structgen.sources.json_schema.survey import Survey, dialect_name, survey
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,8 +139,7 @@ class Document:
     that is not known, `CompileLimitError` (``max_depth``, ``max_subschemas``, ``max_values``).
     """
 
-    def __init__(self, schema: Mapping[str, Any] | bool | str, options: SchemaOptions) -> None:
-        parsed = parse_text(schema, options.max_depth) if isinstance(schema, str) else schema
+    def __init__(self, schema: Mapping[str, Any] | bool | str | Snapshot, options: SchemaOptions) -> None:
         self.lenient = options.lenient
         self.strange_dialects: tuple[UnsupportedSchemaError, ...] = ()  # left out, where that is allowed
         self._max_depth = options.max_depth
@@ -162,14 +162,35 @@ class Document:
         self._made: dict[tuple[Hashable, str, bool], Node] = {}
         self.alone: dict[Node, tuple[Node, ...]] = {}
         """What `conjunction_of` found: one tuple for all that ask."""
-        dialect = self._dialect(parsed, "", DIALECTS[Draft.UNION])
+        dialect, parsed, found = DIALECTS[Draft.UNION], schema, None
+        if isinstance(schema, str):
+            parsed = parse_text(schema, options.max_depth)
+        elif isinstance(schema, Snapshot):
+            found, parsed = self._surveyed(schema, dialect, options)
+        dialect = self._dialect(parsed, "", dialect)
         uri = _own_id(parsed, dialect.draft) or ""
         self._add_resource(Resource(uri.partition("#")[0], "", parsed, dialect))
-        self.contents: Contents | None = Contents()
+        self.contents: Contents | None = Contents() if found is None else found.contents()
         """What to look at before compiling; whoever has done so sets it to None."""
-        self._scan(parsed, "", self._resource_at[""])
+        if found is None:
+            self._scan(parsed, "", self._resource_at[""])
+        else:
+            self._n_subschemas, self._n_values = found.n_subschemas, found.n_values
+            self._nodes[""] = Node(parsed, "", self._resource_at[""])
         self._load_remotes()
         self.root = self._in_scope(self.node_at(""), ())
+
+    def _surveyed(
+        self, snapshot: Snapshot, default: Dialect, options: SchemaOptions
+    ) -> tuple[Survey | None, Any]:
+        """What a look at the whole document found, if that suffices, and the document."""
+        if not self.lenient:
+            named = dialect_name(snapshot)
+            dialect = default if named is None else self._dialect({"$schema": named}, "", default)
+            found = survey(snapshot, dialect, options)
+            if found is not None:
+                return found, found.schema(0)
+        return None, snapshot.value()
 
     def dynamic_targets(self, node: Node) -> list[Node]:
         """What the ``$dynamicRef`` or ``$recursiveRef`` of ``node`` may name, in one scope or another."""
@@ -591,41 +612,6 @@ _REMEDIES = {
     ("required", "a boolean"): "list the required names in the object around it (draft 4 and later)",
     ("items", "an array"): "draft 2020-12 calls this prefixItems",
 }
-
-
-def parse_text(text: str, max_depth: int) -> Any:
-    """JSON text to Python values. Raises `InvalidSchemaError` with line and column."""
-    try:
-        return json.loads(text, object_pairs_hook=_unique_pairs, parse_constant=_no_constant)
-    except json.JSONDecodeError as error:
-        raise InvalidSchemaError(
-            "", f"not JSON: {error.msg} (line {error.lineno}, column {error.colno})"
-        ) from None
-    except RecursionError:
-        raise CompileLimitError("max_depth", max_depth, _bracket_depth(text)) from None
-    except ValueError as error:  # a number of thousands of digits, NaN, a repeated key
-        raise InvalidSchemaError("", f"not JSON that can be read: {error}") from None
-
-
-def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r} stands twice in one object")
-    return members
-
-
-def _bracket_depth(text: str) -> int:
-    depth = deepest = 0
-    for mark in re.findall(r"[\[{\]}]", re.sub(r'"(?:[^"\\]|\\.)*"', "", text)):
-        depth += 1 if mark in "[{" else -1
-        deepest = max(deepest, depth)
-    return deepest
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _of_keyword(dialect: Dialect, keyword: str, value: Any) -> tuple[bool, str]:

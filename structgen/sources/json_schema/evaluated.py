@@ -12,7 +12,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from structgen.errors import InvalidSchemaError
-from structgen.sources.json_schema.assertions import OWN, child, negated_child
+from structgen.sources.json_schema.assertions import child, negated_child
 from structgen.sources.json_schema.document import Node
 from structgen.sources.json_schema.facts import (
     ANYTHING,
@@ -26,6 +26,7 @@ from structgen.sources.json_schema.facts import (
     OtherMember,
     Pattern,
 )
+from structgen.sources.json_schema.keyword_sets import OWN
 from structgen.sources.json_schema.keywords import Draft
 from structgen.sources.json_schema.merge import conjoin, merge_forms
 from structgen.sources.json_schema.values import ARRAY, OBJECT

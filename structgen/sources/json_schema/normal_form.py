@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Iterator, Sequence
 
 from structgen.errors import CompileLimitError, InvalidSchemaError
-from structgen.sources.json_schema.assertions import OWN, Assertions, false_at
+from structgen.sources.json_schema.assertions import Assertions, false_at
 from structgen.sources.json_schema.deadline import Deadline
 from structgen.sources.json_schema.document import APPLIES_ITSELF, Document, Node, is_true
 from structgen.sources.json_schema.evaluated import Evaluated, Evaluation, needs_evaluation
@@ -25,6 +25,7 @@ from structgen.sources.json_schema.facts import (
     ObjectFacts,
     StringFacts,
 )
+from structgen.sources.json_schema.keyword_sets import OWN
 from structgen.sources.json_schema.keywords import Draft
 from structgen.sources.json_schema.merge import Budget, conjoin, merge_facts, merge_forms, union_forms
 from structgen.sources.json_schema.numbers import is_number_empty

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from structgen.sources.json_schema.assertions import ASSERTING, child
-from structgen.sources.json_schema.document import Document
+from structgen.sources.json_schema.assertions import child
+from structgen.sources.json_schema.document import Document, Node
 from structgen.sources.json_schema.facts import Conjunction
+from structgen.sources.json_schema.keyword_sets import BESIDE_OPTIONS, NO_PLAIN_ARRAY, NO_PLAIN_OBJECT
+from structgen.sources.json_schema.survey import Options
 from structgen.sources.json_schema.values import is_spellable
-
-_NO_PLAIN_OBJECT = ASSERTING - {"type", "properties", "required", "additionalProperties"}
-_NO_PLAIN_ARRAY = ASSERTING - {"type", "items", "minItems"}
 
 
 class PlainObject(NamedTuple):
@@ -35,6 +34,23 @@ class PlainObject(NamedTuple):
         if at == len(self.names) or self.names[at] not in self.properties:
             return self.others or ()
         return child(document, self.conjunction[0], "properties", self.names[at])
+
+
+class TaggedObjects(NamedTuple):
+    """Objects of several kinds, which their first member tells apart: ``tag`` is its name in all of them.
+    ``options``: the subschemas of the kinds, each a plain object that has a value.
+    """
+
+    node: Node
+    options: Options
+    tag: str
+
+    def option(self, document: Document, at: int) -> PlainObject:
+        """The objects of one kind."""
+        found = plain_container(document, child(document, self.node, "anyOf", at))
+        if not isinstance(found, PlainObject) or found.names[0] != self.tag:
+            raise TypeError(f"{self.node!r}: option {at} is no plain object with the tag {self.tag!r}")
+        return found
 
 
 class PlainArray(NamedTuple):
@@ -65,14 +81,14 @@ def plain_container(document: Document, conjunction: Conjunction) -> PlainObject
     kind = schema.get("type")
     if kind == "array":
         items = schema.get("items", True)
-        if not _NO_PLAIN_ARRAY.isdisjoint(schema) or isinstance(items, (list, tuple)):
+        if not NO_PLAIN_ARRAY.isdisjoint(schema) or isinstance(items, (list, tuple)):
             return None
         least = schema.get("minItems", 0)
         if least > 1:
             return None
         inner = child(document, node, "items") if "items" in schema else ()
         return PlainArray(conjunction, inner, least > 0)
-    if kind != "object" or not _NO_PLAIN_OBJECT.isdisjoint(schema):
+    if kind != "object" or not NO_PLAIN_OBJECT.isdisjoint(schema):
         return None
     others: Conjunction = ()
     if "additionalProperties" in schema:
@@ -93,3 +109,17 @@ def plain_container(document: Document, conjunction: Conjunction) -> PlainObject
         if not all(map(is_spellable, required)):
             return None
     return PlainObject(conjunction, names, properties, required, None if is_closed else others)
+
+
+def tagged_objects(conjunction: Conjunction) -> TaggedObjects | None:
+    """The values of a conjunction, where it is a union of plain objects that is known to be tagged."""
+    if len(conjunction) != 1:
+        return None
+    node = conjunction[0]
+    schema = node.keywords
+    options = schema.get("anyOf")
+    if not isinstance(options, Options) or not options.is_tagged or node.negated:
+        return None
+    if not BESIDE_OPTIONS.isdisjoint(schema):
+        return None
+    return TaggedObjects(node, options, options.tag)

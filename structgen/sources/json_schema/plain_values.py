@@ -7,18 +7,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from structgen.sources.json_schema.assertions import MAX_LENGTH, OWN, child
+from structgen.sources.json_schema.assertions import child
 from structgen.sources.json_schema.document import Node
 from structgen.sources.json_schema.facts import Conjunction, LiteralFacts, NumberFacts, StringFacts
-from structgen.sources.json_schema.keywords import TYPE_NAMES, VOCABULARIES
+from structgen.sources.json_schema.keyword_sets import (
+    ANY_VALUE,
+    BESIDE_BOUND,
+    BESIDE_LISTED,
+    BESIDE_OPTIONS,
+    HARMFUL,
+    MAX_LENGTH,
+    NOT_SCALAR,
+)
+from structgen.sources.json_schema.keywords import TYPE_NAMES
 from structgen.sources.json_schema.normal_form import NormalForms
 from structgen.sources.json_schema.numbers import is_number_empty
 from structgen.sources.json_schema.string_samples import surely_has_string
+from structgen.sources.json_schema.survey import Options
 from structgen.sources.json_schema.values import ARRAY, is_spellable
 
-_ANY_VALUE = frozenset(
-    ("allOf", "anyOf", "oneOf", "not", "if", "$ref", "$dynamicRef", "$recursiveRef", "enum", "const")
-)
 # What may refuse null, false, 0, "", [] and {}, beside ``type`` and the keywords above.
 _OF_TYPE: dict[str, frozenset[str]] = {
     "null": frozenset(),
@@ -31,50 +38,6 @@ _OF_TYPE: dict[str, frozenset[str]] = {
 _EVERY_TYPE = frozenset(_OF_TYPE)
 _NONE: frozenset[str] = frozenset()
 _NO_KEYWORDS: Mapping[str, Any] = {}
-
-
-_OF_CONTAINERS = frozenset(
-    (
-        "items",
-        "minItems",
-        "maxItems",
-        "uniqueItems",
-        "properties",
-        "additionalProperties",
-        "required",
-        "minProperties",
-        "maxProperties",
-    )
-)
-# Keywords whose forms are worked out without an error, so that it may be done later; with any of a document's
-# unknown ones. The others are those that apply subschemas to the same value, that read patterns and formats,
-# or that combine.
-_HARMFUL = (
-    frozenset(keyword for known in VOCABULARIES.values() for keyword in known)
-    - {
-        "$schema",
-        "$id",
-        "id",
-        "$anchor",
-        "$defs",
-        "definitions",
-        "type",
-        "enum",
-        "const",
-        "minimum",
-        "maximum",
-        "exclusiveMinimum",
-        "exclusiveMaximum",
-        "multipleOf",
-        "minLength",
-        "maxLength",
-    }
-    - _OF_CONTAINERS
-)
-_BESIDE_BOUND = frozenset(("enum", "const", "multipleOf", "exclusiveMinimum", "exclusiveMaximum"))
-_NOT_SCALAR = (_HARMFUL - {"pattern", "format"}) | _OF_CONTAINERS
-_BESIDE_LISTED = (OWN | _HARMFUL) - {"type", "enum", "const", "$defs", "definitions", "id", "$id"}
-_OTHER_THAN_ANY_OF = (OWN | _HARMFUL) - {"anyOf", "definitions", "$defs"}
 _DEEPEST = 6  # members and items in each other
 _MOST_OPTIONS = 256  # of ``anyOf``
 
@@ -131,7 +94,7 @@ def _simple_types(node: Node) -> frozenset[str]:
     if isinstance(node.schema, bool):
         return _EVERY_TYPE if node.schema else _NONE
     schema = node.keywords
-    if not _ANY_VALUE.isdisjoint(schema):
+    if not ANY_VALUE.isdisjoint(schema):
         return _NONE
     return frozenset(name for name in _types(schema) if _OF_TYPE[name].isdisjoint(schema))
 
@@ -145,7 +108,7 @@ def _has_listed_value(node: Node) -> bool:
         values = () if "const" in schema else schema["enum"]
     else:
         values = (schema["const"],) if "const" in schema else ()
-    if not values or not _BESIDE_LISTED.isdisjoint(schema):
+    if not values or not BESIDE_LISTED.isdisjoint(schema):
         return False
     types = _types(schema)
     return any(_is_simple(value, types) for value in values)
@@ -166,8 +129,8 @@ def _has_made_value(node: Node, look: Look) -> bool:
         return False
     schema = node.keywords
     if "anyOf" in schema:
-        return _OTHER_THAN_ANY_OF.isdisjoint(schema) and _has_option(node, look)
-    if _NOT_SCALAR.isdisjoint(schema):
+        return BESIDE_OPTIONS.isdisjoint(schema) and _has_option(node, look)
+    if NOT_SCALAR.isdisjoint(schema):
         return (look.any_digits and _has_number(schema)) or _has_scalar(node, look)
     if not _is_harmless(schema) or "enum" in schema or "const" in schema:
         return False
@@ -177,7 +140,7 @@ def _has_made_value(node: Node, look: Look) -> bool:
 
 def _is_harmless(schema: Mapping[str, Any]) -> bool:
     return (
-        _HARMFUL.isdisjoint(schema)
+        HARMFUL.isdisjoint(schema)
         and not isinstance(schema.get("items"), (list, tuple))
         and schema.get("maxLength", 0) <= MAX_LENGTH
         and schema.get("minLength", 0) <= MAX_LENGTH
@@ -186,7 +149,10 @@ def _is_harmless(schema: Mapping[str, Any]) -> bool:
 
 def _has_option(node: Node, look: Look) -> bool:
     """Have all options a value? One would do, but what the forms of the others raise has to be raised."""
-    number = len(node.keywords["anyOf"])
+    given = node.keywords["anyOf"]
+    if look.any_digits and isinstance(given, Options) and given.is_alive:
+        return True
+    number = len(given)
     if number > _MOST_OPTIONS:
         return False
     options = [child(look.forms.document, node, "anyOf", i) for i in range(number)]
@@ -194,7 +160,7 @@ def _has_option(node: Node, look: Look) -> bool:
         schema = option[0].keywords if option else _NO_KEYWORDS
         if "patternProperties" in schema and "required" not in schema:  # no name is held against them
             schema = {keyword: value for keyword, value in schema.items() if keyword != "patternProperties"}
-        if _is_harmless(schema) or ("anyOf" in schema and _OTHER_THAN_ANY_OF.isdisjoint(schema)):
+        if _is_harmless(schema) or ("anyOf" in schema and BESIDE_OPTIONS.isdisjoint(schema)):
             continue  # of options in an option the same is asked
         return False
     return all(plainly_has_value(option, look) for option in options)
@@ -224,7 +190,7 @@ def _has_object(node: Node, look: Look) -> bool:
 def _has_number(schema: Mapping[str, Any]) -> bool:
     """Is it a number or an integer with one bound, or none?"""
     given = schema.get("type")
-    if given not in ("number", "integer") or not _BESIDE_BOUND.isdisjoint(schema):
+    if given not in ("number", "integer") or not BESIDE_BOUND.isdisjoint(schema):
         return False
     return "minimum" not in schema or "maximum" not in schema
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Generic, TypeVar
 
-from structgen_kernels.members import NAME
+from structgen_kernels.members import AFTER, NAME
 
 from structgen.automata.dfa import SpelledText, SpelledTexts
 from structgen.parser_states import (
@@ -16,6 +16,7 @@ from structgen.parser_states import (
     Call,
     Edge,
     Enter,
+    Jump,
     Key,
     MemberKey,
     Members,
@@ -36,7 +37,9 @@ from structgen.sources.json_schema.plain_containers import (
     ANY_OBJECT,
     PlainArray,
     PlainObject,
+    TaggedObjects,
     plain_container,
+    tagged_objects,
 )
 from structgen.sources.json_schema.punctuation import Punctuation, punctuation
 from structgen.sources.json_schema.scalars import SCALARS, TYPE_ALONE, Scalars
@@ -82,6 +85,7 @@ class ValueStates:
         self._objects: list[ObjectLanguage | PlainObject] = [ANY_OBJECT]
         self._arrays: list[ArrayLanguage | PlainArray] = [ANY_ARRAY]
         self._plain: dict[int, PlainObject | PlainArray | None] = {}  # by the number of a conjunction
+        self._tagged: dict[int, TaggedObjects | None] = {}
         self._any_name: list[Automaton] | None = None
         self._is_compiled = False
         self._bars_names = False
@@ -130,7 +134,7 @@ class ValueStates:
 
     def _written(self, conjunction: int, level: int, target: Key) -> Iterator[Edge]:
         """Edges that read a value and go on in ``target``."""
-        if self._plain_container(conjunction) is not None:
+        if self._plain_container(conjunction) is not None or self._tagged_objects(conjunction) is not None:
             if self._emptiness.is_alive(self.conjunctions[conjunction]):
                 yield Call(("container", conjunction, level), target)
             return
@@ -178,11 +182,60 @@ class ValueStates:
         if plain is not None:
             self._arrays.append(plain)
             return self._plain_array(plain, len(self._arrays) - 1, level)
+        if self._tagged_objects(conjunction) is not None:
+            return State((Read(self._marks(level).open_object, ("tag", conjunction, level)),))
         return self._several_containers(conjunction, level)
 
     def _several_containers(self, conjunction: int, level: int) -> State:
         """The same where it takes forms to tell which."""
         raise NotImplementedError
+
+    # -- objects of several kinds that the first member tells apart -----------------------------------
+
+    def _tagged_objects(self, conjunction: int) -> TaggedObjects | None:
+        """The objects of several kinds that a conjunction allows, where their first member, a few strings,
+        tells them apart: the others are looked at when it was read.
+        """
+        if conjunction not in self._tagged:
+            found = tagged_objects(self.conjunctions[conjunction])
+            self._tagged[conjunction] = found if found is not None and self._are_laid_out(True) else None
+        return self._tagged[conjunction]
+
+    def _tag(self, conjunction: int, level: int) -> State:
+        """The name of the first member."""
+        tag, colon = self._known_tagged(conjunction).tag, ("tag_read", conjunction, level)
+        after = State((Read(self._marks(level).colon, ("kind", conjunction, level)),))
+        return State((Read(SpelledText(tag), colon),), along=((colon, after),))
+
+    def _tag_read(self, conjunction: int, level: int) -> State:
+        return State((Read(self._marks(level).colon, ("kind", conjunction, level)),))
+
+    def _kind(self, conjunction: int, level: int) -> State:
+        """The value of the first member, which says what kind of object it is."""
+        options = self._known_tagged(conjunction).options
+        return State(
+            [
+                Read(SpelledText(text), ("kind_read", conjunction, at, level))
+                for at in range(len(options))
+                for text in options.tags(at)
+            ]
+        )
+
+    def _kind_read(self, conjunction: int, at: int, level: int) -> State:
+        """Behind the first member: the others of one kind."""
+        plain = self._known_tagged(conjunction).option(self._forms.document, at)
+        self._objects.append(plain)
+        key = ("in_order", len(self._objects) - 1, level)
+        described = self._plain_members(plain, level)
+        return State((Jump(MemberKey(key, 0, AFTER)),), along=((key, described),))
+
+    def _known_tagged(self, conjunction: int) -> TaggedObjects:
+        found = self._tagged_objects(conjunction)
+        if found is None:
+            raise TypeError(f"{self.conjunctions[conjunction]!r} is no union of tagged objects")
+        return found
+
+    # -- objects and arrays of one kind ----------------------------------------------------------------
 
     def _plain_object(self, plain: PlainObject, number: int, level: int) -> State:
         marks, key = self._marks(level), ("in_order", number, level)
