@@ -50,21 +50,13 @@ from structgen.tables import (
     bounded_block,
     check_states,
     counted_block,
+    move_block,
     spelled_block,
 )
 from structgen.untracked import untrack_one
 
-# Offsets in a block, of which each kind has the first ones.
-_HEAP_COLUMNS = (
-    layout.BLOCK_TABLE,
-    layout.BLOCK_ALIVE,
-    layout.BLOCK_CLASSES,
-    layout.BLOCK_DISTANCE,
-    layout.BLOCK_DIGEST,
-)
 _OF_STATES = (layout.RTN_BEGIN, layout.RTN_COUNT, layout.RTN_FINAL)  # a word for each parser state
 _OF_TABLE = (layout.ROW, layout.CLASS_MAP, layout.FLAGS)  # and for each state of a terminal
-_N_HEAP_COLUMNS = {layout.SPELLED: 1, layout.SPELLED_SET: 1, layout.COUNTED: 2, layout.BOUNDED: 5}
 _MOST_WORDS = 1 << 28  # 1 GiB: what one grammar's tables may grow to
 _MOST_ALONG = 2  # states described along with one whose calls are followed: an array's, and not all within it
 _MANY_EDGES = 4  # whose spelled terminals are laid out together
@@ -603,8 +595,7 @@ class GrowingTables:
         self._next_counted += int(block[layout.BLOCK_COUNTS]) * int(block[layout.BLOCK_UNITS])
         if self._n_blocks == self._room["blocks"]:
             self._make_room("blocks", self._n_blocks + 1)
-        for column in _HEAP_COLUMNS[: _N_HEAP_COLUMNS[block[layout.BLOCK_KIND]]]:
-            block[column] += self._heap_base
+        move_block(block, self._heap_base)
         static = self._static
         at = int(static[layout.BLOCKS]) + self._n_blocks * layout.BLOCK_SIZE
         static[at : at + layout.BLOCK_SIZE] = block

@@ -37,6 +37,16 @@ STORED_NODES = 64
 _MAX_STATE = 2**31 - 1
 _TEXT_ENDS = chr(layout.TEXT_ENDS)
 
+# Where a block says where its sections are, of which each kind has the first ones.
+_HEAP_COLUMNS = (
+    layout.BLOCK_TABLE,
+    layout.BLOCK_ALIVE,
+    layout.BLOCK_CLASSES,
+    layout.BLOCK_DISTANCE,
+    layout.BLOCK_DIGEST,
+)
+_N_HEAP_COLUMNS = {layout.SPELLED: 1, layout.SPELLED_SET: 1, layout.COUNTED: 2, layout.BOUNDED: 5}
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tables:
@@ -300,6 +310,12 @@ def bounded_block(add: AddSection, bounded: BoundedDfa | MarkedDfa, first: int) 
     block[layout.BLOCK_GREATEST] = counting.distance.max()
     block[layout.BLOCK_DIGEST] = add(np.frombuffer(digest, np.int32))
     return block
+
+
+def move_block(block: Int32Array, offset: int) -> None:
+    """Let a block's sections, whose places are those in the heap, be so much further on."""
+    for column in _HEAP_COLUMNS[: _N_HEAP_COLUMNS[block[layout.BLOCK_KIND]]]:
+        block[column] += offset
 
 
 def spelled_block(add: AddSection, spelled: SpelledText | SpelledTexts, first: int) -> Int32Array:

@@ -11,10 +11,11 @@ from strategies import regexes
 
 from structgen.automata.build import compile_regex
 from structgen.regex import parse
+from structgen.regex.bounds import begin_apart
 from structgen.regex.samples import samples
 from structgen.regex.syntax import Regex
 from structgen.sources.json_schema.string_samples import surely_has_string, surely_has_strings
-from structgen.sources.json_schema.strings import Pattern, StringFacts, begin_apart, string_language
+from structgen.sources.json_schema.strings import Pattern, StringFacts, string_language
 
 
 @given(regexes())

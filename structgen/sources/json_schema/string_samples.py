@@ -6,15 +6,13 @@ from dataclasses import replace
 from functools import lru_cache
 
 from structgen.charset import ANY
+from structgen.regex.bounds import begin_apart, begins_anywhere, lengths
 from structgen.regex.samples import samples
 from structgen.regex.syntax import ANYTHING, Chars, Concat, Literal, Regex, Repeat, Union
 from structgen.sources.json_schema.formats import format_language
 from structgen.sources.json_schema.strings import (
     Pattern,
     StringFacts,
-    begin_apart,
-    begins_anywhere,
-    lengths,
     pattern_regex,
     string_matches,
 )

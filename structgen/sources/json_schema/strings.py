@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, reduce
-from operator import or_
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from structgen.errors import (
 )
 from structgen.regex import parse
 from structgen.regex.absorb import absorbed
+from structgen.regex.bounds import are_apart, beginning, begins_anywhere, lengths
 from structgen.regex.matching import matches_whole
 from structgen.regex.syntax import (
     ANYTHING,
@@ -332,7 +332,7 @@ def _parsed(text: str) -> Regex:
 @untracked
 def _matching(key: _Key, max_states: int, whole: bool) -> Parts:
     minimum, maximum = key.minimum, key.maximum
-    if len(key.patterns) > 1 and _begin_apart(map(_pattern_beginning, key.patterns)):
+    if len(key.patterns) > 1 and are_apart(map(_pattern_beginning, key.patterns)):
         return ()
     node = _regex_of(key)
     shortest = 0
@@ -561,59 +561,13 @@ def patterns_apart(patterns: Sequence[Pattern]) -> bool:
     """True when plainly no text has all the patterns: often so of keys' patterns."""
     for pattern in patterns:
         pattern_regex(pattern)  # its errors name the place
-    return len(patterns) > 1 and _begin_apart(_pattern_beginning(pattern.text) for pattern in patterns)
+    return len(patterns) > 1 and are_apart(_pattern_beginning(pattern.text) for pattern in patterns)
 
 
 @lru_cache(maxsize=512)
 @untracked
 def _pattern_beginning(text: str) -> tuple[CharSet, ...]:
-    return tuple(_beginning(_parsed(text)))
-
-
-def begin_apart(nodes: Sequence[Regex]) -> bool:
-    """True when plainly no text can begin as each of the nodes begins."""
-    return _begin_apart(map(_beginning, nodes))
-
-
-def _begin_apart(beginnings: Iterable[Sequence[CharSet]]) -> bool:
-    common: list[CharSet] = []
-    for beginning in beginnings:
-        for i, charset in enumerate(beginning):
-            if i == len(common):
-                common.append(charset)
-            else:
-                common[i] &= charset
-                if not common[i]:
-                    return True
-    return False
-
-
-def _beginning(node: Regex) -> list[CharSet]:
-    """What the first characters may be, as far as all texts have them and it is plain."""
-    if isinstance(node, Chars):
-        return [node.charset]
-    if isinstance(node, Literal):
-        return [CharSet.chars(char) for char in node.text]
-    if isinstance(node, Repeat):
-        once = _beginning(node.item) if node.minimum else []
-        fixed = lengths(node.item)
-        return once * min(node.minimum, 8) if fixed == (len(once), len(once)) else once
-    if isinstance(node, Concat):
-        found: list[CharSet] = []
-        for part in node.parts:
-            begin = _beginning(part)
-            found += begin
-            if lengths(part) != (len(begin), len(begin)):
-                break
-        return found
-    if isinstance(node, Union) and node.options:
-        options = [_beginning(option) for option in node.options]
-        return [reduce(or_, charsets) for charsets in zip(*options, strict=False)]
-    return []
-
-
-def begins_anywhere(node: Regex) -> bool:
-    return isinstance(node, Concat) and bool(node.parts) and node.parts[0] == ANYTHING
+    return tuple(beginning(_parsed(text)))
 
 
 def _alone(automaton: Automaton | None) -> Parts:
@@ -684,29 +638,3 @@ def _smaller(left: int | None, right: int | None) -> int | None:
     if left is None or right is None:
         return right if left is None else left
     return min(left, right)
-
-
-def lengths(node: Regex) -> tuple[int, int | None]:
-    """Bounds of the number of code points of whatever ``node`` matches; not always the tightest."""
-    if isinstance(node, Chars):
-        return 1, 1
-    if isinstance(node, Literal):
-        return len(node.text), len(node.text)
-    if isinstance(node, Complement):
-        return 0, None
-    if isinstance(node, Repeat):
-        shortest, longest = lengths(node.item)
-        if node.maximum is None:
-            return shortest * node.minimum, 0 if longest == 0 else None
-        return shortest * node.minimum, None if longest is None else longest * node.maximum
-    if isinstance(node, Intersection):
-        (a, b), (c, d) = lengths(node.left), lengths(node.right)
-        return max(a, c), d if b is None else b if d is None else min(b, d)
-    bounds = [lengths(part) for part in (node.parts if isinstance(node, Concat) else node.options)]
-    longests = [longest for _, longest in bounds if longest is not None]
-    unbounded = len(longests) < len(bounds)
-    if isinstance(node, Concat):
-        return sum(shortest for shortest, _ in bounds), None if unbounded else sum(longests)
-    if not isinstance(node, Union) or not bounds:
-        return 0, 0
-    return min(shortest for shortest, _ in bounds), None if unbounded else max(longests)
