@@ -30,7 +30,7 @@ _KEY, _VALUE = -1, -2
 @lean_kernel
 def word(data: ByteArray, at: Int) -> Int:
     """Four bytes as a signed number."""
-    low = data[at] | data[at + 1] << 8 | data[at + 2] << 16
+    low = int(data[at]) | int(data[at + 1]) << 8 | int(data[at + 2]) << 16
     high = int(data[at + 3])
     if high >= 128:
         high -= 256
