@@ -14,7 +14,7 @@ from json_schemas import SchemaMaker
 from structgen_kernels import schema_layout as kernels
 
 from structgen import Compiler, Vocabulary, allocate_bitmask
-from structgen.errors import InvalidSchemaError, StructgenError
+from structgen.errors import CompileLimitError, InvalidSchemaError, StructgenError
 from structgen.sources.json_schema import survey as surveys
 from structgen.sources.json_schema.assertions import conjunction_of
 from structgen.sources.json_schema.contents import Contents
@@ -426,3 +426,22 @@ def test_memory_hardly_grows_with_what_no_text_came_to():
     small, large = compiler.json_schema(few).nbytes, compiler.json_schema(many).nbytes
     more = len(json.dumps(many)) - len(json.dumps(few))
     assert large - small < 2 * more
+
+
+@pytest.mark.parametrize("option", ["max_values", "max_subschemas"])
+def test_limits_beyond_what_kernels_count(option: str) -> None:
+    schema = {"properties": {"a": {"enum": [1, 2, 3]}}}
+    assert Compiler(VOCABULARY).json_schema(schema, **{option: 2**63}).matcher().accept_bytes(b'{"a": 3}')
+
+
+def test_what_is_deep_within_an_annotation_is_written_as_text() -> None:
+    deep: Any = True
+    for _ in range(900):
+        deep = {"items": deep}
+    assert isinstance(Compiler(VOCABULARY).json_schema({"default": deep}).source.text, str)
+
+
+def test_the_limit_of_states_is_told_as_it_was_given() -> None:
+    schema = {"type": "string", "pattern": "^([é-ÿ]x){9}[あ-ん]$"}
+    with pytest.raises(CompileLimitError, match="40"):
+        Compiler(VOCABULARY).json_schema(schema, max_states=40).matcher().accept_bytes(b'"')

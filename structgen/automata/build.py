@@ -112,12 +112,13 @@ def spelled(automaton: KindDfa, kinds: Kinds, encoding: Encoding, max_states: in
 
     if automaton.is_empty:
         return compile_regex(NOTHING)
+    room = max_states  # that of the text alone
     if quoted:
         automaton = KindDfa(*in_quotes(*automaton, kinds.n))
-        max_states += _QUOTES
+        room += _QUOTES
     spelling = spelling_of(kinds, encoding)
     table, byte_class, accepting, count = spelled_out(
-        *automaton, spelling.table, spelling.byte_class, spelling.kind_of, spelling.order, max_states
+        *automaton, spelling.table, spelling.byte_class, spelling.kind_of, spelling.order, room
     )
     if count == TOO_MANY_STATES:
         raise CompileLimitError("max_states", max_states, max_states + 1)

@@ -61,8 +61,9 @@ def ways(excluding: Sequence[OtherValue], document: Document) -> Iterator[tuple[
     """A value is one of those that are excluded, or none of them; each with the clauses it is a witness of.
 
     Values that the same clauses exclude are one way. These ways exclude each other, and there is at most one
-    more than values. If each clause could choose this witness or wait for another, there would be two to the
-    power of that.
+    more than values; and where those are not all strings, null, true or false, one that is any value and a
+    witness of nothing. If each clause could choose this witness or wait for another, there would be two to
+    the power of that.
     """
     different: Conjunction = ()
     # for each value the clauses that exclude it: values of the same clauses, and of what conjunction all are
@@ -86,6 +87,9 @@ def ways(excluding: Sequence[OtherValue], document: Document) -> Iterator[tuple[
             one = document.made({"enum": among}, ("among", keys), excluding[0][0][0].pointer)
         yield (one,), every - clauses
     yield different, every
+    if any(not isinstance(value, str | bool | None) for value, _ in found.values()):
+        # not all spellings of other values are `different`: numbers, members in another order
+        yield (), frozenset()
 
 
 __all__ = ["Claim", "OtherValue", "by_value", "excluded_values", "ways"]

@@ -19,7 +19,7 @@ _FORMAT: Final = 4  # of `marshal`, which `write_out` reads
 _MOST_BYTES = 16 << 20
 _LARGE = 1 << 20  # bytes of a snapshot
 _MOST_KEPT = 4  # rooms, for as many threads
-_DEEPEST = 1024
+_DEEPEST = 400  # twice what a schema may be; Python's own recursion has to write it as text
 _READ_BYTES = 20  # of objects, for a byte of a schema that was read; measured
 
 

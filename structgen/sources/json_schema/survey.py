@@ -60,6 +60,7 @@ _NUMBERED = {
     "uniqueItems": layout.K_UNIQUE_ITEMS,
     "$schema": layout.K_DIALECT,
 }
+_UNLIMITED = 1 << 62  # of what kernels count
 _KEYWORDS = sorted({keyword for known in VOCABULARIES.values() for keyword in known} - set(_NUMBERED))
 _NUMBERS: Final = _NUMBERED | {keyword: number for number, keyword in enumerate(_KEYWORDS, layout.FIRST_FREE)}
 _CHECKS = {
@@ -408,8 +409,8 @@ def survey(snapshot: Snapshot, dialect: Dialect, options: SchemaOptions) -> Surv
             _words_table.append(_words())
     rules, limits = known[0], known[1].copy()
     limits[layout.MAX_DEPTH] = options.max_depth
-    limits[layout.MAX_SUBSCHEMAS] = options.max_subschemas
-    limits[layout.MAX_VALUES] = options.max_values
+    limits[layout.MAX_SUBSCHEMAS] = min(options.max_subschemas, _UNLIMITED)
+    limits[layout.MAX_VALUES] = min(options.max_values, _UNLIMITED)
     with room() as work:
         while True:
             n = kernels.survey(
