@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import random
 from itertools import product
@@ -16,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from json_texts import accepts, compiled
 
+from structgen import Compiler, Vocabulary
 from structgen.errors import StructgenError
 from structgen.sources.json_schema import emptiness, json_schema_states
 from structgen.sources.json_schema.assertions import conjunction_of
@@ -267,3 +269,32 @@ def test_a_number_may_be_spelled_in_any_way_where_another_member_bears_witness(a
     }
     schema = {"oneOf": [{"properties": {"a": False}}, kind]}
     assert accepts(compiled(schema, any_order=any_order), '{"x": 10e5}')
+
+
+def test_what_is_decided_is_freed_without_the_collector() -> None:
+    tree: dict[str, Any] = {
+        "oneOf": [
+            {"type": "string", "minLength": 2},
+            {
+                "type": "object",
+                "properties": {"k": {"enum": ["a", "ab"]}, "c": {"$ref": "#/$defs/tree"}},
+                "required": ["k", "c"],
+                "patternProperties": {"^x": {"not": {"$ref": "#/$defs/tree"}}},
+            },
+            {"type": "object", "properties": {"k": {"pattern": "^b"}}, "required": ["k"]},
+        ]
+    }
+    schema = {"$defs": {"tree": tree}, "$ref": "#/$defs/tree"}
+    compiler = Compiler(Vocabulary([*(bytes([byte]) for byte in range(256)), None], 256), cache_size=0)
+
+    def read() -> None:
+        assert accepts(compiler.json_schema(schema), '{"k": "ab", "c": {"k": "b", "c": 1}}')
+
+    read()  # what is kept for all
+    gc.collect()
+    gc.disable()
+    try:
+        read()
+        assert gc.collect() < 100
+    finally:
+        gc.enable()

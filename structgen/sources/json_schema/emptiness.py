@@ -89,65 +89,19 @@ class Emptiness:
         """Depth first: what is asked about is looked at there and then, so that the first way that is found
         is the last that is looked for; what it comes back to meanwhile has no value so far.
         """
-        reached = [root]  # in the order in which they are asked for
-        members = {root}
-        living: set[Conjunction] = set()
-        open_ = {root}  # what may have a value by what is known now
-        asked_by: dict[Conjunction, set[Conjunction]] = {}  # of what has none so far: who would need it
-        looking: list[Conjunction] = []  # the innermost last
-        leaning: set[Conjunction] = set()  # had no value by what may still change
-
-        def alive(conjunction: Conjunction) -> bool:
-            if not conjunction:
-                return True
-            known = self._decided.get(conjunction)
-            if known is not None:
-                return known
-            if conjunction in living:
-                return True
-            current = looking[-1]
-            if conjunction not in members:
-                if self._is_plain(conjunction):
-                    return True
-                if len(self._decided) + len(reached) >= self._options.max_rules:
-                    limit = self._options.max_rules
-                    raise CompileLimitError("max_rules", limit, limit + 1, conjunction[0].pointer)
-                members.add(conjunction)
-                reached.append(conjunction)
-                if len(looking) >= _DEEPEST:
-                    open_.add(conjunction)
-                elif look(conjunction):
-                    return True
-                elif conjunction not in leaning:
-                    self._decided[conjunction] = False
-                    return False
-            asked_by.setdefault(conjunction, set()).add(current)
-            leaning.add(current)
-            return False
-
-        def look(conjunction: Conjunction) -> bool:
-            self._forms.deadline.check(conjunction[-1].pointer)
-            leaning.discard(conjunction)
-            looking.append(conjunction)
-            found = self._is_living(conjunction, alive)
-            looking.pop()
-            if found:
-                living.add(conjunction)
-                open_.update(asked_by.pop(conjunction, set()) - living)
-            return found
-
-        while open_ and root not in living:
-            for current in reached:  # it grows meanwhile
-                if current not in open_:
+        search = _Search(self, root)
+        while search.open and root not in search.living:
+            for current in search.reached:  # it grows meanwhile
+                if current not in search.open:
                     continue
-                open_.discard(current)
-                if current not in living and look(current) and current == root:
+                search.open.discard(current)
+                if current not in search.living and search.look(current) and current == root:
                     break
-        for conjunction in living:
+        for conjunction in search.living:
             self._decided[conjunction] = True
-        if root not in living:  # nothing that was looked at and is not alive can become so
-            for conjunction in reached:
-                self._decided[conjunction] = conjunction in living
+        if root not in search.living:  # nothing that was looked at and is not alive can become so
+            for conjunction in search.reached:
+                self._decided[conjunction] = conjunction in search.living
 
     def _is_living(self, conjunction: Conjunction, alive: Callable[[Conjunction], bool]) -> bool:
         if conjunction[0].is_false:
@@ -219,3 +173,63 @@ class Emptiness:
                         if not self.is_alive(facts.item(i)):
                             return str(i), facts.item(i)
         return None
+
+
+class _Search:
+    """What is known while it is decided whether a conjunction has a value. (No closures: two that call each
+    other are a cycle, which only the garbage collector frees.)
+    """
+
+    __slots__ = ("_asked_by", "_leaning", "_looking", "_members", "_owner", "living", "open", "reached")
+
+    def __init__(self, owner: Emptiness, root: Conjunction) -> None:
+        self._owner = owner
+        self.reached = [root]  # in the order in which they are asked for
+        self.living: set[Conjunction] = set()
+        self.open = {root}  # what may have a value by what is known now
+        self._members = {root}
+        self._asked_by: dict[Conjunction, set[Conjunction]] = {}  # of what has none so far: who would need it
+        self._looking: list[Conjunction] = []  # the innermost last
+        self._leaning: set[Conjunction] = set()  # had no value by what may still change
+
+    def alive(self, conjunction: Conjunction) -> bool:
+        """Has it a value, by what is known now?"""
+        if not conjunction:
+            return True
+        owner = self._owner
+        known = owner._decided.get(conjunction)
+        if known is not None:
+            return known
+        if conjunction in self.living:
+            return True
+        current = self._looking[-1]
+        if conjunction not in self._members:
+            if owner._is_plain(conjunction):
+                return True
+            if len(owner._decided) + len(self.reached) >= owner._options.max_rules:
+                limit = owner._options.max_rules
+                raise CompileLimitError("max_rules", limit, limit + 1, conjunction[0].pointer)
+            self._members.add(conjunction)
+            self.reached.append(conjunction)
+            if len(self._looking) >= _DEEPEST:
+                self.open.add(conjunction)
+            elif self.look(conjunction):
+                return True
+            elif conjunction not in self._leaning:
+                owner._decided[conjunction] = False
+                return False
+        self._asked_by.setdefault(conjunction, set()).add(current)
+        self._leaning.add(current)
+        return False
+
+    def look(self, conjunction: Conjunction) -> bool:
+        """Look for a value, and at who would need it, once more, where there is one."""
+        self._owner._forms.deadline.check(conjunction[-1].pointer)
+        self._leaning.discard(conjunction)
+        self._looking.append(conjunction)
+        found = self._owner._is_living(conjunction, self.alive)
+        self._looking.pop()
+        if found:
+            self.living.add(conjunction)
+            self.open.update(self._asked_by.pop(conjunction, set()) - self.living)
+        return found
