@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -54,6 +55,7 @@ _MOST_TYPED = 64
 _typed: dict[tuple[Draft, Hashable], dict[str, tuple[Value, ...]]] = {}
 _known: dict[tuple[Hashable, Hashable], tuple[Parts, bool]] = {}
 _known_bytes = [0]
+_keeping = threading.Lock()
 
 
 class Scalars:
@@ -163,21 +165,28 @@ def _spelled(values: Iterable[str]) -> Iterator[tuple[Piece]]:
 
 
 def _keep(key: tuple[Hashable, Hashable], found: tuple[Parts, bool]) -> None:
-    """Keep what was found, as long as all that is kept is not too large; then begin anew."""
-    size = 2 * len(repr(key))
-    size += sum(
-        part.nbytes
-        for parts in found[0]
-        for part in parts
-        if not isinstance(part, SpelledText | SpelledTexts)
-    )
+    """Keep what was found, unless it is large, in place of what was found first, if there is too much: to
+    begin anew would free all at once, tens of milliseconds.
+    """
+    size = _size(key, found)
     if size > _MOST_BYTES // 16:
         return
-    if _known_bytes[0] + size > _MOST_BYTES:
-        _known.clear()
-        _known_bytes[0] = 0
-    _known[untrack(key)] = untrack(found)
-    _known_bytes[0] += size
+    with _keeping:
+        if key in _known:
+            return
+        while _known and _known_bytes[0] + size > _MOST_BYTES:
+            first = next(iter(_known))
+            _known_bytes[0] -= _size(first, _known.pop(first))
+        _known[untrack(key)] = untrack(found)
+        _known_bytes[0] += size
+
+
+def _size(key: tuple[Hashable, Hashable], found: tuple[Parts, bool]) -> int:
+    """About how many bytes it takes."""
+    parts = (part for parts in found[0] for part in parts)
+    return 2 * len(repr(key)) + sum(
+        part.nbytes for part in parts if not isinstance(part, SpelledText | SpelledTexts)
+    )
 
 
 def _plain_key(conjunction: Conjunction) -> Hashable | None:
