@@ -17,6 +17,7 @@ from structgen_kernels.layout import (
     MASK_HAS_NO_ROOM,
     MASK_UNKNOWN,
     MASK_WRITTEN,
+    NEED_EXACT,
     NO_EPOCH,
     TABLES_CLASSES,
     TABLES_CLASSES_SIZE,
@@ -148,21 +149,26 @@ def fill_at(place: Int, config: Int, bitmask: Int32Array, row: Int) -> Int:
     trie = int32_rows_at(cell[VIEW_TRIE], cell[VIEW_TRIE_NODES], 4)
     children = int32_at(cell[VIEW_CHILDREN], cell[VIEW_CHILDREN_SIZE])
     token_ids = int32_at(cell[VIEW_TOKEN_IDS], cell[VIEW_TOKEN_IDS_SIZE])
-    record = masks.compute_mask(
-        static,
-        classes,
-        pool,
-        interned,
-        steps,
-        scratch,
-        trie,
-        children,
-        token_ids,
-        entries,
-        rows,
-        config,
-        rows.shape[1],
-    )
+    record = np.int64(NEED_EXACT)
+    forgets = np.int64(1)  # if that does not do, once more without
+    while record == NEED_EXACT and forgets >= 0:
+        record = masks.compute_mask(
+            static,
+            classes,
+            pool,
+            interned,
+            steps,
+            scratch,
+            trie,
+            children,
+            token_ids,
+            entries,
+            rows,
+            config,
+            rows.shape[1],
+            forgets,
+        )
+        forgets -= 1
     if record > 0:
         write_mask(pool, rows, record, bitmask[row])
     return record

@@ -409,7 +409,7 @@ def _stored(
 
 
 @lean_kernel
-def _computed(
+def compute_mask(
     static: Int32Array,
     classes: ByteArray,
     pool: Int32Array,
@@ -425,7 +425,12 @@ def _computed(
     n_words: Int,
     forgets: Int,
 ) -> Int:
-    """`compute_mask`, or NEED_EXACT where ``forgets`` is 1 and a key has to be known that was forgotten."""
+    """Find the mask of a configuration and keep it in the pool. Returns its record, or a status.
+
+    ``forgets``: 1: keys are forgotten where no seen string goes on like them, which is less work; NEED_EXACT
+    where one has to be known after all. NEED_ENTRY: the store has to give the entry of the terminal state
+    ``pool[POOL_WANTED]`` first. Cost: the trie nodes visited, counted in ``pool[POOL_WALKED]``.
+    """
     n_threads = pool[config + 1]
     section = scratch.shape[0] // SECTIONS
     base = 3 * section
@@ -610,48 +615,4 @@ def _computed(
     pool[POOL_USED] = record + size
     pool[POOL_COMPUTED] += 1
     publish(pool, config + 3, record)
-    return record
-
-
-@lean_kernel
-def compute_mask(
-    static: Int32Array,
-    classes: ByteArray,
-    pool: Int32Array,
-    interned: Int32Array,
-    steps: Int64Array,
-    scratch: Int64Array,
-    trie: Int32Array,
-    children: Int32Array,
-    token_ids: Int32Array,
-    entries: Int32Array,
-    rows: Int32Array,
-    config: Int,
-    n_words: Int,
-) -> Int:
-    """Find the mask of a configuration and keep it in the pool. Returns its record, or a status.
-
-    NEED_ENTRY: the store has to give the entry of the terminal state ``pool[POOL_WANTED]`` first. Cost:
-    the trie nodes visited, counted in ``pool[POOL_WALKED]``.
-    """
-    record = np.int64(NEED_EXACT)
-    forgets = np.int64(1)
-    while record == NEED_EXACT and forgets >= 0:
-        record = _computed(
-            static,
-            classes,
-            pool,
-            interned,
-            steps,
-            scratch,
-            trie,
-            children,
-            token_ids,
-            entries,
-            rows,
-            config,
-            n_words,
-            forgets,
-        )
-        forgets -= 1
     return record
