@@ -18,6 +18,7 @@ from structgen.sources.json_schema.contents import (
     subschemas_in,
 )
 from structgen.sources.json_schema.dialects import DIALECTS, Dialect, dialect_of
+from structgen.sources.json_schema.keyword_sets import EITHER, UNKNOWN
 from structgen.sources.json_schema.keywords import (
     HERE,
     HERE_OR_ITEMS,
@@ -49,12 +50,6 @@ class Resource:
 
 
 _MADE = Resource("", "", True, DIALECTS[Draft.UNION])  # of subschemas that are not in the text
-
-EITHER = ("either",)
-"""The keyword, no string, of made subschemas that hold where one of several nodes does."""
-
-UNKNOWN = ("unknown",)
-"""The keyword of a made subschema of which nothing is known: neither it nor its negation refuses a value."""
 
 _NOTED = frozenset(
     ["$ref", "pattern", "enum", "const", "$anchor", "$dynamicAnchor", "$dynamicRef", "$recursiveRef"]

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from structgen.sources.json_schema.keywords import VOCABULARIES
 
+EITHER = ("either",)
+"""The keyword, no string, of made subschemas that hold where one of several nodes does."""
+
+UNKNOWN = ("unknown",)
+"""The keyword of a made subschema of which nothing is known: neither it nor its negation refuses a value."""
+
 NUMERIC_KEYWORDS = frozenset(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"))
 STRING_KEYWORDS = frozenset(("minLength", "maxLength", "pattern", "format"))
 ARRAY_KEYWORDS = frozenset(
@@ -42,6 +48,9 @@ ASSERTING = OWN | {
     "unevaluatedProperties",
 }
 """Keywords that may refuse a value, or apply subschemas to it."""
+
+SAYING = ASSERTING | {"$schema", EITHER, UNKNOWN}
+"""All that can make a difference to what a subschema says: others are annotations, whether known or not."""
 
 ANY_VALUE = frozenset(
     ("allOf", "anyOf", "oneOf", "not", "if", "$ref", "$dynamicRef", "$recursiveRef", "enum", "const")

@@ -8,7 +8,7 @@ from typing import Any
 from structgen.sources.json_schema.document import Document, Node
 from structgen.sources.json_schema.facts import Conjunction
 from structgen.sources.json_schema.merge import conjoin
-from structgen.sources.json_schema.scalars import TYPE_ALONE
+from structgen.sources.json_schema.keyword_sets import SAYING
 from structgen.sources.json_schema.values import equality_key
 
 Claim = tuple[int, Conjunction]
@@ -17,7 +17,7 @@ Claim = tuple[int, Conjunction]
 OtherValue = tuple[Conjunction, frozenset[int], tuple[Any, ...]]
 """That a value is none of some (as a conjunction, and as they are), and the clauses that ask for it."""
 
-_LISTED = TYPE_ALONE | {"const", "enum"}
+_BESIDE_LISTED = SAYING - {"type", "const", "enum"}
 _MOST_LISTED = 64  # values that a claim excludes
 
 
@@ -44,7 +44,7 @@ def excluded_values(node: Node) -> dict[Hashable, Any] | None:
     if not node.negated or node.schema_of_either is not None or node.is_unknown:
         return None
     schema = node.keywords
-    if not _LISTED.issuperset(schema):
+    if not _BESIDE_LISTED.isdisjoint(schema):
         return None
     if "const" in schema:
         values: Sequence[Any] = () if "enum" in schema else (schema["const"],)

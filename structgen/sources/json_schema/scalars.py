@@ -12,6 +12,7 @@ from structgen.automata.dfa import SpelledText, SpelledTexts
 from structgen.parser_states import Value
 from structgen.sources.json_schema.dialects import DIALECTS, Dialect
 from structgen.sources.json_schema.facts import Conjunction, LiteralFacts, NumberFacts, StringFacts
+from structgen.sources.json_schema.keyword_sets import SAYING
 from structgen.sources.json_schema.keywords import Draft
 from structgen.sources.json_schema.normal_form import NormalForms
 from structgen.sources.json_schema.numbers import number_language
@@ -42,11 +43,8 @@ _PLAIN = frozenset(
         "exclusiveMaximum",
     )
 )
-ANNOTATIONS = frozenset(
-    ("title", "description", "$comment", "default", "examples", "deprecated", "readOnly", "writeOnly")
-)
-TYPE_ALONE = ANNOTATIONS | {"type"}
-_EASY = ANNOTATIONS | {"type", "minLength", "maxLength", "enum"}
+BESIDE_TYPE = SAYING - {"type"}
+_NOT_EASY = SAYING - {"type", "minLength", "maxLength", "enum"}
 SCALARS = ("string", "integer", "number", "boolean", "null")
 _FEW_VALUES = 64  # of an ``enum``
 _FEW_TEXTS = 128  # of a pattern
@@ -101,16 +99,20 @@ class Scalars:
         return known
 
     def easy(self, conjunction: Conjunction) -> tuple[Parts, bool] | None:
-        """The same where it is quickly worked out, which hangs on the schema alone; None elsewhere."""
+        """The same where it is quickly worked out, or known from another document; None elsewhere."""
         if len(conjunction) != 1:
             return None
         schema = conjunction[0].schema
-        if type(schema) is not dict or not _EASY.issuperset(schema):
+        if type(schema) is not dict:
             return None
+        if not _NOT_EASY.isdisjoint(schema):
+            plain = _plain_key(conjunction)
+            return None if plain is None else _known.get((plain, self._meaning))
         values = schema.get("enum", ())
         if type(values) is list and not (len(values) <= _FEW_VALUES and all(type(v) is str for v in values)):
             return None
-        if schema.get("type", "string" if values else None) not in SCALARS:
+        types = schema.get("type", "string" if values else None)
+        if not (all(name in SCALARS for name in types) if type(types) is list else types in SCALARS):
             return None
         return self.of(conjunction)
 
@@ -209,6 +211,6 @@ def _plain_key(conjunction: Conjunction) -> Hashable | None:
                 key.append((keyword, kind, value))
             else:
                 return None
-        elif keyword not in ANNOTATIONS:
+        elif keyword in SAYING:
             return None
     return tuple(key)

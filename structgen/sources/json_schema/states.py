@@ -49,6 +49,7 @@ from structgen.sources.json_schema.facts import (
     Conjunction,
     ObjectFacts,
 )
+from structgen.sources.json_schema.keyword_sets import SAYING
 from structgen.sources.json_schema.normal_form import NormalForms
 from structgen.sources.json_schema.objects import ObjectLanguage, Place, Step, place_in_order
 from structgen.sources.json_schema.options import SchemaOptions
@@ -57,7 +58,6 @@ from structgen.sources.json_schema.plain_containers import (
     PlainObject,
 )
 from structgen.sources.json_schema.punctuation import Punctuation
-from structgen.sources.json_schema.scalars import ANNOTATIONS
 from structgen.sources.json_schema.spelling import key_automaton, keys_automaton
 from structgen.sources.json_schema.value_states import DONE, Numbered, ValueStates
 from structgen.sources.json_schema.values import ARRAY, OBJECT
@@ -80,16 +80,10 @@ def _content(node: Node) -> Node | tuple[object, ...]:
     schema = node.schema
     if not isinstance(schema, dict) or node.schema_of_either is not None or "$ref" in schema:
         return node
-    if not all(value is None or isinstance(value, (str, int, float)) for value in schema.values()):
+    said = [(keyword, type(value).__name__, value) for keyword, value in schema.items() if keyword in SAYING]
+    if not all(value is None or isinstance(value, (str, int, float)) for _, _, value in said):
         return node
-    items = tuple(
-        sorted(
-            (keyword, type(value).__name__, value)
-            for keyword, value in schema.items()
-            if keyword not in ANNOTATIONS
-        )
-    )
-    return items, node.resource.dialect, node.negated
+    return tuple(sorted(said)), node.resource.dialect, node.negated
 
 
 # So many options that begin with their kind are laid out behind it.

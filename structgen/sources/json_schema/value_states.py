@@ -42,7 +42,7 @@ from structgen.sources.json_schema.plain_containers import (
     tagged_objects,
 )
 from structgen.sources.json_schema.punctuation import Punctuation, punctuation
-from structgen.sources.json_schema.scalars import SCALARS, TYPE_ALONE, Scalars
+from structgen.sources.json_schema.scalars import BESIDE_TYPE, SCALARS, Scalars
 from structgen.sources.json_schema.spelling import string_automata
 from structgen.sources.json_schema.strings import Automaton
 from structgen.sources.json_schema.values import ARRAY, OBJECT
@@ -277,7 +277,7 @@ class ValueStates:
         typed = self._scalars.typed(plain.conjunction[0].resource.dialect) if plain.names else {}
         for at, name in enumerate(plain.names):
             schema, of_type = properties.get(name), None
-            if type(schema) is dict and TYPE_ALONE.issuperset(schema):
+            if type(schema) is dict and BESIDE_TYPE.isdisjoint(schema):
                 of_type = schema.get("type")
                 value = typed.get(of_type) if type(of_type) is str else None
                 if value is not None:  # as most are
