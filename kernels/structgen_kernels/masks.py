@@ -16,12 +16,14 @@ import numpy as np
 from structgen_kernels.cuts import after_text, find_cuts, or_cut_row
 from structgen_kernels.jit import ByteArray, Int, Int32Array, Int64Array, lean_kernel
 from structgen_kernels.layout import (
+    BLOCK_KIND,
     CONFIG_HEAD,
     CONFIG_TRACKED,
     ENTRY_BEGIN,
     ENTRY_ROW,
     EOS,
     N_EOS,
+    N_STATES,
     NARROW,
     NEED_ENTRY,
     NEED_EXACT,
@@ -34,6 +36,7 @@ from structgen_kernels.layout import (
     POOL_WANTED,
     SECTIONS,
     SPARSE_TOKENS,
+    SPELLED,
     STORED_NODES,
     TAG_DENSE,
     TAG_MASK,
@@ -44,7 +47,7 @@ from structgen_kernels.parser import configuration, entry_configuration, stays, 
 from structgen_kernels.records import add_entry, continuation, entry_of
 from structgen_kernels.shared_memory import publish
 from structgen_kernels.store import reaches_more
-from structgen_kernels.terminals import is_spelled, representative
+from structgen_kernels.terminals import block_near, representative
 from structgen_kernels.texts import append_open
 from structgen_kernels.trie import CHILD_BITS
 
@@ -394,9 +397,7 @@ def _stored(
     token_ids: Int32Array,
     state: Int,
 ) -> Int:
-    """Where the store keeps the entry of a terminal state, NARROW, or a status below that."""
-    if is_spelled(static, state):
-        return np.int64(NARROW)
+    """Where the store keeps the entry of a terminal state that is not spelled, NARROW, or a status below."""
     state = representative(static, state)
     entry = entry_of(pool, interned, state)
     if entry != UNKNOWN:
@@ -435,23 +436,30 @@ def compute_mask(
     section = scratch.shape[0] // SECTIONS
     base = 3 * section
     n_found = np.int64(0)
-    n_narrow = 0
     n_rows = 0
+    first_row = 0  # of the threads with one; all are among those up to ``past_rows``
+    past_rows = 0
+    block = np.int64(0)
     for i in range(n_threads):
         state = np.int64(pool[config + CONFIG_HEAD + 2 * i])
+        if state >= static[N_STATES]:
+            block = block_near(static, state, block)
+            if static[block + BLOCK_KIND] >= SPELLED:  # few tokens are inside one: the store has no entry
+                continue
         entry = _stored(static, classes, pool, interned, scratch, trie, token_ids, state)
         if entry == _WANT_ENTRY:
             return np.int64(NEED_ENTRY)
         if entry < _WANT_ENTRY:
             return entry - _WANT_ENTRY
-        if entry == NARROW:
-            n_narrow += 1
-        else:
+        if entry != NARROW:
+            first_row = i if n_rows == 0 else first_row
+            past_rows = i + 1
             n_rows += 1
+    n_narrow = n_threads - n_rows
     cuts = 5 * section
     n_cuts = np.int64(cuts)
     is_missing = False
-    for i in range(n_threads):
+    for i in range(first_row, past_rows):
         state = np.int64(pool[config + CONFIG_HEAD + 2 * i])
         entry = entry_of(pool, interned, representative(static, state))
         if entry < 0:
@@ -516,7 +524,8 @@ def compute_mask(
                 return np.int64(NEED_SCRATCH)
             for i in range(n_threads):
                 state = np.int64(pool[config + CONFIG_HEAD + 2 * i])
-                if entry_of(pool, interned, representative(static, state)) < 0:
+                is_outside = i < first_row or i >= past_rows
+                if is_outside or entry_of(pool, interned, representative(static, state)) < 0:
                     scratch[n] = (state << 32) | np.int64(pool[config + CONFIG_HEAD + 2 * i + 1])
                     n += 1
             narrow = configuration(static, pool, interned, scratch, n, 0)
@@ -554,7 +563,7 @@ def compute_mask(
         pool[record] = TAG_DENSE
         for w in range(n_words):
             pool[record + 1 + w] = 0
-        for i in range(n_threads):
+        for i in range(first_row, past_rows):
             state = np.int64(pool[config + CONFIG_HEAD + 2 * i])
             entry = entry_of(pool, interned, representative(static, state))
             if entry < 0:
@@ -585,7 +594,7 @@ def compute_mask(
         pool[record + 1] = n_rows
         pool[record + 2] = n_tokens
         at = record + 3
-        for i in range(n_threads):
+        for i in range(first_row, past_rows):
             state = np.int64(pool[config + CONFIG_HEAD + 2 * i])
             entry = entry_of(pool, interned, representative(static, state))
             if entry >= 0:

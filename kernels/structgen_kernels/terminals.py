@@ -182,14 +182,6 @@ def add_alive(static: Int32Array, state: Int, out: Int32Array, at: Int) -> None:
 
 
 @lean_kernel
-def is_spelled(static: Int32Array, state: Int) -> bool:
-    """True for a state of a spelled terminal: few tokens are inside it, so the store has no entry."""
-    return bool(
-        state >= static[N_STATES] and static[block_of(static, state) + np.int64(BLOCK_KIND)] >= SPELLED
-    )
-
-
-@lean_kernel
 def place_of(static: Int32Array, state: Int) -> Int:
     """The state itself; of a bounded terminal's, the one with the same unit and count 0."""
     if state < static[N_STATES]:

@@ -202,13 +202,16 @@ class SchemaStates(ValueStates):
 
     def _several_containers(self, conjunction: int, level: int) -> State:
         edges: list[Edge] = []
+        along: list[tuple[Key, State | Members]] = []
         form = self._forms.of(self.conjunctions[conjunction])
         marks = self._marks(level)
         for facts in form.by_type[ARRAY]:
             if isinstance(facts, ArrayFacts) and self._emptiness.facts_are_alive(facts):
                 array = self._emptiness.array_language(facts)
                 number = self._number(array, self._arrays)
-                edges += self._opened_array(array, number, level, marks)
+                opened = [*self._opened_array(array, number, level, marks)]
+                edges += opened
+                along += self._first_items(array, number, level) if opened else ()
         are_told_apart = len(form.by_type[OBJECT]) >= _TOLD_APART
         for facts in form.by_type[OBJECT]:
             if isinstance(facts, ObjectFacts) and self._emptiness.facts_are_alive(facts):
@@ -216,7 +219,7 @@ class SchemaStates(ValueStates):
                 number = self._number(language, self._objects)
                 is_led = are_told_apart and self._is_led(language)
                 edges += self._opened_object(language, number, level, marks, is_led=is_led)
-        return State(edges)
+        return State(edges, along=along)
 
     def _is_led(self, language: ObjectLanguage) -> bool:
         """Does the first member, which must be there, have one of a few listed values, as a kind?
@@ -526,12 +529,23 @@ class SchemaStates(ValueStates):
         if language.can_close(language.start):
             yield Read(marks.empty_array, DONE)
 
+    def _first_items(
+        self, language: ArrayLanguage, number: int, level: int
+    ) -> Iterator[tuple[Key, State | Members]]:
+        """The states that text comes to first in an array, by their keys."""
+        if not language.remembers and language.kept_apart != BY_TEXT:
+            at = self.spots(language.start)
+            items = self._items(number, at, level)
+            yield ("items", number, at, level), items
+            yield from items.along
+
     def _items(self, number: int, at: int, level: int) -> State:
         """An item."""
         language = self.array(number)
         if language.remembers and not self.telling_apart:
             self.telling_apart = next(iter((*language.facts.unique, *language.facts.repeats)))
         edges: list[Edge] = []
+        along: dict[Key, State] = {}
         for conjunction, spot in language.steps(self.spots[at], self._emptiness.is_alive):
             after = self.spots(spot)
             if language.strings_by_text:
@@ -548,8 +562,10 @@ class SchemaStates(ValueStates):
             elif language.kept_apart == BY_TEXT:
                 edges.append(Jump(("string", number, inner, after, level)))
             else:
-                edges += self._written(inner, self._inside(level), ("after_item", number, after, level))
-        return State(edges)
+                target = ("after_item", number, after, level)
+                edges += self._written(inner, self._inside(level), target)
+                along[target] = self._after_item(number, after, level)
+        return State(edges, along=[*along.items()])
 
     def _string(self, number: int, inner: int, after: int, level: int) -> State:
         """A string item begins that must be a new one: its text is remembered, like a key's."""
