@@ -23,7 +23,7 @@ from structgen.tables import Int32Array, layout_digest
 from structgen.vocabulary import Vocabulary
 
 KIND = "masks"
-MEANING = "1"  # of names and contents; raise it when `structgen.store_entries` gives others
+MEANING = "2"  # of names and contents; raise it when `structgen.store_entries` gives others
 
 _logger = logging.getLogger(__name__)
 _INDEX = (

@@ -275,12 +275,12 @@ class Machine:
             self._tables_have_grown()
         elif status == NEED_ENTRY:
             state = int(self._pool[layout.POOL_WANTED])
-            epoch, offset = self.store.entry(self.tables, state, self._saved)
+            epoch, entries = self.store.entries_near(self.tables, state, self._saved)
             if epoch == self._epoch:
-                self._run(self._add_entry, state, offset)
+                self._run(self._add_entries, entries)
             tables = self.tables
             if isinstance(tables, GrowingTables) and state < tables.n_usual and tables.usual is not None:
-                self.store.note_usual(tables.usual, state, epoch, offset)
+                self.store.note_usual(tables.usual, epoch, entries)
         elif status == layout.NEED_TEXT:
             state, text = int(self._pool[layout.POOL_WANTED]), int(self._pool[layout.POOL_TEXT])
             target = self._growing().resolve(state, self._text(text))
@@ -398,10 +398,6 @@ class Machine:
 
     def _add_entries(self, entries: Int32Array) -> int:
         result: int = records.add_entries(self._pool, self._interned, entries)
-        return result
-
-    def _add_entry(self, state: int, offset: int) -> int:
-        result: int = records.add_entry(self._pool, self._interned, state, offset)
         return result
 
 

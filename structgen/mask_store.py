@@ -22,8 +22,9 @@ from structgen_kernels.shared_memory import address_of
 from structgen import store_entries
 from structgen.errors import VocabularyError
 from structgen.general_store import GeneralStore
+from structgen.near_entries import NearEntries
 from structgen.small_pages import zeros
-from structgen.store_entries import Content, Profile, Trie
+from structgen.store_entries import Content, Counted, Place, Profile, Trie
 from structgen.tables import Int32Array, StateTables
 from structgen.vocabulary import Vocabulary
 
@@ -32,7 +33,7 @@ NO_TEXT, TEXT, STOP = range(3)  # what an id is to a matcher
 # text: for rows, 67 MB at 131k ids, and for entries, in words and the same proportion to the vocabulary.
 _FIRST_ROWS = 4096
 _FIRST_ENTRIES = 1024
-_NAME_BYTES = 400  # of a name in the dictionaries, roughly
+_NAME_BYTES = 500  # of a name in the dictionaries, roughly
 _MOST_USUAL = 256  # entries that every machine begins with
 _MOST_KINDS = 16  # of such beginnings
 _NO_ENTRIES: Int32Array = np.zeros((0, 2), np.int32)
@@ -132,12 +133,24 @@ class MaskStore:
     def nbytes(self) -> int:
         """Bytes of memory that entries take, the vocabulary's trie not counted."""
         arrays = 4 * (self._n_rows * self.n_words + self._n_words_used)
-        return int(arrays + self._profile_bytes + _NAME_BYTES * len(self._offsets))
+        return int(arrays + self._counted_bytes + _NAME_BYTES * len(self._offsets))
 
     def entry(self, tables: StateTables, state: int, saved: SavedContents | None = None) -> tuple[int, int]:
         """(epoch, offset in ``entries``) of a terminal state's entry, computed when it is new."""
         with self._lock:
-            return self.view.epoch, self._offset(tables, state, saved)
+            return self.view.epoch, self._offset(tables, state, saved, store_entries.place_of(tables, state))
+
+    def entries_near(
+        self, tables: StateTables, state: int, saved: SavedContents | None = None
+    ) -> tuple[int, Int32Array]:
+        """(epoch, int32 (n, 2)): (state, offset), as `entry` has it, and of states near it that are known."""
+        with self._lock:
+            place = store_entries.place_of(tables, state)
+            entries = [
+                (state, self._offset(tables, state, saved, place)),
+                *self._near.near(tables, state, place),
+            ]
+            return self.view.epoch, np.array(entries, np.int32)
 
     def usual_entries(self, usual: Hashable) -> tuple[int, Int32Array]:
         """(epoch, int32 (n, 2)): of the table states that all grammars with ``usual`` begin with, the entries
@@ -146,19 +159,20 @@ class MaskStore:
         with self._lock:
             return self.view.epoch, self._usual.get(usual, _NO_ENTRIES)
 
-    def note_usual(self, usual: Hashable, state: int, epoch: int, offset: int) -> None:
-        """Keep an entry for `usual_entries`."""
+    def note_usual(self, usual: Hashable, epoch: int, entries: Int32Array) -> None:
+        """Keep entries, int32 (n, 2), for `usual_entries`."""
         with self._lock:
             known = self._usual.get(usual, _NO_ENTRIES)
+            fresh = entries[~np.isin(entries[:, 0], known[:, 0])]
             if len(self._usual) >= _MOST_KINDS:
                 self._usual.clear()
-            if epoch == self.view.epoch and len(known) < _MOST_USUAL and state not in known[:, 0]:
-                self._usual[usual] = np.concatenate([known, np.array([[state, offset]], np.int32)])
+            if epoch == self.view.epoch and 0 < len(fresh) <= _MOST_USUAL - len(known):
+                self._usual[usual] = np.concatenate([known, fresh])
 
     def content(self, tables: StateTables, state: int) -> Content:
         """The content of a terminal state's entry."""
         with self._lock:
-            return self._content(self._offset(tables, state, None))
+            return self._content(self._offset(tables, state, None, store_entries.place_of(tables, state)))
 
     def named(self) -> dict[bytes, Content]:
         """What was dear to compute in this epoch, by name, for a file."""
@@ -172,7 +186,7 @@ class MaskStore:
 
     def profiles(self) -> dict[bytes, Profile]:
         with self._lock:
-            return dict(self._profiles)
+            return {name: counted.profile for name, counted in self._counted.items()}
 
     def trim(self) -> None:
         """Begin a new epoch when there is more than `max_bytes`. Offsets of before mean nothing after it."""
@@ -200,17 +214,18 @@ class MaskStore:
         self._n_rows = 0
         self._n_words_used = 0
         self._offsets: dict[bytes, int] = {}  # by name
+        self._near = NearEntries()
         self._by_content: dict[tuple[int, bytes], int] = {}  # by row and digest of the crossing nodes
         self._rows_by_sum: dict[int, tuple[int, ...]] = {}
         self._usual: dict[Hashable, Int32Array] = {}
         self._dear: dict[bytes, int] = {}  # by name, what took a walk of all the trie
-        self._profiles: dict[bytes, Profile] = {}
-        self._profile_bytes = 0
+        self._counted: dict[bytes, Counted] = {}  # by name
+        self._counted_bytes = 0
         self.view = StoreView(epoch, entries, rows)
         self._fits = None
 
-    def _offset(self, tables: StateTables, state: int, saved: SavedContents | None) -> int:
-        name = store_entries.name_by_origin(tables, state)
+    def _offset(self, tables: StateTables, state: int, saved: SavedContents | None, place: Place) -> int:
+        name = store_entries.name_of(place)
         known = self._offsets.get(name)
         if known is None:
             content = None if saved is None else saved.content(state, self.general)
@@ -219,6 +234,7 @@ class MaskStore:
             else:
                 known = self._found(tables, state, name)
             self._offsets[name] = known
+            self._near.note(place, known)
         return known
 
     def _found(self, tables: StateTables, state: int, name: bytes) -> int:
@@ -227,10 +243,12 @@ class MaskStore:
         base = store_entries.base_state(tables, state)
         if base == 0:
             return self._found_alone(tables, state, name)
-        base_name = store_entries.name_by_origin(tables, base)
+        base_place = store_entries.place_of(tables, base)
+        base_name = store_entries.name_of(base_place)
         offset = self._offsets.get(base_name)
         if offset is None:
             offset = self._offsets[base_name] = self._found_alone(tables, base, base_name)
+            self._near.note(base_place, offset)
         difference = store_entries.differing(self.walks, tables, state, base)
         if difference is None:
             return self._found_alone(tables, state, name)
@@ -266,15 +284,15 @@ class MaskStore:
         if name is None:
             self.n_walked += 1
             return store_entries.walked(self.walks, tables, state)
-        profile = self._profiles.get(name)
-        if profile is None:
+        known = self._counted.get(name)
+        if known is None:
             profile = None if self.general is None else self.general.profile(name)
             if profile is None:
                 self.n_walked += 1
                 profile = store_entries.profile(self.walks, tables, state)
-            self._profiles[name] = profile
-            self._profile_bytes += profile.needs.nbytes + profile.crossing.nbytes
-        return store_entries.counted(self.walks, tables, state, profile)
+            known = self._counted[name] = store_entries.Counted(self.walks, profile)
+            self._counted_bytes += known.nbytes
+        return known.content(tables, state)
 
     def _content(self, offset: int) -> Content:
         entry = self.view.entries[offset:]

@@ -102,12 +102,25 @@ def is_counted(tables: StateTables, state: int) -> bool:
     return state >= tables.n_terminal_states
 
 
-def name_by_origin(tables: StateTables, state: int) -> bytes:
-    """A name that is quickly found: of a table state, its automaton and the place in it."""
+class Place(NamedTuple):
+    """Where in an automaton a terminal state is. ``at``: of a table state, its number there; of a counted one,
+    how many units must and may still come.
+    """
+
+    automaton: bytes
+    at: tuple[int, ...]
+
+
+def place_of(tables: StateTables, state: int) -> Place:
     if is_counted(tables, state):
-        return _counted_name(tables, state)
+        return Place(_unit_name(tables, state), room_of(tables, state))
     digest, local, is_head = tables.origin(state)
-    return (b"h%d " if is_head else b"s%d ") % local + digest
+    return Place((b"h" if is_head else b"s") + digest, (local,))
+
+
+def name_of(place: Place) -> bytes:
+    """A name that is quickly found."""
+    return hashlib.blake2b(b"%b %a" % place, digest_size=16).digest()
 
 
 def name_by_language(tables: StateTables, state: int) -> bytes | None:
@@ -128,7 +141,7 @@ def profile_name(tables: StateTables, state: int) -> bytes | None:
     """What a counted state's profile hangs on: the unit, where in it, the tail. None: it has no profile."""
     if not is_counted(tables, state):
         return None
-    block = _block_of(tables, state)
+    block = block_of(tables, state)
     if block[layout.BLOCK_KIND] == layout.BOUNDED:
         return None
     units = int(block[layout.BLOCK_UNITS])
@@ -149,38 +162,63 @@ def _unit_digest(table: bytes) -> bytes:
     return digest
 
 
-def _counted_name(tables: StateTables, state: int) -> bytes:
-    """The unit or content, where in it, how many more may and must come, the tail."""
-    static = tables.static
-    block = _block_of(tables, state)
-    units = int(block[layout.BLOCK_UNITS])
-    count, unit = divmod(state - int(block[layout.BLOCK_BASE]), units)
-    if block[layout.BLOCK_KIND] == layout.BOUNDED:
-        far = int(static[layout.LONGEST_TOKEN]) + int(block[layout.BLOCK_GREATEST]) + 2
-        content = hashlib.blake2b(b"bounded", digest_size=16)
-        content.update(static[block[layout.BLOCK_DIGEST] :][:4].tobytes())
-        left = min(int(block[layout.BLOCK_MAXIMUM]) - count, far)
-        content.update(repr((unit, left, _tail_of(tables, block))).encode())
-        return content.digest()
-    content = hashlib.blake2b(b"counted", digest_size=16)
-    content.update(profile_name(tables, state) or b"")
-    content.update(repr(_room_of(tables, block, count)).encode())
-    return content.digest()
+def _unit_name(tables: StateTables, state: int) -> bytes:
+    """What names a counted state but for its count."""
+    profile = profile_name(tables, state)
+    if profile is not None:
+        return b"counted" + profile
+    block = block_of(tables, state)
+    unit = (state - int(block[layout.BLOCK_BASE])) % int(block[layout.BLOCK_UNITS])
+    content = hashlib.blake2b(b"bounded", digest_size=16)
+    content.update(tables.static[block[layout.BLOCK_DIGEST] :][:4].tobytes())
+    content.update(repr((unit, _tail_of(tables, block))).encode())
+    return b"bounded" + content.digest()
 
 
-def _room_of(tables: StateTables, block: Int32Array, count: int) -> tuple[int, int]:
-    """How many units must and may still come; no token is long enough to see further than this."""
-    seen = int(tables.static[layout.LONGEST_TOKEN]) + 2
-    minimum, maximum = int(block[layout.BLOCK_MINIMUM]), int(block[layout.BLOCK_MAXIMUM])
-    needed = min(max(minimum - count, 0), seen)
-    left = _NO_MAXIMUM if maximum < 0 or maximum - count >= seen else maximum - count
-    return needed, left
+class Counts(NamedTuple):
+    """Of a counted state: its number with a count of 0, how many there are of them, and what bounds the count.
+    ``seen``: no token is long enough to see further than this.
+    """
+
+    first: int
+    units: int
+    counts: int
+    minimum: int
+    maximum: int
+    is_bounded: bool
+    seen: int
+
+    def room(self, count: int) -> tuple[int, int]:
+        """How many units must and may still come."""
+        left = self.maximum - count
+        if self.is_bounded:
+            return 0, min(left, self.seen)
+        needed = min(max(self.minimum - count, 0), self.seen)
+        return needed, _NO_MAXIMUM if self.maximum < 0 or left >= self.seen else left
 
 
-def _block_of(tables: StateTables, state: int) -> Int32Array:
-    from structgen_kernels.terminals import block_of
+def counts_of(tables: StateTables, state: int) -> tuple[Counts, int]:
+    """How a counted state is counted, and its count."""
+    block = block_of(tables, state).tolist()
+    base, units = block[layout.BLOCK_BASE], block[layout.BLOCK_UNITS]
+    count, unit = divmod(state - base, units)
+    is_bounded = block[layout.BLOCK_KIND] == layout.BOUNDED
+    seen = int(tables.static[layout.LONGEST_TOKEN]) + 2 + (block[layout.BLOCK_GREATEST] if is_bounded else 0)
+    minimum, maximum = block[layout.BLOCK_MINIMUM], block[layout.BLOCK_MAXIMUM]
+    return Counts(base + unit, units, block[layout.BLOCK_COUNTS], minimum, maximum, is_bounded, seen), count
 
-    return tables.static[block_of(tables.static, state) :][: layout.BLOCK_SIZE]
+
+def room_of(tables: StateTables, state: int) -> tuple[int, int]:
+    """How many units must and may still come."""
+    counts, count = counts_of(tables, state)
+    return counts.room(count)
+
+
+def block_of(tables: StateTables, state: int) -> Int32Array:
+    """int32 (BLOCK_SIZE,): the block of a counted state."""
+    from structgen_kernels import terminals
+
+    return tables.static[terminals.block_of(tables.static, state) :][: layout.BLOCK_SIZE]
 
 
 def _tail_of(tables: StateTables, block: Int32Array) -> bytes:
@@ -226,7 +264,7 @@ def walked(trie: Trie, tables: StateTables, state: int) -> Content:
     while True:
         row = np.empty(trie.n_words, np.int32)
         if is_counted(tables, state):
-            tail = np.frombuffer(_tail_of(tables, _block_of(tables, state)), np.uint8)
+            tail = np.frombuffer(_tail_of(tables, block_of(tables, state)), np.uint8)
             count = walk_bounded(tables.static, trie.for_walks, state, tail, row, crossing)
         else:
             count = _walk_table(trie, tables, state, _NO_LIMIT, row, crossing)
@@ -266,7 +304,7 @@ def profile(trie: Trie, tables: StateTables, state: int) -> Profile:
     """The profile of a counted state's unit: one walk for all counts."""
     from structgen_kernels.store_counted import REFUSED, profile_counted
 
-    tail = np.frombuffer(_tail_of(tables, _block_of(tables, state)), np.uint8)
+    tail = np.frombuffer(_tail_of(tables, block_of(tables, state)), np.uint8)
     crossing = np.zeros((_FIRST_CROSSING, 2), np.int32)
     while True:
         needs = np.full(trie.n_ids, REFUSED, np.int32)
@@ -276,17 +314,35 @@ def profile(trie: Trie, tables: StateTables, state: int) -> Profile:
         crossing = np.zeros((count, 2), np.int32)
 
 
-def counted(trie: Trie, tables: StateTables, state: int, known: Profile) -> Content:
-    """The content of a counted state, from its unit's profile."""
-    from structgen_kernels.store_counted import counted_row
+class Counted:
+    """The entries of a counted terminal's unit, whatever the count. ``profile``: what they come from."""
 
-    block = _block_of(tables, state)
-    count = (state - int(block[layout.BLOCK_BASE])) // int(block[layout.BLOCK_UNITS])
-    needed, left = _room_of(tables, block, count)
-    row = np.empty(trie.n_words, np.int32)
-    counted_row(known.needs, needed, left, row)
-    completed = known.crossing[:, 1]
-    return Content(row, trie.in_order(known.crossing[(completed >= needed) & (completed <= left), 0]))
+    def __init__(self, trie: Trie, profile: Profile) -> None:
+        from structgen_kernels.store_counted import REFUSED, order_by_need
+
+        self.profile = profile
+        self._order = np.empty(trie.n_ids, np.int32)
+        self._begin = np.zeros(2 * (trie.longest + 2) + 1, np.int32)
+        order_by_need(profile.needs, self._order, self._begin)
+        self._full = np.zeros(trie.n_words, np.int32)
+        apply_tokens(self._full, np.flatnonzero(profile.needs < REFUSED).astype(np.int32))
+        completed = dict(profile.crossing.tolist())
+        self._crossing = trie.in_order(profile.crossing[:, 0])
+        self._completed = np.array([completed[node] for node in self._crossing.tolist()], np.int32)
+
+    @property
+    def nbytes(self) -> int:
+        return int(self.profile.needs.nbytes + 2 * self.profile.crossing.nbytes + self._order.nbytes)
+
+    def content(self, tables: StateTables, state: int) -> Content:
+        """The content of a counted state of that unit."""
+        from structgen_kernels.store_counted import counted_row
+
+        needed, left = room_of(tables, state)
+        row = np.empty(self._full.shape[0], np.int32)
+        counted_row(self._order, self._begin, self._full, needed, left, row)
+        fits = (self._completed >= needed) & (self._completed <= left)
+        return Content(row, self._crossing[fits])
 
 
 def differing(trie: Trie, tables: StateTables, state: int, base: int) -> tuple[Int32Array, Int32Array] | None:

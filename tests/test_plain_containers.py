@@ -210,12 +210,12 @@ def test_entries_of_usual_states_are_asked_for_once() -> None:
     compiler = Compiler(BYTES)
     text = b'{"k": {"l": "m", "n": [1, 2]}}'
     asked: list[int] = []
-    entry = MaskStore.entry
+    entries_near = MaskStore.entries_near
 
-    def noted(self: MaskStore, tables: Any, state: int, saved: Any = None) -> tuple[int, int]:
+    def noted(self: MaskStore, tables: Any, state: int, saved: Any = None) -> tuple[int, Any]:
         if state < tables.n_usual:
             asked.append(state)
-        return entry(self, tables, state, saved)
+        return entries_near(self, tables, state, saved)
 
     def masks(name: str) -> list[bytes]:
         row = allocate_bitmask(1, BYTES.size)
@@ -228,7 +228,7 @@ def test_entries_of_usual_states_are_asked_for_once() -> None:
         return found
 
     with (
-        mock.patch.object(MaskStore, "entry", noted),
+        mock.patch.object(MaskStore, "entries_near", noted),
         mock.patch("structgen.growing.STORED_NODES", 0),  # so that all states are stored ones
     ):
         first = masks("x")

@@ -92,17 +92,59 @@ def profile_counted(
 
 
 @kernel
-def counted_row(needs: Int32Array, minimum: Int, maximum: Int, row: Int32Array) -> None:
+def order_by_need(needs: Int32Array, order: Int32Array, begin: Int32Array) -> None:
+    """Sort the ids by what they need: those that do not reach the tail first, then by how many units.
+
+    ``needs``: see `profile_counted`. ``order`` int32 (ids,) gets the ids that are not REFUSED, and ``begin``
+    int32 (2 * span + 1,) where those that need so many units begin in it, those that reach the tail from
+    ``span`` on. No id may need ``span`` units. O(ids).
+    """
+    span = begin.shape[0] // 2
+    begin[:] = 0
+    for token in range(needs.shape[0]):
+        if needs[token] < REFUSED:
+            begin[_rank(needs[token], span) + 1] += 1
+    for rank in range(2 * span):
+        begin[rank + 1] += begin[rank]
+    at = begin.copy()
+    for token in range(needs.shape[0]):
+        if needs[token] < REFUSED:
+            rank = _rank(needs[token], span)
+            order[at[rank]] = token
+            at[rank] += 1
+
+
+@kernel
+def _rank(need: Int, span: Int) -> Int:
+    return np.int64(need & (IN_TAIL - 1)) + (span if need >= IN_TAIL else 0)
+
+
+@kernel
+def counted_row(
+    order: Int32Array, begin: Int32Array, full: Int32Array, minimum: Int, maximum: Int, row: Int32Array
+) -> None:
     """The inside tokens when at least ``minimum`` and at most ``maximum`` units may come.
 
-    ``needs``: see `profile_counted`. Writes all of ``row`` int32 (words,). O(ids).
+    ``order``, ``begin``: see `order_by_need`. ``full`` int32 (words,): the row of all of ``order``. Writes
+    all of ``row`` int32 (words,). O(words + ids allowed, or not allowed where these are fewer).
     """
-    n = needs.shape[0]
-    for w in range(row.shape[0]):
-        word = np.uint32(0)
-        for bit in range(min(32, n - 32 * w)):
-            need = needs[32 * w + bit]
-            count = need & (IN_TAIL - 1)
-            if need < REFUSED and count <= maximum and (need < IN_TAIL or count >= minimum):
-                word |= np.uint32(1) << np.uint32(bit)
-        row[w] = np.int32(word)
+    span = begin.shape[0] // 2
+    most = min(maximum, span - 1)
+    inside = begin[most + 1]
+    tail_end = begin[span + most + 1]
+    tail = min(begin[span + min(minimum, span)], tail_end)
+    if 2 * (inside + tail_end - tail) < begin[2 * span]:
+        row[:] = 0
+        _flip(order, 0, inside, row)
+        _flip(order, tail, tail_end, row)
+    else:
+        row[:] = full
+        _flip(order, inside, tail, row)
+        _flip(order, tail_end, begin[2 * span], row)
+
+
+@kernel
+def _flip(order: Int32Array, first: Int, end: Int, row: Int32Array) -> None:
+    for i in range(first, end):
+        token = order[i]
+        row[token >> 5] ^= np.int32(np.uint32(1) << np.uint32(token & 31))

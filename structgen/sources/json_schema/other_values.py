@@ -7,8 +7,8 @@ from typing import Any
 
 from structgen.sources.json_schema.document import Document, Node
 from structgen.sources.json_schema.facts import Conjunction
-from structgen.sources.json_schema.merge import conjoin
 from structgen.sources.json_schema.keyword_sets import SAYING
+from structgen.sources.json_schema.merge import conjoin
 from structgen.sources.json_schema.values import equality_key
 
 Claim = tuple[int, Conjunction]
