@@ -103,8 +103,8 @@ def is_counted(tables: StateTables, state: int) -> bool:
 
 
 class Place(NamedTuple):
-    """Where in an automaton a terminal state is. ``at``: of a table state, its number there; of a counted one,
-    how many units must and may still come.
+    """Where in an automaton a terminal state is. ``at``: of a table state, its number there; of a counted
+    one, how many units must and may still come.
     """
 
     automaton: bytes
@@ -176,7 +176,7 @@ def _unit_name(tables: StateTables, state: int) -> bytes:
 
 
 class Counts(NamedTuple):
-    """Of a counted state: its number with a count of 0, how many there are of them, and what bounds the count.
+    """Of a counted state: its number with a count of 0, how many counts there are, and what bounds them.
     ``seen``: no token is long enough to see further than this.
     """
 
