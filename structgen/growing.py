@@ -8,8 +8,8 @@ them one by one; here they get numbers and a place in the flat arrays that the k
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import deque
 from collections.abc import Callable, Hashable, Sequence
+from heapq import heappop, heappush
 
 import numpy as np
 import numpy.typing as npt
@@ -62,9 +62,13 @@ _MOST_ALONG = 2  # states described along with one whose calls are followed: an 
 _MANY_EDGES = 4  # whose spelled terminals are laid out together
 _FIRST_COUNTED = 1 << 26  # numbers below are table states
 _HEAD = b"\1"
-
-
 _RESTING = memoryview(b"")
+# What tables have from those that they begin with: copies, and numbers.
+_COPIED = (
+    "_numbers", "_keys", "_members", "_laid", "_starts", "_lists", "_class_offsets", "_origins", "_room",
+    "_classes",
+)  # fmt: skip
+_TAKEN = "_quoted", "_n_edges", "_n_table", "_n_blocks", "_next_counted", "_heap_base", "_heap_used"
 
 
 class GrowingTables:
@@ -125,12 +129,9 @@ class GrowingTables:
         self._class_offsets: dict[bytes, int] = {}
         # of automata, by the number before their first states: the digest, and b"\1" for a head
         self._origins: dict[int, bytes] = {}
-        self._n_edges = 0
-        self._heap_base = 0
+        self._n_edges = self._n_blocks = self._heap_base = self._heap_used = 0
         self._n_table = 1
-        self._n_blocks = 0
         self._next_counted = _FIRST_COUNTED
-        self._heap_used = 0
         self._room = {"rtn": 256, "edges": 512, "table": 1024, "blocks": 32, "heap": 16384}
         self._classes = np.zeros(256 * 16, np.uint8)
         self._static = np.zeros(layout.HEADER_SIZE, np.int32)
@@ -163,19 +164,10 @@ class GrowingTables:
                 _begun.clear()
             _begun[key] = begun
         self.usual = key
-        self._numbers, self._keys = begun._numbers.copy(), begun._keys.copy()
-        self._members, self._lists = begun._members.copy(), begun._lists.copy()
-        self._laid = begun._laid.copy()
-        self._n_edges = begun._n_edges
-        self._starts = begun._starts.copy()
-        self._quoted = begun._quoted
-        self._class_offsets = begun._class_offsets.copy()
-        self._origins = begun._origins.copy()
-        self._n_table, self._n_blocks = begun._n_table, begun._n_blocks
-        self._next_counted = begun._next_counted
-        self._heap_base, self._heap_used = begun._heap_base, begun._heap_used
-        self._room = begun._room.copy()
-        self._classes = begun._classes.copy()
+        for name in _COPIED:
+            setattr(self, name, getattr(begun, name).copy())
+        for name in _TAKEN:
+            setattr(self, name, getattr(begun, name))
         static, used = np.empty_like(begun._static), begun._heap_base + begun._heap_used
         static[:used] = begun._static[:used]  # the rest, half of it, is written before it is read
         self._take(static)
@@ -328,11 +320,11 @@ class GrowingTables:
         members that `Members` leaves open, which may be dear.
         """
         self._wake()
-        queue = deque([int(self._static[layout.RTN_START])])
-        seen = set(queue)
+        start = int(self._static[layout.RTN_START])
+        seen, queue = {start}, [(0, 0, start)]  # how far away, and which of those that are as far
         is_all = True
         while queue:
-            number = queue.popleft()
+            distance, _, number = heappop(queue)
             is_enough = (
                 self._n_expanded >= max_states
                 or self._n_table - self.n_usual >= max_table
@@ -341,7 +333,7 @@ class GrowingTables:
             if is_enough and not self._has_edges(number):
                 return False
             self.expand(number)
-            for after in self._led_to(number, seen):
+            for steps, after in self._led_to(number, seen):
                 if after >= self._first_own and after not in seen:
                     seen.add(after)
                     key = self._keys[after]
@@ -350,19 +342,12 @@ class GrowingTables:
                     if leaves_open and is_open and not self._has_edges(after):
                         is_all = False
                     else:
-                        queue.append(after)
+                        heappush(queue, (distance + steps, len(seen), after))
         return is_all
 
     def compact(self) -> None:
         """Give back the room that nothing is in yet, for a file."""
-        used = {
-            "rtn": len(self._keys),
-            "edges": self._n_edges,
-            "table": self._n_table,
-            "blocks": self._n_blocks,
-            "heap": self._heap_used,
-        }
-        self._room = {what: max(1, size) for what, size in used.items()}
+        self._room = {what: max(1, size) for what, size in self._used().items()}
         self._lay_out()
         self._static[self._static[layout.ROW]] = 0  # the dead state has no row that could have moved
         n_classes = max(1, len(self._class_offsets))
@@ -388,23 +373,19 @@ class GrowingTables:
         flat: list[int] = words[self._at_edges + 2 * begin : self._at_edges + 2 * end].tolist()
         return flat
 
-    def _led_to(self, number: int, seen: set[int]) -> list[int]:
-        """The states that a state calls or leads to. Those between the members of an object count as one:
-        ``seen`` gets all of them, but for the values that are yet to be expanded.
+    def _led_to(self, number: int, seen: set[int]) -> list[tuple[int, int]]:
+        """The states that a state leads to or calls, each behind how many steps away it is. Between the members
+        of an object it is what all of them do, and ``seen`` gets those that need not be come to one by one.
         """
-        key, first, last, laid = self._keys[number], number, number, None
-        if isinstance(key, int) and key < 0 and number not in self._laid[~key].values:
-            laid = self._laid[~key]
-            first, last = laid.states[0], laid.states[-1]
-        flat = self._edges_of(first, last)
-        found = dict.fromkeys(-symbol for symbol in flat[::2] if symbol < 0)
-        found.update(dict.fromkeys(flat[1::2]))
-        if laid is not None:
-            seen.update(laid.states)
-            # of members that there may be: their colon is led to
-            values = (value for value in laid.values if value - 1 in found)
-            seen.difference_update(value for value in values if not self._has_edges(value))
-        return [*found]
+        key = self._keys[number]
+        if isinstance(key, int) and key < 0 and number not in (laid := self._laid[~key]).values:
+            edges = self._edges_of(number, laid.states[-1])
+            found = laid.led_to(number, edges, self._has_edges)
+            seen.update(set(range(number, laid.states[-1] + 1)).difference(after for _, after in found))
+            return found
+        flat = self._edges_of(number, number)
+        pairs = zip(flat[::2], flat[1::2], strict=True)
+        return [(1, after) for symbol, target in pairs for after in (target, -symbol)]
 
     def _add_state(self, key: Key) -> int:
         number = len(self._keys)
@@ -636,17 +617,18 @@ class GrowingTables:
         self._heap_used += size
         return self._heap_used - size
 
+    def _used(self) -> dict[str, int]:
+        """How much of each room is in use."""
+        counts = (len(self._keys), self._n_edges, self._n_table, self._n_blocks, self._heap_used)
+        return dict(zip(self._room, counts, strict=True))
+
     def _make_room(self, what: str, wanted: int) -> None:
         while self._room[what] < wanted:
             self._room[what] *= 2
-        used = {
-            "rtn": len(self._keys),
-            "edges": self._n_edges,
-            "table": self._n_table,
-            "blocks": self._n_blocks,
-            "heap": self._heap_used,
-        }
-        for other, count in used.items():  # what would be full soon grows along: all of it is laid out anew
+        for (
+            other,
+            count,
+        ) in self._used().items():  # what would be full soon grows along: all of it is laid out anew
             if 3 * count > 2 * self._room[other]:
                 self._room[other] *= 2
         self._lay_out()
@@ -704,7 +686,8 @@ class GrowingTables:
         static, classes = self._static.view(), self._classes.view()
         static.flags.writeable = classes.flags.writeable = False
         # the cell first: another thread may look without the lock, so what it points to has to be there
-        self._cell[:] = address_of(static), static.shape[0], address_of(classes), classes.shape[0]
+        addresses = address_of(self._static), address_of(self._classes)
+        self._cell[:] = addresses[0], static.shape[0], addresses[1], classes.shape[0]
         self._static_view, self._classes_view = static, classes
 
 
