@@ -8,8 +8,8 @@ them one by one; here they get numbers and a place in the flat arrays that the k
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Callable, Hashable, Sequence
-from heapq import heappop, heappush
 
 import numpy as np
 import numpy.typing as npt
@@ -320,11 +320,11 @@ class GrowingTables:
         members that `Members` leaves open, which may be dear.
         """
         self._wake()
-        start = int(self._static[layout.RTN_START])
-        seen, queue = {start}, [(0, 0, start)]  # how far away, and which of those that are as far
+        queue = deque([int(self._static[layout.RTN_START])])
+        seen = set(queue)
         is_all = True
         while queue:
-            distance, _, number = heappop(queue)
+            number = queue.popleft()
             is_enough = (
                 self._n_expanded >= max_states
                 or self._n_table - self.n_usual >= max_table
@@ -333,7 +333,7 @@ class GrowingTables:
             if is_enough and not self._has_edges(number):
                 return False
             self.expand(number)
-            for steps, after in self._led_to(number, seen):
+            for after in self._led_to(number, seen):
                 if after >= self._first_own and after not in seen:
                     seen.add(after)
                     key = self._keys[after]
@@ -342,7 +342,7 @@ class GrowingTables:
                     if leaves_open and is_open and not self._has_edges(after):
                         is_all = False
                     else:
-                        heappush(queue, (distance + steps, len(seen), after))
+                        queue.append(after)
         return is_all
 
     def compact(self) -> None:
@@ -373,19 +373,23 @@ class GrowingTables:
         flat: list[int] = words[self._at_edges + 2 * begin : self._at_edges + 2 * end].tolist()
         return flat
 
-    def _led_to(self, number: int, seen: set[int]) -> list[tuple[int, int]]:
-        """The states that a state leads to or calls, each behind how many steps away it is. Between the members
-        of an object it is what all of them do, and ``seen`` gets those that need not be come to one by one.
+    def _led_to(self, number: int, seen: set[int]) -> list[int]:
+        """The states that a state calls or leads to. Those between the members of an object count as one:
+        ``seen`` gets all of them, but for the values that are yet to be expanded.
         """
-        key = self._keys[number]
-        if isinstance(key, int) and key < 0 and number not in (laid := self._laid[~key]).values:
-            edges = self._edges_of(number, laid.states[-1])
-            found = laid.led_to(number, edges, self._has_edges)
-            seen.update(set(range(number, laid.states[-1] + 1)).difference(after for _, after in found))
-            return found
-        flat = self._edges_of(number, number)
-        pairs = zip(flat[::2], flat[1::2], strict=True)
-        return [(1, after) for symbol, target in pairs for after in (target, -symbol)]
+        key, first, last, laid = self._keys[number], number, number, None
+        if isinstance(key, int) and key < 0 and number not in self._laid[~key].values:
+            laid = self._laid[~key]
+            first, last = laid.states[0], laid.states[-1]
+        flat = self._edges_of(first, last)
+        found = dict.fromkeys(-symbol for symbol in flat[::2] if symbol < 0)
+        found.update(dict.fromkeys(flat[1::2]))
+        if laid is not None:
+            seen.update(laid.states)
+            # of members that there may be: their colon is led to
+            values = (value for value in laid.values if value - 1 in found)
+            seen.difference_update(value for value in values if not self._has_edges(value))
+        return [*found]
 
     def _add_state(self, key: Key) -> int:
         number = len(self._keys)
