@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 # What is a JSON Schema, or a mistake that the front end explains; all else is a Python type. None is no type
 # here: it is what a forgotten argument looks like.
 _DROPPED_PART = 8  # of the grammars that are kept: so many go together
-_JSON_VALUES = (Mapping, str, bool, int, float, list, tuple, bytes, type(None))
+_JSON_VALUES = (dict, str, Mapping, bool, int, float, list, tuple, bytes, type(None))  # the usual first
 
 
 class Compiler:

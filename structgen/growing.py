@@ -10,7 +10,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
-from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +23,7 @@ from structgen.automata.build import literal
 from structgen.automata.dfa import START, BoundedDfa, CountedDfa, Dfa, SpelledText, SpelledTexts
 from structgen.automata.marked import MarkedDfa
 from structgen.errors import CompileLimitError
+from structgen.laid_members import LaidMembers
 from structgen.parser_states import (
     ENDS,
     OPEN,
@@ -62,14 +62,13 @@ _MOST_ALONG = 2  # states described along with one whose calls are followed: an 
 _MANY_EDGES = 4  # whose spelled terminals are laid out together
 _FIRST_COUNTED = 1 << 26  # numbers below are table states
 _HEAD = b"\1"
-
-
-_Laid = tuple[Key, int, int, int]
-"""Where the states of an object's members are: what the source calls them, the number of the first, how many
-names there are (the states after theirs are of others, if any), and the state in which others may come, where
-it is reached without any of these, as a closure would (else 0).
-"""
 _RESTING = memoryview(b"")
+# What tables have from those that they begin with: copies, and numbers.
+_COPIED = (
+    "_numbers", "_keys", "_members", "_laid", "_starts", "_lists", "_class_offsets", "_origins", "_room",
+    "_classes",
+)  # fmt: skip
+_TAKEN = "_quoted", "_n_edges", "_n_table", "_n_blocks", "_next_counted", "_heap_base", "_heap_used"
 
 
 class GrowingTables:
@@ -81,7 +80,7 @@ class GrowingTables:
 
     __slots__ = (
         "_at_begin", "_at_count", "_at_edges", "_at_kind", "_cell", "_class_offsets", "_classes",
-        "_classes_view", "_eos", "_first_own", "_header", "_heap_base", "_heap_used", "_keys",
+        "_classes_view", "_eos", "_first_own", "_heap_base", "_heap_used", "_keys",
         "_laid", "_lists", "_members", "_n_begun", "_n_blocks", "_n_edges", "_n_expanded",
         "_n_table", "_next_counted", "_numbers", "_origins", "_quoted", "_room", "_source",
         "_spelled", "_starts", "_static", "_static_view", "_texts", "_words", "n_layouts",
@@ -102,35 +101,9 @@ class GrowingTables:
         """
         self._source = source
         self._spelled = spelled
-        self._numbers: dict[Key, int] = {}
-        # by state number; 0 is the end of the stack; a negative int: of members, which of `_laid`
-        self._keys: list[Key] = []
-        self._members: dict[Key, int] = {}
-        self._laid: list[_Laid] = []
         self._n_expanded = 0
-        self._starts: dict[bytes, int | None] = {}
         self._texts: dict[str | tuple[str, ...], int] = {}  # starts of spelled terminals
-        self._lists: dict[tuple[str, ...], int] = {(): 0}  # of barred strings
-        self._quoted = 0  # the state after their closing quote
-        self._class_offsets: dict[bytes, int] = {}
-        # of automata, by the number before their first states: the digest, and b"\1" for a head
-        self._origins: dict[int, bytes] = {}
-        self._n_edges = 0
-        self._heap_base = 0
-        self._n_table = 1
-        self._n_blocks = 0
-        self._next_counted = _FIRST_COUNTED
-        self._heap_used = 0
-        self._room = {"rtn": 256, "edges": 512, "table": 1024, "blocks": 32, "heap": 16384}
-        self._header = np.zeros(layout.HEADER_SIZE, np.int32)
-        self._eos = np.array(eos_token_ids, np.int32)
-        self._header[layout.N_STATES] = _FIRST_COUNTED
-        self._header[layout.N_EOS] = len(eos_token_ids)
-        self._header[layout.LONGEST_TOKEN] = longest_token
-        self._header[layout.STORED_NODES] = STORED_NODES
-        self._header[layout.LACKS_BYTES] = spelled is not None
-        self._classes = np.zeros(256 * 16, np.uint8)
-        self._static = np.zeros(0, np.int32)
+        self._eos = tuple(eos_token_ids)
         self.n_layouts = 0  # how often the arrays were replaced
         self._cell = np.zeros(layout.TABLES_SIZE, np.int64)
         self.place = address_of(self._cell)
@@ -138,24 +111,49 @@ class GrowingTables:
         if usual is not None and spelled is None:
             self._begin_with(usual, longest_token)
         else:
-            self._lay_out()
-            self._add_state(None)  # the end of the stack
-            self._describe(0, (), PLAIN)
+            self._begin_empty(longest_token)
         self.n_usual = self._n_table
         self._n_begun = len(self._numbers)
         self._first_own = len(self._keys)  # parser states below are there from the beginning
-        self._static[layout.RTN_START] = self.number(source.start)
+        self._words[layout.RTN_START] = self.number(source.start)
+
+    def _begin_empty(self, longest_token: int) -> None:
+        self._numbers: dict[Key, int] = {}
+        # by state number; 0 is the end of the stack; a negative int: of members, which of `_laid`
+        self._keys: list[Key] = []
+        self._members: dict[Key, int] = {}
+        self._laid: list[LaidMembers] = []
+        self._starts: dict[bytes, int | None] = {}
+        self._lists: dict[tuple[str, ...], int] = {(): 0}  # of barred strings
+        self._quoted = 0  # the state after their closing quote
+        self._class_offsets: dict[bytes, int] = {}
+        # of automata, by the number before their first states: the digest, and b"\1" for a head
+        self._origins: dict[int, bytes] = {}
+        self._n_edges = self._n_blocks = self._heap_base = self._heap_used = 0
+        self._n_table = 1
+        self._next_counted = _FIRST_COUNTED
+        self._room = {"rtn": 256, "edges": 512, "table": 1024, "blocks": 32, "heap": 16384}
+        self._classes = np.zeros(256 * 16, np.uint8)
+        self._static = np.zeros(layout.HEADER_SIZE, np.int32)
+        self._static[layout.N_STATES] = _FIRST_COUNTED
+        self._static[layout.N_EOS] = len(self._eos)
+        self._static[layout.LONGEST_TOKEN] = longest_token
+        self._static[layout.STORED_NODES] = STORED_NODES
+        self._static[layout.LACKS_BYTES] = self._spelled is not None
+        self._lay_out()
+        self._add_state(None)  # the end of the stack
+        self._describe(0, (), PLAIN)
 
     def _begin_with(self, usual: Usual, longest_token: int) -> None:
         """Begin with a copy of tables that have these terminals and states: one by one they take ten times
         as long.
         """
         digests = (terminal.digest for terminal in usual.terminals)
-        key = (longest_token, self._eos.tobytes(), usual.states is not None, *digests)
+        key = (longest_token, self._eos, usual.states is not None, *digests)
         begun = _begun.get(key)
         if begun is None:
             source = NoSource() if usual.states is None else usual.states()
-            begun = GrowingTables(source, self._eos.tolist(), longest_token)
+            begun = GrowingTables(source, self._eos, longest_token)
             for terminal in usual.terminals:
                 begun._terminal(terminal)
             begun._after_quote()
@@ -166,20 +164,13 @@ class GrowingTables:
                 _begun.clear()
             _begun[key] = begun
         self.usual = key
-        self._numbers, self._keys = begun._numbers.copy(), begun._keys.copy()
-        self._members, self._lists = begun._members.copy(), begun._lists.copy()
-        self._laid = begun._laid.copy()
-        self._n_edges = begun._n_edges
-        self._starts = begun._starts.copy()
-        self._quoted = begun._quoted
-        self._class_offsets = begun._class_offsets.copy()
-        self._origins = begun._origins.copy()
-        self._n_table, self._n_blocks = begun._n_table, begun._n_blocks
-        self._next_counted = begun._next_counted
-        self._heap_base, self._heap_used = begun._heap_base, begun._heap_used
-        self._room = begun._room.copy()
-        self._classes = begun._classes.copy()
-        self._take(begun._static.copy())
+        for name in _COPIED:
+            setattr(self, name, getattr(begun, name).copy())
+        for name in _TAKEN:
+            setattr(self, name, getattr(begun, name))
+        static, used = np.empty_like(begun._static), begun._heap_base + begun._heap_used
+        static[:used] = begun._static[:used]  # the rest, half of it, is written before it is read
+        self._take(static)
 
     def rest(self) -> None:
         """Nothing more is asked for now: leave no container for the garbage collector to look at."""
@@ -243,11 +234,7 @@ class GrowingTables:
 
     def _own_key(self, number: int) -> Key:
         key = self._keys[number]
-        if isinstance(key, int) and key < 0:
-            described, first, n, _ = self._laid[~key]
-            at = min((number - first) // members.STATES, n)
-            return MemberKey(described, at, number - first - members.STATES * at)
-        return key
+        return self._laid[~key].named(number) if isinstance(key, int) and key < 0 else key
 
     # -- growing ---------------------------------------------------------------------------------------
 
@@ -261,7 +248,7 @@ class GrowingTables:
             place = self._members.get(key.members)
             if place is None:
                 place = self._add_members(key.members, self._source.members(key.members))
-            return self._laid[place][1] + members.STATES * key.at + key.role
+            return self._laid[place].first + members.STATES * key.at + key.role
         return self._add_state(key)
 
     def expand(self, number: int) -> None:
@@ -276,7 +263,7 @@ class GrowingTables:
             number = pending.pop()
             if self._has_edges(number):
                 key = self._keys[number]
-                if isinstance(key, int) and key < 0 and (beyond := self._laid[~key][3]) > 0:
+                if isinstance(key, int) and key < 0 and (beyond := self._laid[~key].beyond):
                     pending.append(beyond)
                 continue
             state = self._source.expand(self._own_key(number))
@@ -316,7 +303,7 @@ class GrowingTables:
                 if state.kind > ENDS:
                     flat += (self._barred(state.barred), jumped)
                 elif len(state.edges) == 1 and state.kind == PLAIN and self._is_plain(jumped):
-                    flat += chain.from_iterable(self._edges_of(jumped))  # as good as being there
+                    flat += self._edges_of(jumped, jumped)  # as good as being there
                 else:
                     flat += (-jumped, 0)
         self._describe(number, flat, state.kind)
@@ -346,29 +333,21 @@ class GrowingTables:
             if is_enough and not self._has_edges(number):
                 return False
             self.expand(number)
-            for symbol, target in self._edges_of(number):
-                for after in (target, -symbol):
-                    if after >= self._first_own and after not in seen:
-                        seen.add(after)
-                        key = self._keys[after]
-                        is_laid = isinstance(key, int) and key < 0
-                        is_open = is_laid or (isinstance(key, tuple) and key[0] in OPEN)
-                        if leaves_open and is_open and not self._has_edges(after):
-                            is_all = False
-                        else:
-                            queue.append(after)
+            for after in self._led_to(number, seen):
+                if after >= self._first_own and after not in seen:
+                    seen.add(after)
+                    key = self._keys[after]
+                    is_laid = isinstance(key, int) and key < 0
+                    is_open = is_laid or (isinstance(key, tuple) and key[0] in OPEN)
+                    if leaves_open and is_open and not self._has_edges(after):
+                        is_all = False
+                    else:
+                        queue.append(after)
         return is_all
 
     def compact(self) -> None:
         """Give back the room that nothing is in yet, for a file."""
-        used = {
-            "rtn": len(self._keys),
-            "edges": self._n_edges,
-            "table": self._n_table,
-            "blocks": self._n_blocks,
-            "heap": self._heap_used,
-        }
-        self._room = {what: max(1, size) for what, size in used.items()}
+        self._room = {what: max(1, size) for what, size in self._used().items()}
         self._lay_out()
         self._static[self._static[layout.ROW]] = 0  # the dead state has no row that could have moved
         n_classes = max(1, len(self._class_offsets))
@@ -387,13 +366,30 @@ class GrowingTables:
         """Does no more happen in the state than that its edges are taken? False while they are not known."""
         return self._has_edges(number) and self._words[self._at_kind + number] == PLAIN
 
-    def _edges_of(self, number: int) -> list[tuple[int, int]]:
-        static = self._static
-        begin = int(static[static[layout.RTN_BEGIN] + number])
-        count = int(static[static[layout.RTN_COUNT] + number])
-        first = int(static[layout.RTN_EDGES]) + 2 * begin
-        flat = static[first : first + 2 * count].tolist()
-        return list(zip(flat[::2], flat[1::2], strict=True))
+    def _edges_of(self, first: int, last: int) -> list[int]:
+        """Symbol and target of each edge of states that were described one after the other."""
+        words, begin = self._words, self._words[self._at_begin + first]
+        end = words[self._at_begin + last] + words[self._at_count + last]
+        flat: list[int] = words[self._at_edges + 2 * begin : self._at_edges + 2 * end].tolist()
+        return flat
+
+    def _led_to(self, number: int, seen: set[int]) -> list[int]:
+        """The states that a state calls or leads to. Those between the members of an object count as one:
+        ``seen`` gets all of them, but for the values that are yet to be expanded.
+        """
+        key, first, last, laid = self._keys[number], number, number, None
+        if isinstance(key, int) and key < 0 and number not in self._laid[~key].values:
+            laid = self._laid[~key]
+            first, last = laid.states[0], laid.states[-1]
+        flat = self._edges_of(first, last)
+        found = dict.fromkeys(-symbol for symbol in flat[::2] if symbol < 0)
+        found.update(dict.fromkeys(flat[1::2]))
+        if laid is not None:
+            seen.update(laid.states)
+            # of members that there may be: their colon is led to
+            values = (value for value in laid.values if value - 1 in found)
+            seen.difference_update(value for value in values if not self._has_edges(value))
+        return [*found]
 
     def _add_state(self, key: Key) -> int:
         number = len(self._keys)
@@ -438,7 +434,8 @@ class GrowingTables:
         self._words[layout.N_RTN] = first + n_states
         place = len(self._laid)
         self._keys += [~place] * n_states
-        self._laid.append((key, first, n, beyond if all(described.optional) else 0))
+        beyond = beyond if all(described.optional) else 0
+        self._laid.append(LaidMembers(key, first, n, bool(others), beyond))
         self._members[key] = place
         self._n_expanded += 1
         return place
@@ -624,17 +621,18 @@ class GrowingTables:
         self._heap_used += size
         return self._heap_used - size
 
+    def _used(self) -> dict[str, int]:
+        """How much of each room is in use."""
+        counts = (len(self._keys), self._n_edges, self._n_table, self._n_blocks, self._heap_used)
+        return dict(zip(self._room, counts, strict=True))
+
     def _make_room(self, what: str, wanted: int) -> None:
         while self._room[what] < wanted:
             self._room[what] *= 2
-        used = {
-            "rtn": len(self._keys),
-            "edges": self._n_edges,
-            "table": self._n_table,
-            "blocks": self._n_blocks,
-            "heap": self._heap_used,
-        }
-        for other, count in used.items():  # what would be full soon grows along: all of it is laid out anew
+        for (
+            other,
+            count,
+        ) in self._used().items():  # what would be full soon grows along: all of it is laid out anew
             if 3 * count > 2 * self._room[other]:
                 self._room[other] *= 2
         self._lay_out()
@@ -643,7 +641,7 @@ class GrowingTables:
         """A new array with the rooms there are now, and all that the old one holds."""
         room, old = self._room, self._static
         sizes = {
-            layout.EOS: self._eos.shape[0],
+            layout.EOS: len(self._eos),
             **dict.fromkeys(_OF_STATES, room["rtn"]),
             layout.RTN_EDGES: 2 * room["edges"],
             **dict.fromkeys(_OF_TABLE, room["table"]),
@@ -654,7 +652,8 @@ class GrowingTables:
         if total > _MOST_WORDS:
             raise CompileLimitError("max_table_words", _MOST_WORDS, total, fixed=True)
         static = zeros(total)
-        static[: layout.HEADER_SIZE] = old[: layout.HEADER_SIZE] if old.size else self._header
+        static[: layout.HEADER_SIZE] = old[: layout.HEADER_SIZE]
+        is_first = old.size == layout.HEADER_SIZE
         used = {
             **dict.fromkeys(_OF_STATES, len(self._keys)),
             layout.RTN_EDGES: 2 * self._n_edges,
@@ -664,13 +663,13 @@ class GrowingTables:
         }
         offset = layout.HEADER_SIZE
         for section, size in sizes.items():
-            if old.size and section in used:
+            if section in used and not is_first:
                 begin = int(old[section])
                 static[offset : offset + used[section]] = old[begin : begin + used[section]]
             static[section] = offset
             offset += size
-        static[static[layout.EOS] : static[layout.EOS] + self._eos.shape[0]] = self._eos
-        if old.size:
+        static[static[layout.EOS] : static[layout.EOS] + len(self._eos)] = self._eos
+        if not is_first:
             moved = offset - self._heap_base
             static[offset : offset + self._heap_used] = old[self._heap_base :][: self._heap_used]
             move_heap(static, self._n_table, self._n_blocks, moved)
@@ -691,7 +690,8 @@ class GrowingTables:
         static, classes = self._static.view(), self._classes.view()
         static.flags.writeable = classes.flags.writeable = False
         # the cell first: another thread may look without the lock, so what it points to has to be there
-        self._cell[:] = address_of(static), static.shape[0], address_of(classes), classes.shape[0]
+        addresses = address_of(self._static), address_of(self._classes)
+        self._cell[:] = addresses[0], static.shape[0], addresses[1], classes.shape[0]
         self._static_view, self._classes_view = static, classes
 
 

@@ -95,7 +95,9 @@ class Machine:
         self._pool[layout.POOL_USED] = layout.POOL_HEADER
         self._interned: Int32Array = np.zeros(_FIRST_INTERNED, np.int32)
         self._steps: npt.NDArray[np.int64] = np.zeros(_FIRST_STEPS, np.int64)
-        self._scratch: npt.NDArray[np.int64] = np.zeros(_FIRST_SCRATCH, np.int64)
+        # not cleared but for what is counted there before it is set
+        self._scratch: npt.NDArray[np.int64] = np.empty(_FIRST_SCRATCH, np.int64)
+        self._scratch[layout.WANTED_SECTION * (_FIRST_SCRATCH // layout.SECTIONS)] = 0
         # where all this is, for kernels that are told only the place (see `layout.VIEW_STORE` and below it)
         self._cell = store.cell.copy()
         self.place = address_of(self._cell)
@@ -105,7 +107,8 @@ class Machine:
         self._show(layout.VIEW_INTERNED, self._interned)
         self._show(layout.VIEW_SCRATCH, self._scratch)
         self._cell[layout.VIEW_EPOCH] = self._epoch
-        self._show_pool()
+        self._cell[layout.VIEW_POOL_WORDS] = _FIRST_POOL
+        self._cell[layout.VIEW_POOL] = address_of(self._pool)
         self._show(layout.VIEW_STEPS, self._steps)
         self._show_store()
         if isinstance(tables, GrowingTables) and tables.usual is not None:
@@ -346,7 +349,8 @@ class Machine:
 
     def _show(self, where: int, array: npt.NDArray[Any]) -> None:
         """The address of an array, and behind it its size."""
-        self._cell[where : where + 2] = address_of(array), array.shape[0]
+        words = self._cell.data
+        words[where], words[where + 1] = address_of(array), array.shape[0]
 
     def _show_store(self) -> None:
         """Let the cell point to the store's present arrays; masks made of those of another epoch go."""

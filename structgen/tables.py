@@ -375,9 +375,9 @@ def _flags(accepting: npt.NDArray[np.bool_], bits: npt.NDArray[np.bool_]) -> Int
 def barred_words(texts: Sequence[str]) -> Int32Array:
     """What lies in the heap of a list of barred strings (see `structgen_kernels.layout`)."""
     # bytes as characters, and one that stands for the end
-    words = (text if text.isascii() else text.encode().decode("latin-1") for text in texts)
-    written = "".join(sorted(word + _TEXT_ENDS for word in words))
-    found: Int32Array = np.empty(1 + len(written), np.int32)
-    found[0] = len(written)
-    found[1:] = np.frombuffer(written.encode("utf-32-le"), np.int32)
-    return found
+    words = [f"{text}{_TEXT_ENDS}" for text in texts]
+    if not "".join(texts).isascii():
+        words = [text.encode().decode("latin-1") + _TEXT_ENDS for text in texts]
+    words.sort()
+    written = "".join(words)
+    return np.frombuffer(len(written).to_bytes(4, "little") + written.encode("utf-32-le"), np.int32)

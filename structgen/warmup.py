@@ -114,7 +114,7 @@ def _exercise() -> None:
     from structgen.rtn import build_rtn
     from structgen.schema_tables import AHEAD, AT_ONCE, schema_tables
     from structgen.sources.json_schema.snapshot import Snapshot
-    from structgen.sources.json_schema.survey import dialect_name
+    from structgen.sources.json_schema.survey import dialect_at, dialect_name
     from structgen.store_entries import few, name_by_language, profile_name, stored_states, walked
     from structgen.symbols import symbol_grammar
     from structgen.tables import build_tables
@@ -173,7 +173,8 @@ def _exercise() -> None:
     large = Snapshot.of_text(f'{{"title": "{"a" * 4096}", "properties": {members}}}')
     if large is not None:
         schema_tables(large, {}, vocabulary, AT_ONCE, timed=False)
-        dialect_name(Snapshot(b"{z\x07$schemaN0"))
+        named = Snapshot(b"{z\x07$schemaN0")
+        dialect_name(named, dialect_at(named))
     # a grammar that grows, and texts that are remembered
     grown = schema_tables(
         {

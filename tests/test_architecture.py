@@ -31,6 +31,7 @@ LAYERS = [
     ["symbols"],
     ["rtn"],
     ["tables"],
+    ["laid_members"],
     ["growing"],
     ["schema_copy"],
     ["dormant_states"],

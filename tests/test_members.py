@@ -131,7 +131,8 @@ def described(draw: st.DrawFn) -> Members:
 
 
 def edges(made: GrowingTables, number: int) -> list[tuple[int, int]]:
-    return made._edges_of(number)
+    flat = made._edges_of(number, number)
+    return list(zip(flat[::2], flat[1::2], strict=True))
 
 
 def words(made: GrowingTables, section: int, number: int) -> int:

@@ -192,7 +192,10 @@ def test_states_that_are_there_from_the_beginning_are_those_of_any_schema() -> N
     for key in usual:
         given, expected = source.expand(key), of_any.expand(key)
         assert _described(given) == _described(expected) and given.kind == expected.kind
-        count, words = 0, tables._edges_of(tables.number(key))
+        number = tables.number(key)
+        tables._wake()
+        flat = tables._edges_of(number, number)
+        count, words = 0, list(zip(flat[::2], flat[1::2], strict=True))
         for edge, (symbol, target) in zip(given.edges, words, strict=True):
             if isinstance(edge, Read):
                 assert (symbol, target) == (tables._terminal(edge.terminal), tables.number(edge.target))

@@ -81,12 +81,27 @@ from structgen_kernels.snapshots import (
     size_of,
     word,
 )
+from structgen_kernels.wide import eight_bytes
 
 
 @lean_kernel
 def place_of(first: Int, last: Int, length: Int) -> Int:
     """Where a word is looked for in the table of words."""
     return (first * 5 + last * 31 + length * 97) & (WORDS - 1)
+
+
+@lean_kernel
+def _are_equal(data: ByteArray, left: Int, others: ByteArray, right: Int, size: Int) -> bool:
+    """Are these the same bytes? Places count all elements."""
+    if size < 8:
+        same = 0
+        while same < size and data.flat[left + same] == others.flat[right + same]:
+            same += 1
+        return bool(same == size)
+    for i in range(0, size - 8, 8):
+        if eight_bytes(data, left + i) != eight_bytes(others, right + i):
+            return False
+    return bool(eight_bytes(data, left + size - 8) == eight_bytes(others, right + size - 8))
 
 
 @lean_kernel
@@ -100,11 +115,12 @@ def number_of(data: ByteArray, at: Int, words: ByteArray) -> Int:
     slot = place_of(int(data[at + 2]), int(data[at + 1 + length]), length)
     while words[slot, 0] != 0:
         if words[slot, 0] == length:
-            same = True
-            for i in range(length):
-                if words[slot, 2 + i] != data[at + 2 + i]:
-                    same = False
-                    break
+            word_at = slot * WORD_SIZE + 2
+            if length < 8 and at + 10 <= data.shape[0]:
+                differing = eight_bytes(words, word_at) ^ eight_bytes(data, at + 2)
+                same = differing & ((1 << 8 * length) - 1) == 0
+            else:
+                same = _are_equal(words, word_at, data, at + 2, length)
             if same:
                 return int(words[slot, 1])
         slot = (slot + 1) & (WORDS - 1)
@@ -115,12 +131,7 @@ def number_of(data: ByteArray, at: Int, words: ByteArray) -> Int:
 def are_same(data: ByteArray, left: Int, right: Int) -> bool:
     """Are two strings the same?"""
     size = size_of(data, left)
-    if size != size_of(data, right):
-        return False
-    same = 0
-    while same < size and data[left + same] == data[right + same]:
-        same += 1
-    return bool(same == size)
+    return size == size_of(data, right) and _are_equal(data, left, data, right, size)
 
 
 @lean_kernel

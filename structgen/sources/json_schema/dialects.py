@@ -81,7 +81,7 @@ def dialect_of(schema: Schema, pointer: str, default: Dialect, registry: SchemaR
     Raises `UnsupportedSchemaError` where neither a draft nor ``registry`` knows it, or where it needs a
     vocabulary that is not known; `InvalidSchemaError` where it is no string.
     """
-    if not isinstance(schema, Mapping) or "$schema" not in schema:
+    if not isinstance(schema, (dict, Mapping)) or "$schema" not in schema:  # mostly told by the first
         return default
     where = f"{pointer}/$schema"
     name = schema["$schema"]

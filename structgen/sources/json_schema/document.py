@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import unquote, urljoin
 
+from structgen_kernels.schema_layout import ALIVE
+
 from structgen.errors import CompileLimitError, InvalidSchemaError, UnsupportedSchemaError
 from structgen.sources.json_schema.contents import (
     HOLDING,
@@ -34,7 +36,7 @@ from structgen.sources.json_schema.pointers import Path, escape, written
 from structgen.sources.json_schema.remote import remote_schema
 from structgen.sources.json_schema.schema_text import parse_text
 from structgen.sources.json_schema.snapshot import Snapshot
-from structgen.sources.json_schema.survey import Survey, dialect_name, survey
+from structgen.sources.json_schema.survey import Survey, dialect_at, dialect_name, survey
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,6 +157,8 @@ class Document:
         self._resolved: dict[tuple[str, str], Node] = {}  # by a resource's pointer, and a reference in it
         self._negations: dict[Node, Node] = {}
         self._made: dict[tuple[Hashable, str, bool], Node] = {}
+        self.is_alive = False
+        """Was it seen, when the document was looked at as a whole, that the root plainly has a value?"""
         self.alone: dict[Node, tuple[Node, ...]] = {}
         """What `conjunction_of` found: one tuple for all that ask."""
         dialect, parsed, found = DIALECTS[Draft.UNION], schema, None
@@ -171,6 +175,7 @@ class Document:
             self._scan(parsed, "", self._resource_at[""])
         else:
             self._n_subschemas, self._n_values = found.n_subschemas, found.n_values
+            self.is_alive = bool(found.flags(0) & ALIVE)
             self._nodes[""] = Node(parsed, "", self._resource_at[""])
         self._load_remotes()
         self.root = self._in_scope(self.node_at(""), ())
@@ -180,9 +185,11 @@ class Document:
     ) -> tuple[Survey | None, Any]:
         """What a look at the whole document found, if that suffices, and the document."""
         if not self.lenient:
-            named = dialect_name(snapshot)
-            dialect = default if named is None else self._dialect({"$schema": named}, "", default)
-            found = survey(snapshot, dialect, options)
+            found: Survey | int | None = dialect_at(snapshot)
+            while isinstance(found, int):  # twice where $schema does not come first
+                named = dialect_name(snapshot, found)
+                dialect = default if named is None else self._dialect({"$schema": named}, "", default)
+                found = survey(snapshot, dialect, options, found)
             if found is not None:
                 return found, found.schema(0)
         return None, snapshot.value()
@@ -626,7 +633,7 @@ def _joined(base: str, uri: str, where: str) -> str:
 
 
 def _own_id(schema: Schema, draft: Draft) -> str | None:
-    if not isinstance(schema, Mapping):
+    if not isinstance(schema, (dict, Mapping)):
         return None
     if draft <= Draft.DRAFT7 and "$ref" in schema:
         return None  # siblings of $ref do not count

@@ -53,7 +53,7 @@ class Look(NamedTuple):
     depth: int = 0
 
     def deeper(self) -> Look:
-        return self._replace(depth=self.depth + 1)
+        return Look(self.forms, self.any_digits, self.known, self.depth + 1)
 
 
 def plainly_has_value(conjunction: Conjunction, look: Look) -> bool:
@@ -73,9 +73,10 @@ def plainly_has_value(conjunction: Conjunction, look: Look) -> bool:
 
 def _has_plain_value(conjunction: Conjunction, look: Look) -> bool:
     if len(conjunction) == 1:
-        node = conjunction[0]
+        node, document = conjunction[0], look.forms.document
         return (
-            bool(_simple_types(node))
+            (node is document.root and document.is_alive and look.any_digits)
+            or bool(_simple_types(node))
             or _has_listed_value(node)
             or (look.depth < _DEEPEST and _has_made_value(node, look.deeper()))
         )
@@ -96,6 +97,10 @@ def _simple_types(node: Node) -> frozenset[str]:
     schema = node.keywords
     if not ANY_VALUE.isdisjoint(schema):
         return _NONE
+    given = schema.get("type")
+    if isinstance(given, str):
+        (name,) = types = _ONE_TYPE[given]
+        return types if _OF_TYPE[name].isdisjoint(schema) else _NONE
     return frozenset(name for name in _types(schema) if _OF_TYPE[name].isdisjoint(schema))
 
 

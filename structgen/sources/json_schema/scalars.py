@@ -44,6 +44,7 @@ _PLAIN = frozenset(
     )
 )
 BESIDE_TYPE = SAYING - {"type"}
+_BESIDE_LISTED = SAYING - {"type", "enum"}
 _NOT_EASY = SAYING - {"type", "minLength", "maxLength", "enum"}
 SCALARS = ("string", "integer", "number", "boolean", "null")
 _FEW_VALUES = 64  # of an ``enum``
@@ -75,6 +76,10 @@ class Scalars:
     def of(self, conjunction: Conjunction) -> tuple[Parts, bool]:
         """The alternatives, each of one or more automata; and: may there be an array or an object?"""
         known = self._of.get(conjunction)
+        if known is None and self._options.escapes == "any":
+            values = _plain_values(conjunction)
+            if values is not None:
+                known = self._of[conjunction] = tuple(_spelled(values)), False
         if known is None:
             plain = _plain_key(conjunction)
             known = None if plain is None else _known.get((plain, self._meaning))
@@ -156,6 +161,19 @@ def _listed(facts: StringFacts) -> Sequence[str] | None:
     if texts is None or others == StringFacts():
         return texts
     return [text for text in texts if string_matches(others, text)]
+
+
+def _plain_values(conjunction: Conjunction) -> Sequence[str] | None:
+    """The strings of an ``enum`` that is all that is asked, but for ``type``; None elsewhere."""
+    if len(conjunction) != 1:
+        return None
+    schema = conjunction[0].schema
+    if type(schema) is not dict or conjunction[0].negated or not _BESIDE_LISTED.isdisjoint(schema):
+        return None
+    values = schema.get("enum")
+    if type(values) is not list or schema.get("type", "string") != "string":
+        return None
+    return values if all(type(value) is str for value in values) else None
 
 
 def _spelled(values: Iterable[str]) -> Iterator[tuple[Piece]]:

@@ -149,13 +149,16 @@ _tables: dict[Draft, tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]] = {}
 _words_table: list[npt.NDArray[np.uint8]] = []
 
 
-def dialect_name(snapshot: Snapshot) -> Any:
-    """What the root's ``$schema`` is, where that comes first; else None."""
-    data = snapshot.data
-    if not data.startswith(_SCHEMA_FIRST):
+def dialect_at(snapshot: Snapshot) -> int:
+    """Where the root's ``$schema`` is written, if it comes first; else 0."""
+    return len(_SCHEMA_FIRST) if snapshot.data.startswith(_SCHEMA_FIRST) else 0
+
+
+def dialect_name(snapshot: Snapshot, at: int) -> Any:
+    """What a ``$schema`` is that is written at a place; None at 0, or where that is not plain."""
+    if not at:
         return None
     with room() as work:
-        at = len(_SCHEMA_FIRST)
         end = int(kernels.end_of(snapshot.array, at, work.stack))
         return snapshot.part(at, end) if end > 0 else None
 
@@ -395,10 +398,12 @@ class Options(list[Any]):
         return tuple(dict.fromkeys(asked["enum"] if "enum" in asked else (asked["const"],)))
 
 
-def survey(snapshot: Snapshot, dialect: Dialect, options: SchemaOptions) -> Survey | None:
-    """Look at a whole schema in a dialect. None where it must be looked at closely: it may be no schema, or
-    holds what only a scan of single subschemas understands; or its ``$schema`` is not where `dialect_name`
-    looks for it.
+def survey(
+    snapshot: Snapshot, dialect: Dialect, options: SchemaOptions, named_at: int = 0
+) -> Survey | int | None:
+    """Look at a whole schema in a dialect, named at ``named_at``. A number: it is named there, rather.
+    None where it must be looked at closely: it may be no schema, or holds what only a scan of single
+    subschemas understands.
     """
     if DIALECTS.get(dialect.draft) is not dialect:
         return None
@@ -423,8 +428,8 @@ def survey(snapshot: Snapshot, dialect: Dialect, options: SchemaOptions) -> Surv
                 work.stack,
                 limits,
             )
-            if limits[layout.DIALECT] > len(_SCHEMA_FIRST):
-                return None
+            if limits[layout.DIALECT] not in (0, named_at):
+                return int(limits[layout.DIALECT])
             if n >= 0:
                 notes = work.notes[: limits[layout.N_NOTES]].tolist()
                 counts = int(limits[layout.N_SUBSCHEMAS]), int(limits[layout.N_VALUES])
@@ -437,4 +442,4 @@ def survey(snapshot: Snapshot, dialect: Dialect, options: SchemaOptions) -> Surv
             work.notes = np.empty((4 * work.notes.shape[0], layout.NOTE_SIZE), np.int32)
 
 
-__all__ = ["Members", "Options", "Survey", "dialect_name", "survey"]
+__all__ = ["Members", "Options", "Survey", "dialect_at", "dialect_name", "survey"]

@@ -52,6 +52,7 @@ DONE: Key = ("done",)
 _ANY = 0  # the conjunction, the object, the array, the spot in it
 _ANY_CONTAINER: Key = ("container", _ANY, 0)
 _CONTAINERS = ("object", "array")
+_ANY_STRING = StringFacts()
 _Numbered = TypeVar("_Numbered")
 
 
@@ -295,7 +296,7 @@ class ValueStates:
         beyond: Others | None = None
         if plain.others is not None and alive(plain.others):
             if self._any_name is None:
-                self._any_name = self._name_automata(StringFacts(), ())
+                self._any_name = self._name_automata(_ANY_STRING, ())
             beyond = Others(plain.names, self._any_name, self._plain_value(plain.others, level))
         optional = [name not in required for name in plain.names]
         return Members(
