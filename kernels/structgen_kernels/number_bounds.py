@@ -2,8 +2,8 @@
 
 Texts are plain or scientific (see `structgen.sources.json_schema.number_bounds`). In either form the order
 against a bound is found reading from left to right with finitely many states. Tables int32 (states, 15), over
-the columns below; state 0 is dead, 1 the start. ``used`` int32 (1,): how many states there are so far. An order
-is 0 (less), 1 (equal) or 2 (greater); ``wanted``, a bit for each order.
+the columns below; state 0 is dead, 1 the start. ``used`` int32 (1,): how many states there are so far. An
+order is 0 (less), 1 (equal) or 2 (greater); ``wanted``, a bit for each order.
 """
 
 from __future__ import annotations
@@ -152,9 +152,8 @@ def _integer_digits(
             elif n < length or order != EQUAL:
                 table[state, DOT] = dot[LESS if n < length else order]
             else:
-                table[state, DOT] = _not_accepting(
-                    table, accepting, used, _fraction_digits(table, accepting, used, digits, n, wanted, fraction)
-                )
+                equal = _fraction_digits(table, accepting, used, digits, n, wanted, fraction)
+                table[state, DOT] = _not_accepting(table, accepting, used, equal)
         following = (less, less + 1, less + 2)
     return following
 

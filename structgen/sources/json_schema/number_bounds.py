@@ -16,16 +16,19 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from structgen_kernels.number_bounds import EQUAL, GREATER, LESS, room, two_sided
-
-from structgen.sources.json_schema.number_columns import (
+from structgen_kernels.number_bounds import (
     DOT,
+    EQUAL,
     EXPONENT,
+    GREATER,
+    LESS,
     MINUS,
     ZERO,
-    Columns,
-    Rows,
+    room,
+    two_sided,
 )
+
+from structgen.sources.json_schema.number_columns import Columns, Rows
 from structgen.sources.json_schema.number_facts import Number
 from structgen.untracked import untracked
 
@@ -81,8 +84,8 @@ def decimal_digits(number: Number) -> tuple[str, int]:
 
 
 class _Side(NamedTuple):
-    """Nonzero numbers without sign by their order against a positive bound: ``digits``, uint8, ``d.ddd`` times
-    10 to the ``scale``; ``wanted``: allowed orders, a bit each.
+    """Nonzero numbers without sign by their order against a positive bound: ``digits``, uint8, ``d.ddd``
+    times 10 to the ``scale``; ``wanted``: allowed orders, a bit each.
     """
 
     digits: npt.NDArray[np.uint8]

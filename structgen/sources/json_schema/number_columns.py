@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from structgen_kernels.number_bounds import DOT, EXPONENT, MINUS, N_COLUMNS, PLUS, ZERO
+from structgen_kernels.number_bounds import EXPONENT, MINUS, N_COLUMNS, PLUS, ZERO
 
 from structgen.automata.dfa import Dfa
 from structgen.errors import CompileLimitError

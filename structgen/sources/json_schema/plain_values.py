@@ -36,6 +36,7 @@ _OF_TYPE: dict[str, frozenset[str]] = {
     "object": frozenset(("required", "minProperties")),
 }
 _EVERY_TYPE = frozenset(_OF_TYPE)
+_OF_ONE_TYPE = frozenset[str]().union(*_OF_TYPE.values())
 _NONE: frozenset[str] = frozenset()
 _NO_KEYWORDS: Mapping[str, Any] = {}
 _DEEPEST = 6  # members and items in each other
@@ -96,7 +97,10 @@ def _simple_types(node: Node) -> frozenset[str]:
     schema = node.keywords
     if not ANY_VALUE.isdisjoint(schema):
         return _NONE
-    return frozenset(name for name in _types(schema) if _OF_TYPE[name].isdisjoint(schema))
+    types = _types(schema)
+    if _OF_ONE_TYPE.isdisjoint(schema):  # as mostly
+        return types
+    return frozenset(name for name in types if _OF_TYPE[name].isdisjoint(schema))
 
 
 def _has_listed_value(node: Node) -> bool:
