@@ -91,7 +91,9 @@ class Trie:
     def in_order(self, crossing: Int32Array) -> Int32Array:
         """Crossing nodes in the order that a content has them."""
         labels = self.nodes[crossing, 0] & 255
-        ordered: Int32Array = crossing[np.lexsort((crossing, labels))]
+        keys = (labels.astype(np.int64) << 32) | crossing  # one column is sorted in less time than two
+        keys.sort()
+        ordered: Int32Array = keys.astype(np.int32)  # which cuts the label off
         return ordered
 
 

@@ -22,6 +22,7 @@ from structgen.automata import json_text
 from structgen.automata.build import canonical
 from structgen.automata.dfa import START, Dfa
 from structgen.errors import CompileLimitError
+from structgen.sources.json_schema.number_bounds import at_least, at_most, decimal_digits
 from structgen.sources.json_schema.numbers import (
     Integer,
     NumberFacts,
@@ -151,6 +152,41 @@ def test_multiples_on_all_short_texts(divisor: Any) -> None:
 def test_what_is_no_number() -> None:
     for facts in (NumberFacts(), NumberFacts(YES), NumberFacts(low=-5), NumberFacts(values=(0, 1, 1.5))):
         assert not any(number_language(facts).accepts(text.encode()) for text in NO_NUMBERS)
+
+
+@pytest.mark.parametrize("bound", [10**40, 12345, 1, F(7, 10**30), F(123456789, 1000)])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_bounds_of_many_digits(bound: Any, sign: int) -> None:
+    """On both sides, open and closed, plain and with an exponent."""
+    for columns, is_least in ((at_least(sign * bound, False), True), (at_most(sign * bound, True), False)):
+        for text in _near(bound):
+            for spelled in (text, "-" + text):
+                state = 1
+                for byte in spelled.encode():
+                    state = int(columns.table[state, b"\0+-.0123456789E".index(byte)])
+                value = F(spelled)
+                assert bool(columns.accepting[state]) == (
+                    value >= sign * bound if is_least else value < sign * bound
+                ), spelled
+
+
+def _near(bound: Any) -> list[str]:
+    digits, scale = decimal_digits(bound)
+    written = [digits, str(int(digits) - 1), str(int(digits) + 1), digits + "01", digits[:1]]
+    found = ["0", "1", "9E+99", "1E-99"]
+    for number in written:
+        if number == "0":
+            continue
+        size = scale + len(number) - len(digits)
+        point = "." + number[1:] if number[1:] else ""
+        found += [f"{number[0]}{point}E{size + more:+}" for more in (-1, 0, 1)]
+        if 0 <= size < len(number) - 1:
+            found.append(f"{number[: size + 1]}.{number[size + 1 :]}")
+        elif size >= 0:
+            found.append(number + "0" * (size + 1 - len(number)))
+        else:
+            found.append("0." + "0" * (-size - 1) + number)
+    return found
 
 
 def test_ranges_of_random_large_integers() -> None:

@@ -67,6 +67,13 @@ CASES = [
     _facts(values=("a", "b"), missed=("a",)),
     _facts(values=("a",), missed=("a",)),
     _facts(min_length=2, max_length=3, missed=("^..$",)),
+    _facts("^(?:[^\\s\\S]+|a)$"),
+    _facts("^[^\\s\\S]+a$"),
+    _facts("^a*[^\\s\\S]$"),
+    _facts("^(?:a{0})*$", min_length=1),
+    _facts("^(?:)*$", excluded=frozenset({""})),
+    _facts(missed=("^[\\s\\S]", "^$")),
+    _facts(missed=("^a", "^[^a]", "^$")),
 ]
 
 
@@ -80,6 +87,9 @@ def test_sure_is_sure(facts: StringFacts) -> None:
 def test_what_is_sure_and_what_is_not() -> None:
     assert surely_has_string(_facts("a", "b", missed=("c",)))
     assert surely_has_strings(_facts("^x-", missed=("y",), excluded=frozenset({"x-"})), 17)
+    assert surely_has_strings(_facts("^a+$", min_length=1000, excluded=frozenset("a")), 10_000)
+    assert surely_has_strings(_facts(missed=("^a", "^b."), excluded=frozenset("c")), 10_000)
+    assert not surely_has_strings(_facts(missed=("^a", "b")), 10_000)
     assert not surely_has_strings(_facts("^[ab]$"), 3)
     assert surely_has_strings(_facts("^[ab]$"), 2)
     assert not surely_has_strings(_facts("^[ab]$", excluded=frozenset("a")), 2)

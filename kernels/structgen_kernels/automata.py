@@ -415,6 +415,7 @@ def product(
             accepting[source] = accepting_a[a] and not accepting_b[b]
         else:
             accepting[source] = accepting_a[a] or accepting_b[b]
+        before, target = np.int64(0), 0
         for c in range(n_classes):
             ta = table_a[a, class_a[c]]
             tb = table_b[b, class_b[c]]
@@ -425,6 +426,10 @@ def product(
             if ta == 0 and tb == 0:
                 continue
             pair = np.int64(ta) * n_b + np.int64(tb)
+            if pair == before:  # as mostly: digits, letters
+                table[source, c] = target
+                continue
+            before = pair
             mask = np.uint64(slots.shape[0] - 1)
             p = ((np.uint64(pair) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)) & mask
             target = 0

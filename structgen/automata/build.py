@@ -165,6 +165,8 @@ def repeat(automaton: Dfa, minimum: int, maximum: int | None, max_states: int = 
     return nfa.determinise(start, final)
 
 
+@lru_cache(maxsize=256)
+@untracked
 def literal(data: bytes) -> Dfa:
     """Exactly these bytes."""
     classes = sorted(set(data))

@@ -12,20 +12,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fractions import Fraction
 from functools import lru_cache
+from typing import NamedTuple
 
-from structgen.sources.json_schema.number_columns import (
-    DIGITS,
+import numpy as np
+import numpy.typing as npt
+from structgen_kernels.number_bounds import (
     DOT,
     EQUAL,
     EXPONENT,
     GREATER,
     LESS,
     MINUS,
-    NONZERO,
     ZERO,
-    Columns,
-    Rows,
+    room,
+    two_sided,
 )
+
+from structgen.sources.json_schema.number_columns import Columns, Rows
 from structgen.sources.json_schema.number_facts import Number
 from structgen.untracked import untracked
 
@@ -35,10 +38,10 @@ from structgen.untracked import untracked
 def at_least(bound: Number, is_open: bool) -> Columns:
     """Plain and scientific texts of numbers >= ``bound`` (> when open)."""
     if bound > 0:
-        return _two_sided(_Side(bound, (EQUAL, GREATER)[is_open:]), None, zero=False)
+        return _two_sided(_side(bound, *(EQUAL, GREATER)[is_open:]), _NONE, zero=False)
     if bound == 0:
-        return _two_sided(_ALL, None, zero=not is_open)
-    return _two_sided(_ALL, _Side(-bound, (LESS, EQUAL)[: 2 - is_open]), zero=True)
+        return _two_sided(_ALL, _NONE, zero=not is_open)
+    return _two_sided(_ALL, _side(-bound, *(LESS, EQUAL)[: 2 - is_open]), zero=True)
 
 
 @lru_cache(maxsize=1024)
@@ -46,10 +49,10 @@ def at_least(bound: Number, is_open: bool) -> Columns:
 def at_most(bound: Number, is_open: bool) -> Columns:
     """Plain and scientific texts of numbers <= ``bound`` (< when open)."""
     if bound < 0:
-        return _two_sided(None, _Side(-bound, (EQUAL, GREATER)[is_open:]), zero=False)
+        return _two_sided(_NONE, _side(-bound, *(EQUAL, GREATER)[is_open:]), zero=False)
     if bound == 0:
-        return _two_sided(None, _ALL, zero=not is_open)
-    return _two_sided(_Side(bound, (LESS, EQUAL)[: 2 - is_open]), _ALL, zero=True)
+        return _two_sided(_NONE, _ALL, zero=not is_open)
+    return _two_sided(_side(bound, *(LESS, EQUAL)[: 2 - is_open]), _ALL, zero=True)
 
 
 @lru_cache(maxsize=1)
@@ -80,183 +83,30 @@ def decimal_digits(number: Number) -> tuple[str, int]:
     return digits.rstrip("0") or "0", len(digits) - 1 - places
 
 
-class _Side:
-    """Nonzero numbers without sign by their order against a positive bound; ``wanted``: allowed orders."""
+class _Side(NamedTuple):
+    """Nonzero numbers without sign by their order against a positive bound: ``digits``, uint8, ``d.ddd``
+    times 10 to the ``scale``; ``wanted``: allowed orders, a bit each.
+    """
 
-    def __init__(self, bound: Number, wanted: Iterable[int]) -> None:
-        self.digits, self.scale = decimal_digits(bound)
-        self.wanted = frozenset(wanted)
-
-
-_ALL = _Side(1, (LESS, EQUAL, GREATER))
-
-
-def _two_sided(positive: _Side | None, negative: _Side | None, *, zero: bool) -> Columns:
-    rows = Rows()
-    rows.rows[1] = _numbers_of(rows, positive, zero)
-    minus = rows.state()
-    rows.rows[minus] = _numbers_of(rows, negative, zero)
-    rows.rows[1][MINUS] = minus
-    return rows.finish()
+    digits: npt.NDArray[np.uint8]
+    scale: int
+    wanted: int
 
 
-def _numbers_of(rows: Rows, side: _Side | None, zero: bool) -> list[int]:
-    """The row before a number without sign."""
-    return _Magnitudes(rows, side or _Side(1, ()), zero).first()
+def _side(bound: Number, *wanted: int) -> _Side:
+    digits, scale = decimal_digits(bound)
+    values = np.frombuffer(digits.encode(), np.uint8) - ord("0")
+    values.flags.writeable = False
+    return _Side(values, scale, sum(1 << order for order in wanted))
 
 
-class _Magnitudes:
-    """The states that compare a number's digits with those of a bound, in the order they are read."""
+_ALL = _side(1, LESS, EQUAL, GREATER)
+_NONE = _side(1)
 
-    def __init__(self, rows: Rows, side: _Side, zero: bool) -> None:
-        self.rows = rows
-        self.digits = [int(digit) for digit in side.digits]
-        self.scale = side.scale
-        self.wanted = side.wanted
-        self.zero = zero
-        # digits after the point, once the order is known
-        self.fraction = {order: rows.state(True) if order in self.wanted else 0 for order in (-1, 0, 1)}
-        self.dot = {order: rows.state() if order in self.wanted else 0 for order in (-1, 0, 1)}
-        for order, state in self.fraction.items():
-            if state:
-                rows.all_digits(state, state)
-                rows.all_digits(self.dot[order], state)
-        self.exponent_after = {order: self._exponent(order) for order in (LESS, EQUAL, GREATER)}
 
-    def first(self) -> list[int]:
-        """The transitions on the first digit."""
-        before = self.rows.state()
-        if self.wanted:
-            less, equal, greater = self._integer_digits()
-            self.rows.by_digit(before, self.digits[0], less, equal, greater)
-        self.rows.rows[before][ZERO] = self._leading_zero()
-        return self.rows.rows[before]
-
-    def _order_at_end(self, order: int, n: int) -> int:
-        """The order of a number that ends after ``n`` digits with this order against as many of the bound."""
-        return order if order != EQUAL or n >= len(self.digits) else LESS
-
-    def _exponent(self, mantissa_order: int) -> int:
-        """After ``e``: the exponents that, with such a mantissa, make a wanted order."""
-        same = mantissa_order in self.wanted
-        if LESS in self.wanted:
-            if GREATER in self.wanted:
-                return self.rows.exponent(None, None)
-            return self.rows.exponent(None, self.scale if same else self.scale - 1)
-        if GREATER in self.wanted:
-            return self.rows.exponent(self.scale if same else self.scale + 1, None)
-        return 0
-
-    def _integer_digits(self) -> tuple[int, int, int]:
-        """After the first digit, not zero, by its order against the bound's first."""
-        rows = self.rows
-        length = max(self.scale, 0) + 1  # the bound's digits before the point, those of smaller bounds apart
-        longer = 0
-        if GREATER in self.wanted:
-            longer = rows.state(True)
-            rows.all_digits(longer, longer)
-            rows.rows[longer][DOT] = self.dot[GREATER]
-        following = (longer, longer, longer)
-        for n in range(length, 0, -1):
-            current = []
-            for order in (LESS, EQUAL, GREATER):
-                plain = LESS if n < length else self._order_at_end(order, n)
-                if self.scale < 0:
-                    plain = GREATER
-                state = rows.state(plain in self.wanted)
-                row = rows.rows[state]
-                if order == EQUAL and n < length:
-                    rows.by_digit(state, self._digit(n), *following)
-                else:
-                    rows.all_digits(state, following[order + 1])
-                if n == 1:
-                    row[DOT] = self._mantissa_dot(order)
-                    row[EXPONENT] = self.exponent_after[self._order_at_end(order, 1)]
-                elif n < length or order != EQUAL:
-                    row[DOT] = self.dot[LESS if n < length else order]
-                else:
-                    row[DOT] = self._without_accepting(self._fraction_digits(n))
-                current.append(state)
-            following = (current[0], current[1], current[2])
-        return following
-
-    def _digit(self, n: int) -> int:
-        return self.digits[n] if n < len(self.digits) else 0
-
-    def _without_accepting(self, state: int) -> int:
-        """A state like that one that does not end a number: after the point there must be a digit."""
-        copy = self.rows.state()
-        self.rows.rows[copy][DIGITS] = self.rows.rows[state][DIGITS]
-        return copy
-
-    def _fraction_digits(self, n: int) -> int:
-        """After ``n`` digits equal to the bound's, the last perhaps before the point: plain numbers only."""
-        rows = self.rows
-        after = rows.state(EQUAL in self.wanted)
-        rows.by_digit(after, 0, 0, after, self.fraction[GREATER])
-        for i in range(len(self.digits) - 1, n - 1, -1):
-            state = rows.state(LESS in self.wanted)
-            rows.by_digit(state, self.digits[i], self.fraction[LESS], after, self.fraction[GREATER])
-            after = state
-        return after
-
-    def _mantissa_dot(self, order: int) -> int:
-        """After one digit, of this order against the bound's first, and the point."""
-        return self._without_accepting(self._mantissa(order))
-
-    def _mantissa(self, order: int) -> int:
-        """In the fraction after one digit: a plain number, or an exponent follows."""
-        rows = self.rows
-        less, greater = self._settled(LESS), self._settled(GREATER)
-        if order != EQUAL:
-            return less if order == LESS else greater
-        after = self._mantissa_state(EQUAL)
-        rows.by_digit(after, 0, 0, after, greater)
-        for i in range(len(self.digits) - 1, 0, -1):
-            state = self._mantissa_state(LESS)
-            rows.by_digit(state, self.digits[i], less, after, greater)
-            after = state
-        return after
-
-    def _settled(self, order: int) -> int:
-        state = self._mantissa_state(order)
-        self.rows.all_digits(state, state)
-        return state
-
-    def _mantissa_state(self, order: int) -> int:
-        """A mantissa that has this order when it ends here."""
-        plain = order if self.scale == 0 else LESS if self.scale > 0 else GREATER
-        state = self.rows.state(plain in self.wanted)
-        self.rows.rows[state][EXPONENT] = self.exponent_after[order]
-        return state
-
-    def _leading_zero(self) -> int:
-        """After a first digit 0: zero itself, in any spelling, or a number below 1."""
-        rows = self.rows
-        exponent = rows.exponent(None, None) if self.zero else 0
-        smaller = self._zero_so_far(exponent)
-        rows.rows[smaller][ZERO] = smaller
-        rows.rows[smaller][NONZERO] = [self.fraction[LESS]] * 9
-        after = smaller
-        if self.scale < 0 and self.wanted:
-            after = self._zero_so_far(exponent)
-            rows.by_digit(
-                after, self.digits[0], self.fraction[LESS], self._fraction_digits(1), self.fraction[GREATER]
-            )
-            rows.rows[after][ZERO] = smaller
-            for _ in range(-self.scale - 1):
-                state = self._zero_so_far(exponent)
-                rows.rows[state][ZERO] = after
-                rows.rows[state][NONZERO] = [self.fraction[GREATER]] * 9
-                after = state
-        zero = self._zero_so_far(exponent)
-        rows.rows[zero][DOT] = self._without_accepting(after)
-        return zero
-
-    def _zero_so_far(self, exponent: int) -> int:
-        state = self.rows.state(self.zero)
-        self.rows.rows[state][EXPONENT] = exponent
-        return state
+def _two_sided(positive: _Side, negative: _Side, *, zero: bool) -> Columns:
+    most = room(positive.digits.size, positive.scale) + room(negative.digits.size, negative.scale)
+    return Columns(*two_sided(*positive, *negative, zero, most))
 
 
 @lru_cache(maxsize=1)

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from structgen_kernels.number_bounds import EXPONENT, MINUS, N_COLUMNS, PLUS, ZERO
 
 from structgen.automata.dfa import Dfa
 from structgen.errors import CompileLimitError
 
-# The columns, ordered by byte: any other byte, "+", "-", ".", the digits, "E" and "e".
-PLUS, MINUS, DOT, ZERO, EXPONENT, N_COLUMNS = 1, 2, 3, 4, 14, 15
 DIGITS, NONZERO = slice(ZERO, ZERO + 10), slice(ZERO + 1, ZERO + 10)
 _COLUMN_BYTES = np.frombuffer(b"\0+-.0123456789E", np.uint8)
 _COLUMN_OF_BYTE = np.zeros(256, np.uint8)
@@ -25,7 +24,6 @@ _COLUMN_OF_BYTE[_COLUMN_BYTES] = np.arange(N_COLUMNS)
 _COLUMN_OF_BYTE[ord("e")] = EXPONENT
 
 INTERSECTION, DIFFERENCE, UNION = 0, 1, 2
-LESS, EQUAL, GREATER = -1, 0, 1
 
 
 LARGEST_EXPONENT, SMALLEST_EXPONENT = 308, -324
@@ -162,13 +160,13 @@ class Rows:
         following = (longer, longer, longer)
         for n in range(len(bound), 0, -1):
             current = []
-            for order in (LESS, EQUAL, GREATER):
+            for order in (-1, 0, 1):
                 if high is not None:
-                    accepts = n < len(bound) or order != GREATER
+                    accepts = n < len(bound) or order <= 0
                 else:
-                    accepts = n == len(bound) and order != LESS
+                    accepts = n == len(bound) and order >= 0
                 state = self.state(accepts)
-                if order == EQUAL and n < len(bound):
+                if order == 0 and n < len(bound):
                     self.by_digit(state, int(bound[n]), *following)
                 else:
                     self.all_digits(state, following[order + 1])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import IntEnum
 from fractions import Fraction
-from math import ceil, floor, gcd, isfinite, lcm
+from math import gcd, isfinite, lcm
 from typing import Any
 
 Number = Fraction | int
@@ -169,11 +169,9 @@ def steps_within(facts: NumberFacts, divisor: Number) -> tuple[int | None, int |
     """Which integers n have ``n * divisor`` within the bounds: the smallest and largest (None: no bound)."""
     first = last = None
     if facts.low is not None:
-        steps = Fraction(facts.low) / divisor
-        first = floor(steps) + 1 if facts.low_open else ceil(steps)
+        first = facts.low // divisor + 1 if facts.low_open else -(-facts.low // divisor)
     if facts.high is not None:
-        steps = Fraction(facts.high) / divisor
-        last = ceil(steps) - 1 if facts.high_open else floor(steps)
+        last = -(-facts.high // divisor) - 1 if facts.high_open else facts.high // divisor
     return first, last
 
 
@@ -279,8 +277,8 @@ def is_multiple(number: Number, divisor: Number) -> bool:
 
 def common_multiple(numbers: tuple[Number, ...]) -> Number | None:
     """The least number that is a multiple of each; None when there are none."""
-    if not numbers:
-        return None
+    if len(numbers) <= 1:
+        return exact(numbers[0]) if numbers else None
     fractions = [Fraction(number) for number in numbers]
     top = lcm(*(fraction.numerator for fraction in fractions))
     return exact(Fraction(top, gcd(*(fraction.denominator for fraction in fractions))))

@@ -18,19 +18,15 @@ from math import gcd
 
 import numpy as np
 import numpy.typing as npt
+from structgen_kernels.number_bounds import DOT, EXPONENT, MINUS, N_COLUMNS, ZERO
 
 from structgen.errors import CompileLimitError
 from structgen.sources.json_schema.number_bounds import decimal_digits
 from structgen.sources.json_schema.number_columns import (
     DIFFERENCE,
     DIGITS,
-    DOT,
-    EXPONENT,
-    MINUS,
-    N_COLUMNS,
     NONZERO,
     UNION,
-    ZERO,
     Columns,
     Rows,
     combine,

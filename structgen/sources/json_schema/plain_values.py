@@ -36,6 +36,7 @@ _OF_TYPE: dict[str, frozenset[str]] = {
     "object": frozenset(("required", "minProperties")),
 }
 _EVERY_TYPE = frozenset(_OF_TYPE)
+_OF_ONE_TYPE = frozenset[str]().union(*_OF_TYPE.values())
 _NONE: frozenset[str] = frozenset()
 _NO_KEYWORDS: Mapping[str, Any] = {}
 _DEEPEST = 6  # members and items in each other
@@ -97,11 +98,10 @@ def _simple_types(node: Node) -> frozenset[str]:
     schema = node.keywords
     if not ANY_VALUE.isdisjoint(schema):
         return _NONE
-    given = schema.get("type")
-    if isinstance(given, str):
-        (name,) = types = _ONE_TYPE[given]
-        return types if _OF_TYPE[name].isdisjoint(schema) else _NONE
-    return frozenset(name for name in _types(schema) if _OF_TYPE[name].isdisjoint(schema))
+    types = _types(schema)
+    if _OF_ONE_TYPE.isdisjoint(schema):  # as mostly
+        return types
+    return frozenset(name for name in types if _OF_TYPE[name].isdisjoint(schema))
 
 
 def _has_listed_value(node: Node) -> bool:
@@ -236,8 +236,7 @@ def _types(schema: Mapping[str, Any]) -> frozenset[str]:
         return _EVERY_TYPE
     if isinstance(given, str):
         return _ONE_TYPE[given]
-    names = given
-    return frozenset("number" if name == "integer" else name for name in names)
+    return frozenset("number" if name == "integer" else name for name in given)
 
 
 _ONE_TYPE = {name: frozenset(("number" if name == "integer" else name,)) for name in TYPE_NAMES}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import or_
 
-from structgen.charset import ANY
-from structgen.regex.bounds import begin_apart, begins_anywhere, lengths
+from structgen.charset import ANY, CharSet
+from structgen.regex.bounds import begin_apart, beginning, begins_anywhere, lengths
 from structgen.regex.samples import samples
 from structgen.regex.syntax import ANYTHING, Chars, Concat, Literal, Regex, Repeat, Union
 from structgen.sources.json_schema.formats import format_language
@@ -29,12 +30,14 @@ def surely_has_string(facts: StringFacts) -> bool:
         return True
     if facts.values is not None:
         return any(string_matches(facts, value) for value in facts.values)
-    return _has_shortest(facts) or bool(_sampled(facts, 1))
+    return _has_shortest(facts) or _plainly_without_end(facts) or bool(_sampled(facts, 1))
 
 
 def surely_has_strings(facts: StringFacts, count: int) -> bool:
     """True when ``count`` different strings that can be generated are easily found; False says nothing."""
     if replace(facts, excluded=frozenset(), min_length=0).is_plain and facts.max_length is None:
+        return True
+    if _plainly_without_end(facts):
         return True
     if facts.values is not None or count > _MOST_SAMPLED:
         return False
@@ -43,6 +46,46 @@ def surely_has_strings(facts: StringFacts, count: int) -> bool:
         others = _sampled(replace(facts, excluded=frozenset()), count + len(facts.excluded))
         return len(others) - sum(text in facts.excluded for text in others) >= count
     return len(_sampled(facts, count)) >= count
+
+
+def _plainly_without_end(facts: StringFacts) -> bool:
+    """Are there strings without end by a repetition in the one pattern, or as no missed pattern begins like
+    them? To draw some takes a hundred times as long.
+    """
+    if facts.max_length is not None or facts.values is not None or facts.formats or facts.other_formats:
+        return False
+    if facts.contents or bool(facts.patterns) == bool(facts.missed) or len(facts.patterns) > 1:
+        return False
+    for pattern in (*facts.patterns, *facts.missed):
+        pattern_regex(pattern)  # its errors name the place
+    if facts.patterns:
+        return _repeats(facts.patterns[0].text)
+    begun = [_first_of(pattern.text) for pattern in facts.missed]
+    return bool(ANY - reduce(or_, begun))
+
+
+@lru_cache(maxsize=4096)
+def _repeats(text: str) -> bool:
+    return _is_endless(pattern_regex(Pattern(text, "")))
+
+
+def _is_endless(node: Regex) -> bool:
+    """Does ``node`` plainly match texts of any length?"""
+    if isinstance(node, Repeat):
+        if node.maximum is None and lengths(node.item)[0] > 0:
+            return _shortest_length(node.item) is not None
+        return node.maximum != 0 and _is_endless(node.item)
+    if isinstance(node, Concat):
+        return any(map(_is_endless, node.parts)) and _shortest_length(node) is not None
+    return isinstance(node, Union) and any(map(_is_endless, node.options))
+
+
+@lru_cache(maxsize=4096)
+@untracked
+def _first_of(text: str) -> CharSet:
+    """The characters that what a pattern is found in may begin with; ANY where that is not plain."""
+    begun = beginning(pattern_regex(Pattern(text, "")))
+    return begun[0] if begun else ANY
 
 
 def _sampled(facts: StringFacts, count: int) -> tuple[str, ...]:
