@@ -33,6 +33,7 @@ LAYERS = [
     ["tables"],
     ["growing"],
     ["schema_copy"],
+    ["remains"],
     ["dormant_states"],
     ["schema_tables"],
     ["store_entries"],

@@ -162,6 +162,11 @@ class SchemaStates(ValueStates):
         after = self.array(number).after_value(self.spots[spot], value, self._emptiness.is_alive)
         return None if after is None else ("after_item", number, self.spots(after), level)
 
+    def parts(self) -> list[object]:
+        """What takes long to free, piece by piece: held elsewhere, it outlives the states."""
+        languages = [*self._objects, *self._arrays, *self._emptiness.languages()]
+        return [*self._forms.document.kept(), *self._forms.kept(), *languages]
+
     # -- for messages --------------------------------------------------------------------------------
 
     @property
