@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from typing import Any, Final
 
@@ -30,6 +31,7 @@ from structgen.sources.json_schema.snapshot import Snapshot, room
 
 _READ_WHOLE = 2048  # bytes: what is no larger is read at once
 _MOST_RECORDS = 1 << 20
+_ESCAPED = re.compile("[~%/]")  # what a $ref writes otherwise
 _SCHEMA_FIRST = b"{z\x07$schema"
 
 # -- what the kernel is told of the keywords ---------------------------------------------------------
@@ -163,7 +165,7 @@ def dialect_name(snapshot: Snapshot) -> Any:
 class Survey:
     """What a look at a whole schema found. Subschemas are numbered; 0 is the root."""
 
-    __slots__ = ("_array", "_records", "_rows", "n_subschemas", "n_values", "notes", "snapshot")
+    __slots__ = ("_array", "_holders", "_records", "_rows", "n_subschemas", "n_values", "notes", "snapshot")
 
     def __init__(
         self,
@@ -177,6 +179,7 @@ class Survey:
         self._array = snapshot.array
         self._records = records
         self._rows = records.data
+        self._holders: dict[str, dict[str, int]] = {}
         self.notes = notes
         self.n_subschemas = n_subschemas
         self.n_values = n_values
@@ -219,6 +222,26 @@ class Survey:
             inner = rows[inner, layout.LAST] + 1
         return found
 
+    def is_alive(self, number: int) -> bool:
+        """Has a subschema plainly a value? Where it is no more than a $ref: what that names."""
+        flags = self.flags(number)
+        if flags == layout.REFERRING:
+            start, _, rest = self._string(-2 - self._rows[number, layout.MEMBERS]).partition("/")
+            holder, _, name = rest.partition("/")
+            flags = self.flags(self._held(holder).get(name, number)) if start == "#" else 0
+        return bool(flags & layout.ALIVE)
+
+    def _held(self, keyword: str) -> dict[str, int]:
+        """The numbers of what a keyword of the root holds, by those names that a $ref writes as they are."""
+        known = self._holders.get(keyword)
+        if known is None:
+            known = self._holders[keyword] = {}
+            for number in self.inside(0):
+                if self.name(number) == keyword and self.flags(number) & layout.HOLDER:
+                    names = ((str(self.name(inner)), inner) for inner in self.inside(number))
+                    known.update((name, inner) for name, inner in names if not _ESCAPED.search(name))
+        return known
+
     def first_member(self, number: int) -> int:
         """The first subschema in ``properties``, of a subschema that is known to have one."""
         return int(self._rows[number, layout.MEMBERS]) + 1
@@ -250,14 +273,19 @@ class Survey:
     def contents(self) -> Contents:
         """What a scan, subschema by subschema, would have noted."""
         contents = Contents()
-        refers = any(note[0] == layout.REFERENCE for note in self.notes)
-        for kind, number, region, base, at in self.notes:
+        references = [note for note in self.notes if note[0] == layout.REFERENCE]
+        contents.references += [
+            Reference(region, base, self._string(at)) for _, _, region, base, at in references
+        ]
+        holder, before = -1, ""  # mostly the same for all regions
+        for kind, number, region, _, _ in self.notes:
             if kind == layout.REGION:
-                if refers:
-                    contents.add_region(self.pointer(number))
-            elif kind == layout.REFERENCE:
-                contents.references.append(Reference(region, base, self._string(at)))
-            else:
+                if references:
+                    if self._rows[number, layout.PARENT] != holder:
+                        holder = self._rows[number, layout.PARENT]
+                        before = f"{self.pointer(holder)}/"
+                    contents.add_region(before + escape(str(self.name(number))))
+            elif kind == layout.PATTERNED:
                 contents.patterned.append(Patterned(region, True, self.schema(number), self.pointer(number)))
         return contents
 
@@ -297,6 +325,10 @@ class Members(dict[str, Any]):
             found = self._survey.schema(self._numbers[name])
             super().__setitem__(name, found)
         return found
+
+    def is_alive(self, name: str) -> bool:
+        """Has one of them plainly a value?"""
+        return self._survey.is_alive(self._numbers[name])
 
     def get(self, name: str, default: Any = None) -> Any:
         found = super().get(name, default)
