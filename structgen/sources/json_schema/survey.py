@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from typing import Any, Final
 
@@ -31,7 +30,6 @@ from structgen.sources.json_schema.snapshot import Snapshot, room
 
 _READ_WHOLE = 2048  # bytes: what is no larger is read at once
 _MOST_RECORDS = 1 << 20
-_ESCAPED = re.compile("[~%/]")  # what a $ref writes otherwise
 _SCHEMA_FIRST = b"{z\x07$schema"
 
 # -- what the kernel is told of the keywords ---------------------------------------------------------
@@ -165,7 +163,7 @@ def dialect_name(snapshot: Snapshot) -> Any:
 class Survey:
     """What a look at a whole schema found. Subschemas are numbered; 0 is the root."""
 
-    __slots__ = ("_array", "_holders", "_records", "_rows", "n_subschemas", "n_values", "notes", "snapshot")
+    __slots__ = ("_array", "_records", "_rows", "n_subschemas", "n_values", "notes", "snapshot")
 
     def __init__(
         self,
@@ -179,7 +177,6 @@ class Survey:
         self._array = snapshot.array
         self._records = records
         self._rows = records.data
-        self._holders: dict[str, dict[str, int]] = {}
         self.notes = notes
         self.n_subschemas = n_subschemas
         self.n_values = n_values
@@ -225,22 +222,9 @@ class Survey:
     def is_alive(self, number: int) -> bool:
         """Has a subschema plainly a value? Where it is no more than a $ref: what that names."""
         flags = self.flags(number)
-        if flags == layout.REFERRING:
-            start, _, rest = self._string(-2 - self._rows[number, layout.MEMBERS]).partition("/")
-            holder, _, name = rest.partition("/")
-            flags = self.flags(self._held(holder).get(name, number)) if start == "#" else 0
+        if flags == layout.REFERRING and self._rows[number, layout.TARGET] >= 0:
+            flags = self.flags(self._rows[number, layout.TARGET])
         return bool(flags & layout.ALIVE)
-
-    def _held(self, keyword: str) -> dict[str, int]:
-        """The numbers of what a keyword of the root holds, by those names that a $ref writes as they are."""
-        known = self._holders.get(keyword)
-        if known is None:
-            known = self._holders[keyword] = {}
-            for number in self.inside(0):
-                if self.name(number) == keyword and self.flags(number) & layout.HOLDER:
-                    names = ((str(self.name(inner)), inner) for inner in self.inside(number))
-                    known.update((name, inner) for name, inner in names if not _ESCAPED.search(name))
-        return known
 
     def first_member(self, number: int) -> int:
         """The first subschema in ``properties``, of a subschema that is known to have one."""
