@@ -13,6 +13,8 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Protocol, TypeVar, cast
 
+from structgen.remains import Remains
+
 _LEAST_MACHINE = 4 << 20  # a machine may always hold so much before it is given up
 _PARTS = 8  # of all, what one machine may hold
 _LOW = 0.8  # make so much room that what follows does not have to at once
@@ -43,12 +45,19 @@ class Budget:
     """Counts the bytes of grammars, weakly held, least recently used first. Safe for several threads.
 
     ``max_bytes``: at most so much, or None. ``on_full``: is told which grammar has to go, before it sheds its
-    records: whoever keeps it may let go of it. Bounds what is kept, not what one text needs.
+    records: whoever keeps it may let go of it. ``remains``: of grammars that are gone; they count, and are
+    freed at once where there is too much. Bounds what is kept, not what one text needs.
     """
 
-    def __init__(self, max_bytes: int | None, on_full: Callable[[Held], None] | None = None) -> None:
+    def __init__(
+        self,
+        max_bytes: int | None,
+        on_full: Callable[[Held], None] | None = None,
+        remains: Remains | None = None,
+    ) -> None:
         self.max_bytes = max_bytes
         self._on_full = on_full
+        self._remains = Remains() if remains is None else remains
         self._held: OrderedDict[int, _Entry] = OrderedDict()
         self._dead: deque[weakref.ref[Held]] = deque()  # grammars die at any moment: no lock then
         self._note_dead = self._dead.append  # one for all
@@ -57,10 +66,10 @@ class Budget:
 
     @property
     def nbytes(self) -> int:
-        """What the grammars that are alive took when they last reported."""
+        """What the grammars that are alive took when they last reported, and what is left of others."""
         with self._lock:
             self._bury()
-            return self._total
+            return self._total + self._remains.nbytes
 
     @property
     def machine_bytes(self) -> int | None:
@@ -82,8 +91,10 @@ class Budget:
                 entry = self._held[key] = _Entry(grammar, self._note_dead)
                 entry.key, entry.size = key, size
                 self._total += size
-            if self.max_bytes is not None and self._total > self.max_bytes:
-                self._make_room(grammar, int(_LOW * self.max_bytes))
+            if self.max_bytes is not None and self._total + self._remains.nbytes > self.max_bytes:
+                if self._total > self.max_bytes:
+                    self._make_room(grammar, int(_LOW * self.max_bytes))
+                self._remains.free_all()
 
     def reference(self, grammar: _Grammar) -> weakref.ref[_Grammar]:
         """One to a grammar that has reported, for all who need one: the garbage collector looks at each."""

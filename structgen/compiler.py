@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 # What is a JSON Schema, or a mistake that the front end explains; all else is a Python type. None is no type
 # here: it is what a forgotten argument looks like.
-_DROPPED_PART = 8  # of the grammars that are kept: so many go together
+_DROPPED_PART = 32  # of the grammars that are kept: so many go together
 _JSON_VALUES = (dict, str, Mapping, bool, int, float, list, tuple, bytes, type(None))  # the usual first
 
 
@@ -77,8 +77,8 @@ class Compiler:
                 compiler._let_go(grammar)
 
         left = None if cache_bytes is None or for_masks is None else cache_bytes - for_masks
-        self._budget = Budget(left, let_go)
         self._awake = Awake()
+        self._budget = Budget(left, let_go, self._awake.remains)
         self._cache_size = cache_size
         self._cache: OrderedDict[tuple[str, str | Snapshot, str], CompiledGrammar] = OrderedDict()
         self._lock = threading.Lock()

@@ -19,6 +19,7 @@ from typing import Any
 
 from structgen.errors import StructgenError
 from structgen.parser_states import Key, MemberKey, Members, State
+from structgen.remains import Remains
 from structgen.sources.json_schema import SchemaStates
 from structgen.untracked import untrack, untrack_one
 
@@ -28,6 +29,7 @@ MOST_IDLE = 4  # of these, so many that no text is being read under
 _EXPAND, _OPEN, _MEMBERS, _MEMBER, _RESOLVE = range(5)
 _MOST_ASKED = 2_000  # questions: to ask more again would take a second in the middle of a text
 _QUESTION_BYTES = 300
+_FEW_ASKED = 200  # questions: what answered no more is freed in less than a millisecond
 _PLAIN = 2  # the version of marshal's format in which equal values are equal bytes
 
 _Question = tuple[object, ...]
@@ -80,6 +82,9 @@ class DormantStates:
         untrack_one(self)
         untrack(self._make)
 
+    def __del__(self) -> None:
+        self._give_back()
+
     @property
     def is_awake(self) -> bool:
         return self._states is not None
@@ -106,9 +111,14 @@ class DormantStates:
         on with them.
         """
         if not self._stays_awake and len(self._asked) <= _MOST_ASKED:
-            self._states = None
+            self._give_back()
             if self.is_idle:
                 self._use = None
+
+    def _give_back(self) -> None:
+        states, self._states = self._states, None
+        if states is not None and len(self._asked) > _FEW_ASKED:
+            self._awake.remains.keep(states.parts())
 
     def expand(self, key: Key) -> State:
         is_open = type(key) is MemberKey  # as bytes it would be any tuple
@@ -178,9 +188,12 @@ def _ask(states: SchemaStates, question: _Question) -> Any:
 class Awake:
     """Which states are awake: at most ``most``, those that were asked something last, and of idle ones those
     that are among the last ``idle``. Safe for several threads.
+
+    ``remains``: of large states that were put to sleep, or were nobody's any more.
     """
 
     def __init__(self, most: int = MOST_AWAKE, idle: int = MOST_IDLE) -> None:
+        self.remains = Remains()
         self._most = most
         self._idle = idle
         self._held: OrderedDict[int, weakref.ref[DormantStates]] = OrderedDict()
@@ -189,6 +202,7 @@ class Awake:
 
     def note(self, states: DormantStates) -> None:
         """``states`` were asked something: they are the last to be put to sleep now."""
+        self.remains.free_some()
         last = self._last
         if last is not None and last() is states:
             return

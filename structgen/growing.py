@@ -405,7 +405,7 @@ class GrowingTables:
     def _add_members(self, key: Key, described: Members) -> int:
         """Lay out the states of an object's members; returns their place in `_laid`."""
         n = len(described.names)
-        done = self.number(described.done)
+        done = 0 if described.done is None else self.number(described.done)
         beyond, others = 0, []
         if isinstance(described.beyond, Others):
             others = self._others(described.beyond)

@@ -107,8 +107,8 @@ class Members(NamedTuple):
     One by one, the states between them were half of what is made while a text is read. ``names``: None where
     no such member can be; ``optional``: may it be left out? ``values``: of which each value is one; None
     where the state is to be expanded when text comes there. ``beyond``: what may come after the last of
-    these: others, or a state in which members of other names may come; None where there are none. ``done``:
-    the state behind the object.
+    these: others, or a state in which further members may come; None where there are none. ``done``: the
+    state behind the object; None where it cannot end before further members.
     """
 
     names: Sequence[str | None]
@@ -118,7 +118,7 @@ class Members(NamedTuple):
     comma: Terminal
     end: Terminal
     beyond: Others | Key | None
-    done: Key
+    done: Key | None
 
 
 class StateSource(Protocol):

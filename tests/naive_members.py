@@ -45,7 +45,7 @@ def naive_members(described: Members, mark: Key) -> dict[Key, State]:
         edges = []
         if described.beyond is not None or any(later is not None for later in described.names[i + 1 :]):
             edges.append(Read(described.comma, beyond))
-        if all(place <= i for place in required):
+        if described.done is not None and all(place <= i for place in required):
             edges.append(Read(described.end, described.done))
         states[mark, i, AFTER] = State(edges)
     if others is not None:

@@ -34,6 +34,7 @@ LAYERS = [
     ["laid_members"],
     ["growing"],
     ["schema_copy"],
+    ["remains"],
     ["dormant_states"],
     ["schema_tables"],
     ["store_entries"],

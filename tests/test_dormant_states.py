@@ -16,6 +16,7 @@ import pytest
 from test_json_schema_language import CASES, S
 
 from structgen.bitmask import allocate_bitmask
+from structgen.budget import Budget
 from structgen.compiler import Compiler
 from structgen.dormant_states import Awake, DormantStates
 from structgen.errors import CompileLimitError, UnsatisfiableSchemaError
@@ -286,3 +287,44 @@ def test_an_interruption_in_a_question_keeps_the_states_awake() -> None:
         source.expand(source.start)
     source.sleep()
     assert source.is_awake and source.expand(source.start).edges
+
+
+def test_large_states_are_freed_bit_by_bit() -> None:
+    compiler = Compiler(VOCABULARY)
+    item = {"type": "object", "properties": {"a": {"enum": ["x", "y"]}, "b": {"type": "integer"}}}
+    grammar = compiler.json_schema({"type": "array", "uniqueItems": True, "items": item})
+    matcher = grammar.matcher()
+    texts = [f'{{"a":"{a}","b":{b}}}' for b in range(12) for a in "xy"]
+    assert matcher.accept_bytes(("[" + ",".join(texts)).encode())
+    remains, before = compiler._awake.remains, compiler._budget.nbytes
+    source_of(grammar).sleep()
+    assert not source_of(grammar).is_awake and remains.nbytes > 0
+    assert compiler._budget.nbytes == before + remains.nbytes
+    assert matcher.accept_bytes(b"," + texts[0].encode()[:-2])  # made again meanwhile, and the same
+    waiting = remains.nbytes
+    del matcher, grammar
+    compiler._cache.clear()  # whose states were awake again, and are given back as well
+    assert remains.nbytes > waiting
+    for i in range(1000):
+        waiting = remains.nbytes
+        compiler.json_schema({"properties": {f"a{i}": {"type": "integer"}}})
+        assert waiting == 0 or remains.nbytes < waiting
+        if remains.nbytes == 0:
+            break
+    assert i > 1 and remains.nbytes == 0
+
+
+def test_what_waits_to_be_freed_goes_before_others() -> None:
+    awake = Awake()
+    budget = Budget(10_000, None, awake.remains)
+    awake.remains.keep([object(), object()])
+
+    class Held:
+        nbytes = 6000
+
+        def shed(self) -> None:
+            raise AssertionError("there was room")
+
+    held = Held()
+    budget.report(held)
+    assert awake.remains.nbytes == 0 and budget.nbytes == 6000

@@ -127,7 +127,8 @@ def described(draw: st.DrawFn) -> Members:
     is_entered = any(name is not None for name in names)
     # without names, only what has others is laid out
     beyond = draw(st.sampled_from([others, *([None] * is_entered), *(["beyond"] * bool(names))]))
-    return Members(names, optional, values, literal(b":"), literal(b","), literal(b"}"), beyond, "done")
+    done = draw(st.sampled_from(["done", None])) if beyond == "beyond" else "done"
+    return Members(names, optional, values, literal(b":"), literal(b","), literal(b"}"), beyond, done)
 
 
 def edges(made: GrowingTables, number: int) -> list[tuple[int, int]]:

@@ -155,7 +155,7 @@ def write_members(
     first states of terminals, or negative parser states that are called, one of which is the value. Numbers
     of values are -1 where that is not known yet. ``first``: the number of the first parser state; ``edge``:
     of the first edge; ``beyond``: where other members are not laid out, the state in which such may come, 0
-    for none; ``done``: the state behind the object.
+    for none; ``done``: the state behind the object, 0 where it cannot end in these.
     """
     n = described[0]
     marks = described[1:4]
@@ -208,7 +208,7 @@ def write_members(
             static[edges + 2 * free] = marks[1]
             static[edges + 2 * free + 1] = following
             free += 1
-        if i >= last_required:
+        if i >= last_required and done > 0:
             static[edges + 2 * free] = marks[2]
             static[edges + 2 * free + 1] = done
             free += 1

@@ -59,12 +59,15 @@ from structgen_kernels.schema_layout import (
     OBJECT_TYPE,
     ONE_NAME,
     PATTERN,
+    PENDING,
     POSITIVE,
+    REFERRING,
     REFERS,
     STRING,
     STRING_TYPE,
     TAGGABLE,
     TAGGED,
+    TARGET,
     WORD_SIZE,
     WORDS,
 )
@@ -222,7 +225,7 @@ def _has_listed(data: ByteArray, frame: Int64Array) -> bool:
 
 
 @lean_kernel
-def _property(data: ByteArray, records: Int32Array, holder: Int, name: Int) -> Int:
+def property_of(data: ByteArray, records: Int32Array, holder: Int, name: Int) -> Int:
     """The record of the member that has the name written at ``name``; -1: there is none."""
     if holder < 0:
         return -1
@@ -235,20 +238,24 @@ def _property(data: ByteArray, records: Int32Array, holder: Int, name: Int) -> I
 
 
 @lean_kernel
-def _has_required(data: ByteArray, records: Int32Array, frame: Int64Array) -> bool:
-    """Has the object of just the required members plainly a value?"""
-    at = frame[F_REQUIRED]
+def has_required(data: ByteArray, records: Int32Array, at: Int, holder: Int, additional: Int) -> bool:
+    """Has the object of just the required members, whose names are written at a place, plainly a value?
+
+    ``holder``: the record of ``properties``; ``additional``: of what others satisfy; -1 for none.
+    """
     n, at = word(data, at + 1), at + 5
-    holder = frame[F_PROPERTIES]
     if n > 0 and holder >= 0 and n * (records[holder, LAST] - holder) > MOST_COMPARED:
         return False
     for _ in range(n):
         if data[at] != SHORT_ASCII and data[at] != ASCII:
             return False
-        inner = _property(data, records, holder, at)
+        inner = property_of(data, records, holder, at)
         if inner < 0:
-            inner = frame[F_ADDITIONAL]
-        if inner >= 0 and not records[inner, FLAGS] & ALIVE:
+            inner = additional
+        if inner >= 0 and records[inner, FLAGS] == REFERRING:
+            if records[inner, TARGET] < 0 or not records[records[inner, TARGET], FLAGS] & ALIVE:
+                return False
+        elif inner >= 0 and not records[inner, FLAGS] & ALIVE:
             return False
         at += size_of(data, at)
     return True
@@ -289,7 +296,7 @@ def _taggable(data: ByteArray, records: Int32Array, frame: Int64Array) -> Int:
     n, at = word(data, at + 1), at + 5
     is_required = False
     for _ in range(n):
-        if _property(data, records, holder, at) < 0:
+        if property_of(data, records, holder, at) < 0:
             return 0
         is_required = is_required or are_same(data, at, first)
         at += size_of(data, at)
@@ -331,7 +338,11 @@ def flags_of(data: ByteArray, records: Int32Array, frame: Int64Array, limits: In
     if types & 1 << OBJECT_TYPE and seen & 1 << K_MIN_PROPERTIES == 0:
         if frame[F_REQUIRED] < 0:
             return flags | ALIVE
-        if seen & 1 << K_MAX_PROPERTIES == 0 and _has_required(data, records, frame):
+        if seen & 1 << K_MAX_PROPERTIES:
+            return flags
+        if not has_required(data, records, frame[F_REQUIRED], frame[F_PROPERTIES], frame[F_ADDITIONAL]):
+            flags |= PENDING
+        else:
             flags |= ALIVE
             if types == ONE_NAME | 1 << OBJECT_TYPE and seen & limits[NO_PLAIN_OBJECT] == 0:
                 flags |= _taggable(data, records, frame)

@@ -5,13 +5,14 @@ from __future__ import annotations
 UNCLEAR = -1
 
 # Columns of a record: of a subschema, or of the object or array that a keyword has its subschemas in.
-RECORD_SIZE = 7
+RECORD_SIZE = 8
 BEGIN, LIMIT = 0, 1  # its bytes
 LAST = 2  # the last record of what is in it: the next one is beside it, or behind what it is in
 PARENT = 3
 NAME = 4  # where the keyword or name is written that it stands under; -1 - i of an item
 FLAGS = 5
 MEMBERS = 6  # of a subschema: the record of its ``properties``; -1: it has none
+TARGET = 7  # of a `REFERRING` one: the record of what it names, -1 where that was not looked for
 
 ALIVE = 1  # a subschema: it plainly has a value; a container: all in it plainly have, and are harmless
 HARMLESS = 2  # to work its form out later raises no error
@@ -20,6 +21,7 @@ TAGGABLE = 8  # a plain object whose first member must be there and is `LISTED`
 TAGGED = 16  # of a container: all options are `TAGGABLE`, by the same member
 HOLDER = 32  # it is no subschema
 REFERRING = 64  # no more than a $ref; once that was followed, its flags and members are those of the other
+PENDING = 128  # an object that has a value if its required members have
 
 # Notes: what is to be looked at before a schema is compiled.
 NOTE_SIZE = 5  # kind, record of the subschema, region, base, and where the value is written
@@ -62,6 +64,8 @@ AT_SCHEMA, AT_MEMBERS, AT_ITEMS = 0, 1, 2
 NEW_BASE = -(1 << 40)
 MOST_COMPARED = 1 << 16  # names with names
 MOST_LISTED = 8
+MANY_MEMBERS = 64
+RECORDS_OF_COST = 32  # that are passed in the time of a comparison, about
 MOST_OPTIONS = 256
 
 MEMBER_SIZE = 4  # where the key begins, the value, where it ends; its record, -1 where it has none

@@ -13,8 +13,10 @@ from structgen_kernels.schema_judgements import (
     fits,
     flags_of,
     flags_of_options,
+    has_required,
     is_string,
     number_of,
+    property_of,
     types_at,
 )
 from structgen_kernels.schema_layout import (
@@ -70,6 +72,7 @@ from structgen_kernels.schema_layout import (
     LAST,
     LIMIT,
     LISTED_VALUES,
+    MANY_MEMBERS,
     MAX_DEPTH,
     MAX_SUBSCHEMAS,
     MAX_VALUES,
@@ -86,6 +89,8 @@ from structgen_kernels.schema_layout import (
     PARENT,
     PATTERN,
     PATTERNED,
+    PENDING,
+    RECORDS_OF_COST,
     REF_STANDS_ALONE,
     REFERENCE,
     REFERRING,
@@ -94,6 +99,7 @@ from structgen_kernels.schema_layout import (
     STRANGE,
     STRINGS,
     TAGGABLE,
+    TARGET,
     TYPES,
     UNCLEAR,
     UNKNOWN,
@@ -359,6 +365,7 @@ def survey(
                 return UNCLEAR
             if seen == 1 << K_REF:
                 records[record, FLAGS] = REFERRING
+                records[record, TARGET] = -1
                 records[record, MEMBERS] = -2 - frames[top, F_LISTED]
                 n_referring += 1
             else:
@@ -371,11 +378,87 @@ def survey(
         if top < 0:
             break
     if n_referring > 0:
+        _settle(data, words, records[:n], stack)
         _follow(data, records[:n])
     limits[N_SUBSCHEMAS] = n_subschemas
     limits[N_VALUES] = n_values
     limits[N_NOTES] = n_notes
     return n
+
+
+@lean_kernel
+def _settle(data: ByteArray, words: ByteArray, records: Int32Array, stack: Int32Array) -> None:
+    """Which objects have a value, as those have that their required members refer to: a least fixpoint, as
+    far as that takes no longer than the survey. What members of many refer to is found, too.
+    """
+    budget = MOST_COMPARED
+    n = records.shape[0]
+    near = 1
+    for holder in range(n):
+        if not records[holder, FLAGS] & HOLDER or data[records[holder, BEGIN]] != DICT:
+            continue
+        if records[holder, LAST] - holder < MANY_MEMBERS:
+            continue
+        at = holder + 1
+        while at <= records[holder, LAST] and budget > 0:
+            if records[at, FLAGS] == REFERRING:
+                near, budget = _point(data, records, at, near, budget)
+            at = records[at, LAST] + 1
+    grows = True
+    while grows and budget > 0:
+        grows = False
+        budget -= 1 + n // RECORDS_OF_COST
+        for record in range(n):
+            if not records[record, FLAGS] & PENDING or budget <= 0:
+                continue
+            required, additional = _required(data, words, records, record, stack)
+            holder = records[record, MEMBERS]
+            n_required, at = word(data, required + 1), required + 5
+            cost = n_required * (records[holder, LAST] - holder) if holder >= 0 else 0
+            if cost > MOST_COMPARED:
+                continue
+            budget -= cost // RECORDS_OF_COST
+            for _ in range(n_required):
+                inner = property_of(data, records, holder, at)
+                inner = inner if inner >= 0 else additional
+                if inner >= 0 and records[inner, FLAGS] == REFERRING and records[inner, TARGET] < 0:
+                    near, budget = _point(data, records, inner, near, budget)
+                at += size_of(data, at)
+            if has_required(data, records, required, holder, additional):
+                records[record, FLAGS] ^= PENDING | ALIVE
+                grows = True
+
+
+@lean_kernel
+def _point(data: ByteArray, records: Int32Array, record: Int, near: Int, budget: Int) -> Any:
+    """Find what a `REFERRING` record names. Returns where to look for the next one first, and what is left of
+    the budget.
+    """
+    target, cost = _target(data, records, -2 - records[record, MEMBERS], near)
+    records[record, TARGET] = target
+    return target if target > 0 else near, budget - cost
+
+
+@lean_kernel
+def _required(data: ByteArray, words: ByteArray, records: Int32Array, record: Int, stack: Int32Array) -> Any:
+    """Where the names of an object's required members are written, and the record of what is asked of those
+    that are not named, -1 for none.
+    """
+    at, inner = records[record, BEGIN] + 1, record + 1
+    required = additional = -1
+    while data[at] != END:
+        number = number_of(data, at, words)
+        at += size_of(data, at)
+        if number == K_REQUIRED:
+            required = at
+        if inner <= records[record, LAST] and records[inner, BEGIN] == at:
+            if number == K_ADDITIONAL:
+                additional = inner
+            at = records[inner, LIMIT]
+            inner = records[inner, LAST] + 1
+        else:
+            at = pass_over(data, at, stack[3:], stack[:3])
+    return required, additional
 
 
 @lean_kernel
@@ -390,7 +473,7 @@ def _follow(data: ByteArray, records: Int32Array) -> None:
         has_followed = False
         while at <= last and budget > 0:
             if records[at, FLAGS] == REFERRING:
-                target, cost = _target(data, records, -2 - records[at, MEMBERS])
+                target, cost = _target(data, records, -2 - records[at, MEMBERS], 1)
                 budget -= cost
                 if target >= 0 and records[target, MEMBERS] >= 0:
                     records[at, FLAGS] |= records[target, FLAGS] & (ALIVE | HARMLESS | TAGGABLE)
@@ -402,9 +485,9 @@ def _follow(data: ByteArray, records: Int32Array) -> None:
 
 
 @lean_kernel
-def _target(data: ByteArray, records: Int32Array, at: Int) -> Any:
+def _target(data: ByteArray, records: Int32Array, at: Int, near: Int) -> Any:
     """The subschema that a $ref of the form ``#/holder/name`` names, -1 where that is not plain; and how many
-    names were compared.
+    names were compared. ``near``: a record that is tried first, if it is of the holder, and those behind it.
     """
     if data[at] != SHORT_ASCII:
         return -1, 1
@@ -427,8 +510,16 @@ def _target(data: ByteArray, records: Int32Array, at: Int) -> Any:
         return -1, 1
     if data[records[holder, BEGIN]] != DICT:
         return -1, 1
-    inner, last, n = holder + 1, records[holder, LAST], 1
+    last, n = records[holder, LAST], 1
+    first = near if records[near, PARENT] == holder else holder + 1
+    inner = first
     while inner <= last:
+        if _is_named(data, records, inner, cut + 1, end):
+            return inner, n
+        inner = records[inner, LAST] + 1
+        n += 1
+    inner = holder + 1
+    while inner < first:
         if _is_named(data, records, inner, cut + 1, end):
             return inner, n
         inner = records[inner, LAST] + 1

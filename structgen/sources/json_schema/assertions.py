@@ -7,7 +7,7 @@ values of its own type only: it yields facts for that type and leaves the others
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -50,6 +50,7 @@ from structgen.sources.json_schema.keywords import Draft
 from structgen.sources.json_schema.merge import merge_facts
 from structgen.sources.json_schema.numbers import Integer
 from structgen.sources.json_schema.strings import unsupported
+from structgen.sources.json_schema.survey import Members
 from structgen.sources.json_schema.values import (
     ARRAY,
     BOOLEAN,
@@ -76,6 +77,7 @@ _PLACE_OF_TYPE = {
     "object": OBJECT,
 }
 _TYPE_ALONE = frozenset(("type",))
+_MANY = 64  # members with names of their own
 
 
 def child(document: Document, node: Node, *place: str | int) -> Conjunction:
@@ -126,6 +128,38 @@ def _alias(document: Document, node: Node) -> Node | None:
     if len(schema.get("allOf", ())) == 1 and ASSERTING.isdisjoint(schema.keys() - {"allOf"}):
         return document.child(node, "allOf", 0)
     return None
+
+
+class Properties(Mapping[str, Conjunction]):
+    """What a subschema asks of members by name, of so many that each is looked at when it is asked about."""
+
+    __slots__ = ("_document", "_known", "_node")
+
+    def __init__(self, document: Document, node: Node) -> None:
+        self._document = document
+        self._node = node
+        names = filter(is_spellable, node.keywords["properties"])
+        self._known: dict[str, Conjunction | None] = dict.fromkeys(names)
+
+    def __getitem__(self, name: str) -> Conjunction:
+        known = self._known[name]
+        if known is None:
+            known = self._known[name] = child(self._document, self._node, "properties", name)
+        return known
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._known
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def is_alive(self, name: str) -> bool:
+        """Has the member plainly a value (of any digits), by a look at the whole? False says nothing."""
+        given = self._node.keywords["properties"]
+        return isinstance(given, Members) and name in self._known and given.is_alive(name)
 
 
 class Assertions:
@@ -387,8 +421,10 @@ class Assertions:
         asked of additional ones. ``negated``: the table is for telling what violates it.
         """
         schema, document = node.keywords, self._document
-        properties: dict[str, Conjunction] = {}
-        if "properties" in schema:
+        properties: Mapping[str, Conjunction] = {}
+        if "properties" in schema and len(schema["properties"]) > _MANY:
+            properties = Properties(document, node)
+        elif "properties" in schema:
             properties = {
                 name: conjunction_of(document, inner)
                 for name, inner in document.children(node, "properties")

@@ -250,6 +250,10 @@ class Document:
             known = self._made[place] = Node(schema, pointer, _MADE, (), negated)
         return known
 
+    def kept(self) -> list[object]:
+        """All nodes that were asked for."""
+        return [*self._nodes.values(), *self._negations.values(), *self._made.values()]
+
     def is_made(self, node: Node) -> bool:
         """True for what `made` gave: its pointer is that of a keyword."""
         return node.resource is _MADE

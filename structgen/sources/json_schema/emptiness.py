@@ -62,6 +62,10 @@ class Emptiness:
             known = self._arrays[id(facts)] = ArrayLanguage(facts, self._forms, self._options)
         return known
 
+    def languages(self) -> list[object]:
+        """All that were made."""
+        return [*self._objects.values(), *self._arrays.values()]
+
     def is_alive(self, conjunction: Conjunction) -> bool:
         """Has the conjunction a value that can be written?"""
         if not conjunction:

@@ -9,6 +9,7 @@ item", which negation brings, are clauses: disjunctions of witnesses, one of whi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,7 +81,7 @@ class ArrayFacts:
 class MemberTable:
     """What one subschema asks of members: by name, by patterns of the name, and of all others."""
 
-    properties: dict[str, Conjunction]
+    properties: Mapping[str, Conjunction]
     patterns: tuple[tuple[Pattern, Conjunction], ...] = ()
     others: Conjunction = ()
 

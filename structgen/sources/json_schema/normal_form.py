@@ -86,6 +86,10 @@ class NormalForms:
             self._merged_of[conjunction] = form
         return form
 
+    def kept(self) -> list[object]:
+        """All forms that were worked out."""
+        return [*self._of_node.values(), *self._merged_of.values()]
+
     def contradicts(self, conjunction: Conjunction) -> bool:
         """Does a subschema stand beside its negation? What is left out of a lenient document refuses nothing,
         nor does its negation.

@@ -14,6 +14,7 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 from structgen.errors import CompileLimitError
+from structgen.sources.json_schema.assertions import Properties
 from structgen.sources.json_schema.facts import (
     Absent,
     Conjunction,
@@ -137,6 +138,11 @@ class ObjectLanguage:
         self._both: dict[tuple[Conjunction, Conjunction], Conjunction] = {}
 
     @property
+    def required(self) -> dict[str, None]:
+        """The names of members that must be there."""
+        return self._required
+
+    @property
     def is_simple(self) -> bool:
         """True when neither counts nor clauses matter: required members are all that must be."""
         return not self._counts and not self._waiting
@@ -192,14 +198,14 @@ class ObjectLanguage:
         """Names that are spoken of, in the order that members have."""
         names: dict[str, Any] = {}
         for table in self.facts.tables:
-            names.update(table.properties)
+            names.update(dict.fromkeys(table.properties))
         names.update(dict.fromkeys(self.facts.required))
         for clause in self.facts.clauses:
             for witness in clause:
                 if isinstance(witness, (Absent, NamedMember)):
                     names[witness.name] = None
                 elif witness.table is not None:
-                    names.update(witness.table.properties)
+                    names.update(dict.fromkeys(witness.table.properties))
         return tuple(names) if "".join(names).isascii() else tuple(filter(is_spellable, names))
 
     def inner(self, name: str) -> Conjunction | None:
@@ -421,7 +427,10 @@ class ObjectLanguage:
     def _search(self, place: Place, alive: Alive) -> bool:
         facts = self.facts
         needed = [name for name in facts.required if self._is_ahead(name, place)]
+        known = self._looked_up()
         for name in needed:
+            if known is not None and known.is_alive(name):
+                continue
             inner = self.inner(name)
             if inner is None or not alive(inner):
                 return False
@@ -444,6 +453,14 @@ class ObjectLanguage:
                 open_clauses.append(options)
         open_clauses.sort(key=len)  # what has the fewest ways out fails first
         return self._choose(open_clauses, present, _NONE, [], place, alive)
+
+    def _looked_up(self) -> Properties | None:
+        """What says of members at a look whether they have a value, if anything does."""
+        facts = self.facts
+        if len(facts.tables) != 1 or facts.tables[0].patterns or facts.keys or self._spelled is not None:
+            return None
+        found = facts.tables[0].properties
+        return found if isinstance(found, Properties) and self._options.max_digits is None else None
 
     def _is_soon_found(self, needed: list[str], place: Place, alive: Alive) -> bool:
         """Does the first witness of each clause that is possible beside those before do? False says nothing.

@@ -97,6 +97,9 @@ class Snapshot:
         except ValueError:  # a Mapping, a number of another library, too deep
             return None
         with room() as work:
+            if given.shape[0] > work.out.shape[0] and given.shape[0] <= _MOST_BYTES // 2:
+                work.out = np.empty(2 * given.shape[0], np.uint8)  # mostly enough
+                work.noted = np.empty((given.shape[0] // 8, 2), np.int32)
             while True:
                 size = write_out(given, work.out, work.noted, work.stack_pairs)
                 if size != TOO_LARGE:

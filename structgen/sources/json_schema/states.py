@@ -59,7 +59,7 @@ from structgen.sources.json_schema.plain_containers import (
 )
 from structgen.sources.json_schema.punctuation import Punctuation
 from structgen.sources.json_schema.spelling import key_automaton, keys_automaton
-from structgen.sources.json_schema.value_states import DONE, Numbered, ValueStates
+from structgen.sources.json_schema.value_states import DONE, Numbered, ValueStates, end_of_part
 from structgen.sources.json_schema.values import ARRAY, OBJECT
 
 
@@ -155,6 +155,11 @@ class SchemaStates(ValueStates):
             return None
         after = self.array(number).after_value(self.spots[spot], value, self._emptiness.is_alive)
         return None if after is None else ("after_item", number, self.spots(after), level)
+
+    def parts(self) -> list[object]:
+        """What takes long to free, piece by piece: held elsewhere, it outlives the states."""
+        languages = [*self._objects, *self._arrays, *self._emptiness.languages()]
+        return [*self._forms.document.kept(), *self._forms.kept(), *languages]
 
     # -- for messages --------------------------------------------------------------------------------
 
@@ -305,12 +310,17 @@ class SchemaStates(ValueStates):
         """The members of an object whose names come in order, where neither counts nor clauses matter."""
         if not isinstance(key, tuple):
             raise TypeError(f"{key!r} are no members of a schema")
-        _, number, level = key
-        language, marks, alive = self.object(number), self._marks(level), self._emptiness.is_alive
+        _, number, level, *rest = key
+        first = rest[0] if rest else 0
+        known = self._objects[number]
+        if isinstance(known, PlainObject):  # further members
+            return self._plain_members(known, number, level, first)
+        language, marks, alive = known, self._marks(level), self._emptiness.is_alive
+        end = end_of_part(language.ordered, language.required, first)
         names: list[str | None] = []
         values: list[Sequence[Value] | None] = []
         optional: list[bool] = []
-        for at in range(len(language.ordered)):
+        for at in range(first, end):
             self._renew()
             name, inner, is_optional = language.next_in_order(at, alive)
             optional.append(is_optional)
@@ -318,25 +328,29 @@ class SchemaStates(ValueStates):
             values.append(None if inner is None else self._plain_value(inner, level))
         beyond: Others | Key | None = None
         self._renew()
-        if language.classes or language.listed:
-            place = language.start._replace(at=len(names))
+        if end < len(language.ordered):
+            if self._has_member(language, place_in_order(end)):
+                beyond = ("more", number, end, level)
+        elif language.classes or language.listed:
+            place = place_in_order(end)
             if self._has_member(language, place):
                 beyond = ("members", number, self.places(place), level)
                 if len(language.classes) == 1 and not language.listed:
                     key_class, spoken_of = language.classes[0], language.spoken_of
                     automata = self._name_automata(key_class.names, spoken_of)
                     beyond = Others(spoken_of, automata, self._plain_value(key_class.inner, level))
+        done = DONE if language.can_close(place_in_order(end)) else None
         return Members(
-            names, optional, values, marks.colon, marks.object_comma, marks.end_object, beyond, DONE
+            names, optional, values, marks.colon, marks.object_comma, marks.end_object, beyond, done
         )
 
     def _open_value(self, key: MemberKey) -> State:
         """The value of a member that `members` leaves open."""
         if not isinstance(key.members, tuple):
             raise TypeError(f"{key!r} is no member of a schema")
-        _, number, level = key.members
+        _, number, level, *rest = key.members
         target = key._replace(role=AFTER if key.role == VALUE else OTHER_AFTER)
-        inner = self.conjunctions(self._inner_of(number, key.at))
+        inner = self.conjunctions(self._inner_of(number, sum(rest, key.at)))
         return State(list(self._written(inner, self._inside(level), target)))
 
     def _inner_of(self, number: int, at: int) -> Conjunction:
@@ -352,16 +366,17 @@ class SchemaStates(ValueStates):
         """The state of a member in order as a key of its own."""
         if not isinstance(key.members, tuple):
             raise TypeError(f"{key!r} is no member of a schema")
-        _, number, level = key.members
+        _, number, level, *rest = key.members
+        at = sum(rest, key.at)
         known = self._objects[number]
-        is_other = key.at == len(known.names if isinstance(known, PlainObject) else known.ordered)
-        here = self.places(place_in_order(key.at))
-        after = here if is_other else self.places(place_in_order(key.at + 1))
+        is_other = at == len(known.names if isinstance(known, PlainObject) else known.ordered)
+        here = self.places(place_in_order(at))
+        after = here if is_other else self.places(place_in_order(at + 1))
         if key.role == (OTHER if is_other else NAME):
             return ("members", number, here, level)
         if key.role == (OTHER_AFTER if is_other else AFTER):
             return ("after_member", number, after, level)
-        inner = self.conjunctions(self._inner_of(number, key.at))
+        inner = self.conjunctions(self._inner_of(number, at))
         if key.role == (OTHER_VALUE if is_other else VALUE):
             return ("member", number, inner, after, level)
         if key.role == (OTHER_COLON if is_other else COLON):
@@ -379,7 +394,7 @@ class SchemaStates(ValueStates):
             if self._options.any_order:
                 return self._free_members(number, place, level)
             if 0 < place.at < len(language.ordered) and self._are_laid_out(has_names=True):  # see `_is_led`
-                return State((Jump(MemberKey(("in_order", number, level), place.at, NAME)),))
+                return State((Jump(self._at_name(language, number, level, place.at)),))
             if place.at < len(language.ordered):
                 return self._next_in_order(number, place, level)
         for step in self._steps_here(language, place):
@@ -396,6 +411,14 @@ class SchemaStates(ValueStates):
             if name not in language.facts.required and language.can_finish(skipped, alive):
                 edges.append(Jump(("members", number, self.places(skipped), level)))
         return State((*edges, *remembered))
+
+    def _at_name(self, language: ObjectLanguage, number: int, level: int, at: int) -> MemberKey:
+        """Where the name at a place in order may come."""
+        first, end = 0, end_of_part(language.ordered, language.required, 0)
+        while end <= at:
+            first, end = end, end_of_part(language.ordered, language.required, end)
+        key = ("in_order", number, level, first) if first else ("in_order", number, level)
+        return MemberKey(key, at - first, NAME)
 
     def _next_in_order(self, number: int, place: Place, level: int) -> State:
         """A key, where the names come in order and neither counts nor clauses matter."""

@@ -222,6 +222,13 @@ class Survey:
             inner = rows[inner, layout.LAST] + 1
         return found
 
+    def is_alive(self, number: int) -> bool:
+        """Has a subschema plainly a value? Where it is no more than a $ref: what that names."""
+        flags = self.flags(number)
+        if flags == layout.REFERRING and self._rows[number, layout.TARGET] >= 0:
+            flags = self.flags(self._rows[number, layout.TARGET])
+        return bool(flags & layout.ALIVE)
+
     def first_member(self, number: int) -> int:
         """The first subschema in ``properties``, of a subschema that is known to have one."""
         return int(self._rows[number, layout.MEMBERS]) + 1
@@ -253,14 +260,19 @@ class Survey:
     def contents(self) -> Contents:
         """What a scan, subschema by subschema, would have noted."""
         contents = Contents()
-        refers = any(note[0] == layout.REFERENCE for note in self.notes)
-        for kind, number, region, base, at in self.notes:
+        references = [note for note in self.notes if note[0] == layout.REFERENCE]
+        contents.references += [
+            Reference(region, base, self._string(at)) for _, _, region, base, at in references
+        ]
+        holder, before = -1, ""  # mostly the same for all regions
+        for kind, number, region, _, _ in self.notes:
             if kind == layout.REGION:
-                if refers:
-                    contents.add_region(self.pointer(number))
-            elif kind == layout.REFERENCE:
-                contents.references.append(Reference(region, base, self._string(at)))
-            else:
+                if references:
+                    if self._rows[number, layout.PARENT] != holder:
+                        holder = self._rows[number, layout.PARENT]
+                        before = f"{self.pointer(holder)}/"
+                    contents.add_region(before + escape(str(self.name(number))))
+            elif kind == layout.PATTERNED:
                 contents.patterned.append(Patterned(region, True, self.schema(number), self.pointer(number)))
         return contents
 
@@ -300,6 +312,10 @@ class Members(dict[str, Any]):
             found = self._survey.schema(self._numbers[name])
             super().__setitem__(name, found)
         return found
+
+    def is_alive(self, name: str) -> bool:
+        """Has one of them plainly a value?"""
+        return self._survey.is_alive(self._numbers[name])
 
     def get(self, name: str, default: Any = None) -> Any:
         found = super().get(name, default)

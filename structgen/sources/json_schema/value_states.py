@@ -4,7 +4,7 @@ children are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
 from typing import Generic, TypeVar
 
@@ -48,6 +48,7 @@ from structgen.sources.json_schema.strings import Automaton
 from structgen.sources.json_schema.values import ARRAY, OBJECT
 
 DONE: Key = ("done",)
+_MANY = 64  # members, where more are described when a text comes there
 # What all sources call the values that nothing is asked of, and what is in them.
 _ANY = 0  # the conjunction, the object, the array, the spot in it
 _ANY_CONTAINER: Key = ("container", _ANY, 0)
@@ -226,8 +227,9 @@ class ValueStates:
         """Behind the first member: the others of one kind."""
         plain = self._known_tagged(conjunction).option(self._forms.document, at)
         self._objects.append(plain)
-        key = ("in_order", len(self._objects) - 1, level)
-        described = self._plain_members(plain, level)
+        number = len(self._objects) - 1
+        key = ("in_order", number, level)
+        described = self._plain_members(plain, number, level)
         return State((Jump(MemberKey(key, 0, AFTER)),), along=((key, described),))
 
     def _known_tagged(self, conjunction: int) -> TaggedObjects:
@@ -240,7 +242,7 @@ class ValueStates:
 
     def _plain_object(self, plain: PlainObject, number: int, level: int) -> State:
         marks, key = self._marks(level), ("in_order", number, level)
-        described = self._plain_members(plain, level)
+        described = self._plain_members(plain, number, level)
         edges: list[Edge] = []
         if described.beyond is not None or any(name is not None for name in described.names):
             edges.append(Read(marks.open_object, MemberKey(key, 0, NAME)))
@@ -269,14 +271,19 @@ class ValueStates:
             return self._bars_names
         return self._bars_names and self._options.escapes == "any" and not self._options.any_order
 
-    def _plain_members(self, plain: PlainObject, level: int) -> Members:
-        """The same for an object that is plain."""
+    def _more(self, number: int, first: int, level: int) -> State:
+        """Further members in order."""
+        return State((Jump(MemberKey(("in_order", number, level, first), 0, NAME)),))
+
+    def _plain_members(self, plain: PlainObject, number: int, level: int, first: int = 0) -> Members:
+        """The same for an object that is plain, from a place in order on."""
+        end = end_of_part(plain.names, plain.required, first)
         marks, alive = self._marks(level), self._emptiness.is_alive
         properties, required = plain.properties, plain.required
         names: list[str | None] = []
         values: list[Sequence[Value] | None] = []
         typed = self._scalars.typed(plain.conjunction[0].resource.dialect) if plain.names else {}
-        for at, name in enumerate(plain.names):
+        for at, name in enumerate(plain.names[first:end], first):
             schema, of_type = properties.get(name), None
             if type(schema) is dict and BESIDE_TYPE.isdisjoint(schema):
                 of_type = schema.get("type")
@@ -293,14 +300,21 @@ class ValueStates:
             is_there = bool(found) or alive(inner)
             names.append(name if is_there else None)
             values.append(found if is_there else None)
-        beyond: Others | None = None
-        if plain.others is not None and alive(plain.others):
+        done: Key | None = DONE
+        beyond: Others | Key | None = None
+        if end < len(plain.names):
+            ahead = range(end, len(plain.names))
+            if not required.isdisjoint(plain.names[end:]):
+                done = None
+            if done is None or any(alive(plain.inner(self._forms.document, at)) for at in ahead):
+                beyond = ("more", number, end, level)
+        if beyond is None and plain.others is not None and alive(plain.others):
             if self._any_name is None:
                 self._any_name = self._name_automata(_ANY_STRING, ())
             beyond = Others(plain.names, self._any_name, self._plain_value(plain.others, level))
-        optional = [name not in required for name in plain.names]
+        optional = [name not in required for name in plain.names[first:end]]
         return Members(
-            names, optional, values, marks.colon, marks.object_comma, marks.end_object, beyond, DONE
+            names, optional, values, marks.colon, marks.object_comma, marks.end_object, beyond, done
         )
 
     def _plain_value(self, conjunction: Conjunction, level: int) -> tuple[Value, ...] | None:
@@ -324,3 +338,15 @@ class ValueStates:
         if barred:
             names = replace(names, excluded=names.excluded.difference(barred))
         return [parts[0] for parts in string_automata(names, self._options, whole=True)]
+
+
+def end_of_part(names: Sequence[str], required: Container[str], first: int) -> int:
+    """Up to where members in order are described at once: so many that one of them must be there, and text
+    comes to the others later.
+    """
+    end = first
+    while end < len(names):
+        here, end = end, end + _MANY
+        if any(name in required for name in names[here:end]):
+            break
+    return min(end, len(names))
