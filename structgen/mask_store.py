@@ -163,10 +163,10 @@ class MaskStore:
         """Keep entries, int32 (n, 2), for `usual_entries`."""
         with self._lock:
             known = self._usual.get(usual, _NO_ENTRIES)
-            fresh = entries[~np.isin(entries[:, 0], known[:, 0])]
+            fresh = entries[~np.isin(entries[:, 0], known[:, 0])][: _MOST_USUAL - len(known)]
             if len(self._usual) >= _MOST_KINDS:
                 self._usual.clear()
-            if epoch == self.view.epoch and 0 < len(fresh) <= _MOST_USUAL - len(known):
+            if epoch == self.view.epoch and len(fresh):
                 self._usual[usual] = np.concatenate([known, fresh])
 
     def content(self, tables: StateTables, state: int) -> Content:

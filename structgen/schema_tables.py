@@ -73,6 +73,8 @@ def schema_tables(
         usual = Usual(states.usual_terminals(), any_value)
     tables = GrowingTables(source, vocabulary.eos_token_ids, vocabulary.max_token_length, restricted, usual)
     chosen = extent if whole else WHOLE
+    if chosen.leaves_open:
+        states.recall_scalars()
     is_all = tables.expand_some(
         chosen.max_states, chosen.max_table, chosen.max_numbers, leaves_open=chosen.leaves_open
     )
@@ -136,6 +138,7 @@ class _Again:
     def __call__(self) -> SchemaStates:
         states = _states(self.text, self.options, self.vocabulary, timed=False)
         states.lift_deadline()
+        states.recall_scalars()
         return states
 
 

@@ -39,6 +39,7 @@ LAYERS = [
     ["schema_tables"],
     ["store_entries"],
     ["general_store"],
+    ["near_entries"],
     ["mask_store"],
     ["saved_entries"],
     ["general_grammars"],

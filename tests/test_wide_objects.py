@@ -55,6 +55,12 @@ SCHEMAS = {
         "properties": {"a0": NUMBER, **dict.fromkeys(NAMES[1:], False)},
         "required": ["a0"],
     },
+    "others that take more than a glance, the last members dead": {
+        "type": "object",
+        "properties": {"a0": NUMBER, "a1": NUMBER, **dict.fromkeys(NAMES[2:], False)},
+        "required": ["a0"],
+        "additionalProperties": {"anyOf": [NUMBER, {"type": "array"}]},
+    },
     "told apart": {"anyOf": [of([0, i], type="object") | {"title": str(i)} for i in (2, 7, 11)]},
 }
 

@@ -209,7 +209,7 @@ class Document:
         """The subschema at a place inside ``node`` that is known to hold one; never negated."""
         pointer = node.pointer
         for token in place:  # as `Node.at`, for most of what is made while a text is read comes here
-            pointer += f"/{escape(token)}" if type(token) is str else f"/{token}"
+            pointer += f"/{escape(token)}" if isinstance(token, str) else f"/{token}"
         known = self._nodes.get(pointer)
         if known is None:
             schema = node.schema

@@ -64,6 +64,7 @@ class Scalars:
         self._forms = forms
         self._options = options
         self._of: dict[Conjunction, tuple[Parts, bool]] = {}
+        self.recalls = False  # what other documents have found
         self._meaning = (
             options.format,
             options.integers,
@@ -104,14 +105,16 @@ class Scalars:
         return known
 
     def easy(self, conjunction: Conjunction) -> tuple[Parts, bool] | None:
-        """The same where it is quickly worked out, or known from another document; None elsewhere."""
+        """The same where it is quickly worked out, which hangs on the schema alone;
+        with ``recalls`` also where another document has found it. None elsewhere.
+        """
         if len(conjunction) != 1:
             return None
         schema = conjunction[0].schema
         if type(schema) is not dict:
             return None
         if not _NOT_EASY.isdisjoint(schema):
-            plain = _plain_key(conjunction)
+            plain = _plain_key(conjunction) if self.recalls else None
             return None if plain is None else _known.get((plain, self._meaning))
         values = schema.get("enum", ())
         if type(values) is list and not (len(values) <= _FEW_VALUES and all(type(v) is str for v in values)):

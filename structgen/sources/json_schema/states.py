@@ -75,10 +75,13 @@ class _FreeKeys:
         return len(self.required) + sum(len(names) for names, _ in self.groups)
 
 
+_REFERS = frozenset(("$ref", "$dynamicRef", "$recursiveRef"))
+
+
 def _content(node: Node) -> Node | tuple[object, ...]:
     """Equal for subschemas that plainly say the same: a few keywords with plain values."""
     schema = node.schema
-    if not isinstance(schema, dict) or node.schema_of_either is not None or "$ref" in schema:
+    if not isinstance(schema, dict) or node.schema_of_either is not None or not _REFERS.isdisjoint(schema):
         return node
     said = [(keyword, type(value).__name__, value) for keyword, value in schema.items() if keyword in SAYING]
     if not all(value is None or isinstance(value, (str, int, float)) for _, _, value in said):
@@ -557,6 +560,7 @@ class SchemaStates(ValueStates):
     ) -> Iterator[tuple[Key, State | Members]]:
         """The states that text comes to first in an array, by their keys."""
         if not language.remembers and language.kept_apart != BY_TEXT:
+            self._renew()
             at = self.spots(language.start)
             items = self._items(number, at, level)
             yield ("items", number, at, level), items

@@ -114,6 +114,12 @@ class ValueStates:
         """
         self._bars_names = True
 
+    def recall_scalars(self) -> None:
+        """Lay out values with their object that were found for another document, too: not where the states
+        must be the same in another process.
+        """
+        self._scalars.recalls = True
+
     def usual_terminals(self) -> tuple[Terminal, ...]:
         """Of values and their punctuation, as hardly any schema does without."""
         marks = () if self._options.indent is not None else self._marks(0)
@@ -302,13 +308,19 @@ class ValueStates:
             values.append(found if is_there else None)
         done: Key | None = DONE
         beyond: Others | Key | None = None
+        has_others = plain.others is not None and alive(plain.others)
         if end < len(plain.names):
             ahead = range(end, len(plain.names))
             if not required.isdisjoint(plain.names[end:]):
                 done = None
-            if done is None or any(alive(plain.inner(self._forms.document, at)) for at in ahead):
+            # others stand behind the last part: a place behind another's names is a name's
+            if (
+                done is None
+                or has_others
+                or any(alive(plain.inner(self._forms.document, at)) for at in ahead)
+            ):
                 beyond = ("more", number, end, level)
-        if beyond is None and plain.others is not None and alive(plain.others):
+        elif plain.others is not None and has_others:
             if self._any_name is None:
                 self._any_name = self._name_automata(_ANY_STRING, ())
             beyond = Others(plain.names, self._any_name, self._plain_value(plain.others, level))
