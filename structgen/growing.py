@@ -629,10 +629,8 @@ class GrowingTables:
     def _make_room(self, what: str, wanted: int) -> None:
         while self._room[what] < wanted:
             self._room[what] *= 2
-        for (
-            other,
-            count,
-        ) in self._used().items():  # what would be full soon grows along: all of it is laid out anew
+        # what would be full soon grows along: all of it is laid out anew
+        for other, count in self._used().items():
             if 3 * count > 2 * self._room[other]:
                 self._room[other] *= 2
         self._lay_out()

@@ -7,7 +7,7 @@ known ones near it as well.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 
 from structgen import store_entries
 from structgen.store_entries import Place
@@ -17,12 +17,14 @@ _MOST = 64  # entries that come along
 _MOST_COUNTS = 24  # and so many counts: few tokens have more characters
 _BEHIND = 8  # of the former, for states that are numbered before: loops lead back
 
+_At = tuple[int, ...]  # see `Place`
+
 
 class NearEntries:
     """By place in an automaton, where known entries are. Not safe for several threads."""
 
     def __init__(self) -> None:
-        self._known: dict[bytes, dict[tuple[int, ...], int]] = {}
+        self._known: dict[bytes, dict[_At, int]] = {}
 
     def note(self, place: Place, offset: int) -> None:
         """Keep where an entry is."""
@@ -31,19 +33,23 @@ class NearEntries:
     def near(self, tables: StateTables, state: int, place: Place) -> list[tuple[int, int]]:
         """(state, offset) of known entries near that of ``state``, which is at ``place``."""
         known = self._known.get(place.automaton, {})
-        around = _around_counted(tables, state)
-        if not store_entries.is_counted(tables, state):
-            around = _around(state, place.at[0], [local for (local,) in known])
+        if store_entries.is_counted(tables, state):
+            around = _around_counted(tables, state)
+        else:
+            around = _around(state, place.at[0], known)
         return [(other, known[at]) for other, at in around if other != state and at in known]
 
 
-def _around(state: int, local: int, known: Sequence[int]) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """States of the same automaton that may be asked for next, and where they are in it."""
-    near = range(max(0, local - _BEHIND), local + _MOST - _BEHIND) if len(known) > _MOST else known
-    return ((state - local + other, (other,)) for other in near)
+def _around(state: int, local: int, known: Collection[_At]) -> Iterator[tuple[int, _At]]:
+    """States of a table automaton that may be asked for next, and where they are in it."""
+    near: Iterable[_At] = known
+    if len(known) > _MOST:
+        near = ((other,) for other in range(local - _BEHIND, local + _MOST - _BEHIND))
+    return ((state - local + at[0], at) for at in near)
 
 
-def _around_counted(tables: StateTables, state: int) -> Iterator[tuple[int, tuple[int, ...]]]:
+def _around_counted(tables: StateTables, state: int) -> Iterator[tuple[int, _At]]:
+    """The same of a counted one: those with the same unit and further counts."""
     counts, count = store_entries.counts_of(tables, state)
     for further in range(count, min(counts.counts, count + _MOST_COUNTS)):
         yield counts.first + further * counts.units, counts.room(further)

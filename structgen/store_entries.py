@@ -334,7 +334,9 @@ class Counted:
 
     @property
     def nbytes(self) -> int:
-        return int(self.profile.needs.nbytes + 2 * self.profile.crossing.nbytes + self._order.nbytes)
+        """Bytes of the arrays."""
+        arrays = (*self.profile, self._order, self._begin, self._full, self._crossing, self._completed)
+        return sum(array.nbytes for array in arrays)
 
     def content(self, tables: StateTables, state: int) -> Content:
         """The content of a counted state of that unit."""
