@@ -21,8 +21,25 @@ NO_BOUND = 1 << 30  # of an exponent
 
 def room(digits: int, scale: int) -> int:
     """At least as many states as a side with so many digits takes."""
-    of_exponents = 4 * (1 + 2 * (3 * len(str(abs(scale) + 1)) + 4))
+    of_exponents = 4 * (1 + 2 * room_of_natural(abs(scale) + 1))
     return 32 + of_exponents + 3 * (abs(scale) + 1) + 4 * digits
+
+
+def room_of_natural(bound: int) -> int:
+    """At least as many states as the natural numbers up to or from ``bound`` take."""
+    return 3 * len(str(bound)) + 4
+
+
+@kernel
+def naturals(low: Int, high: Int, most: Int) -> tuple[Int32Array, BoolArray, int]:
+    """The digits of the natural numbers within bounds, see `_natural`: (table, accepting, the state before
+    them), of which 0 and 1 are not used. most: states that there is room for, see `room_of_natural`.
+    """
+    table = np.zeros((most, N_COLUMNS), np.int32)
+    accepting = np.zeros(most, np.bool_)
+    used = np.full(1, 2, np.int32)
+    start = _natural(table, accepting, used, low, high)
+    return table[: used[0]], accepting[: used[0]], start
 
 
 @kernel

@@ -12,7 +12,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from structgen_kernels.number_bounds import EXPONENT, MINUS, N_COLUMNS, PLUS, ZERO
+from structgen_kernels.number_bounds import (
+    EXPONENT,
+    MINUS,
+    N_COLUMNS,
+    NO_BOUND,
+    PLUS,
+    ZERO,
+    naturals,
+    room_of_natural,
+)
 
 from structgen.automata.dfa import Dfa
 from structgen.errors import CompileLimitError
@@ -137,45 +146,14 @@ class Rows:
         """The digits, leading zeros included, of the natural numbers within bounds; one or both None."""
         key = (low, high)
         if key not in self._naturals:
-            self._naturals[key] = self._bounded(low, high) if key != (None, None) else self.any_digits()
+            least, most = NO_BOUND if low is None else low, NO_BOUND if high is None else high
+            n_states = 2 + max(room_of_natural(least), room_of_natural(most))
+            table, accepting, start = naturals(least, most, n_states)
+            moved = len(self.rows) - 2  # its dead state and its start are not copied
+            self.rows += np.where(table[2:] > 0, table[2:] + moved, 0).tolist()
+            self.accepting += accepting[2:].tolist()
+            self._naturals[key] = start + moved if start else 0
         return self._naturals[key]
-
-    def any_digits(self) -> int:
-        """One digit or more."""
-        before, after = self.state(), self.state(True)
-        self.all_digits(before, after)
-        self.all_digits(after, after)
-        return before
-
-    def _bounded(self, low: int | None, high: int | None) -> int:
-        if high is not None and high < 0:
-            return 0
-        bound = str(low if high is None else high)
-        start, zero = self.state(), self.state(high is not None)
-        longer = 0
-        if high is None:
-            longer = self.state(True)
-            self.all_digits(longer, longer)
-        # after n digits, by their order against as many of the bound
-        following = (longer, longer, longer)
-        for n in range(len(bound), 0, -1):
-            current = []
-            for order in (-1, 0, 1):
-                if high is not None:
-                    accepts = n < len(bound) or order <= 0
-                else:
-                    accepts = n == len(bound) and order >= 0
-                state = self.state(accepts)
-                if order == 0 and n < len(bound):
-                    self.by_digit(state, int(bound[n]), *following)
-                else:
-                    self.all_digits(state, following[order + 1])
-                current.append(state)
-            following = (current[0], current[1], current[2])
-        for state in (start, zero):
-            self.by_digit(state, int(bound[0]), *following)
-            self.rows[state][ZERO] = zero
-        return start
 
     def _naturals_of(self, values: Iterable[int]) -> int:
         start, zero = self.state(), self.state()
