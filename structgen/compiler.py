@@ -152,8 +152,7 @@ class Compiler:
         compiled = CompiledGrammar(
             tables, self.store, source, warnings=schema_warnings(tables), budget=self._budget
         )
-        machine = compiled.machine
-        if machine.start == 0 or not (self.store.is_byte_complete or machine.is_satisfiable):
+        if not (self.store.is_byte_complete or compiled.machine.is_satisfiable):
             raise UnsatisfiableSchemaError("", "no text matches that the vocabulary's tokens can spell")
         if sleeps:  # so there is no registry of the user's, which may refer to anything
             compiled.untrack()

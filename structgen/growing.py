@@ -284,7 +284,7 @@ class GrowingTables:
         """
         flat: list[int] = []
         target: int | None = None
-        if len(state.edges) > _MANY_EDGES and self._spelled is None:
+        if len(state.edges) > _MANY_EDGES:
             texts = (edge.terminal for edge in state.edges if isinstance(edge, Read))
             self._spelled_starts([text.text for text in texts if isinstance(text, SpelledText)])  # at once
         for edge in state.edges:
@@ -537,6 +537,8 @@ class GrowingTables:
 
     def _spelled_starts(self, names: Sequence[str | None]) -> list[int]:
         """The first states of names, as `_terminal` gives them; 0 for None."""
+        if self._spelled is not None:
+            return [0 if name is None else self._terminal(SpelledText(name)) or 0 for name in names]
         known = self._texts
         fresh = list(dict.fromkeys(name for name in names if name is not None and name not in known))
         if fresh:

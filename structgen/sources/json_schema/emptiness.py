@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
+from math import inf
 
+from structgen.automata import json_text
+from structgen.automata.build import literal
 from structgen.automata.dfa import Dfa
 from structgen.errors import CompileLimitError, UnsatisfiableSchemaError
 from structgen.sources.json_schema.arrays import ArrayLanguage
@@ -22,6 +27,7 @@ from structgen.sources.json_schema.objects import ObjectLanguage
 from structgen.sources.json_schema.options import SchemaOptions
 from structgen.sources.json_schema.plain_values import Look, plainly_has_value
 from structgen.sources.json_schema.pointers import escape
+from structgen.sources.json_schema.punctuation import punctuation
 from structgen.sources.json_schema.spelling import Spelled, is_written, string_automata
 from structgen.sources.json_schema.string_samples import surely_has_string
 from structgen.sources.json_schema.strings import Automaton
@@ -44,27 +50,55 @@ class Emptiness:
         self._spelled = spelled
         self._decided: dict[Conjunction, bool] = {}
         self._look = Look(forms, options.max_digits is None, self._decided)
-        # by the ids of facts, which the languages keep
-        self._objects: dict[int, ObjectLanguage] = {}
-        self._arrays: dict[int, ArrayLanguage] = {}
+        self._most_members, self._most_items = self._most_spelled()
+        # by the ids of facts, which are kept with the languages
+        self._objects: dict[int, tuple[ObjectFacts, ObjectLanguage]] = {}
+        self._arrays: dict[int, tuple[ArrayFacts, ArrayLanguage]] = {}
+
+    def _most_spelled(self) -> tuple[float, float]:
+        """How many members and items there is punctuation for in the vocabulary; -1: no brackets."""
+        if self._spelled is None:
+            return inf, inf
+        marks = punctuation(self._options, 1)  # a level with all white space that there may be
+        quote = literal(b'"')  # of names
+        has = {mark for mark in (*marks, quote) if self._spelled(mark) is not None}
+
+        def most(empty: Dfa, comma: Dfa, *others: Dfa) -> float:
+            if not has.issuperset(others):
+                return 0 if empty in has else -1
+            return inf if comma in has else 1
+
+        around = marks.open_object, marks.end_object, marks.colon, quote
+        members = most(marks.empty_object, marks.object_comma, *around)
+        return members, most(marks.empty_array, marks.array_comma, marks.open_array, marks.end_array)
+
+    @property
+    def has_all_bytes(self) -> bool:
+        """Can the vocabulary spell everything?"""
+        return self._spelled is None
 
     def object_language(self, facts: ObjectFacts) -> ObjectLanguage:
         known = self._objects.get(id(facts))
         if known is None:
-            known = self._objects[id(facts)] = ObjectLanguage(
-                facts, self._forms, self._options, self._spelled
-            )
-        return known
+            given, most = facts, self._most_members
+            if most < inf and (facts.max_members is None or facts.max_members > most):
+                given = replace(facts, max_members=max(0, int(most)))
+            language = ObjectLanguage(given, self._forms, self._options, self._spelled)
+            known = self._objects[id(facts)] = facts, language
+        return known[1]
 
     def array_language(self, facts: ArrayFacts) -> ArrayLanguage:
         known = self._arrays.get(id(facts))
         if known is None:
-            known = self._arrays[id(facts)] = ArrayLanguage(facts, self._forms, self._options)
-        return known
+            given, most = facts, self._most_items
+            if most < inf and (facts.max_items is None or facts.max_items > most):
+                given = replace(facts, max_items=max(0, int(most)))
+            known = self._arrays[id(facts)] = facts, ArrayLanguage(given, self._forms, self._options)
+        return known[1]
 
     def languages(self) -> list[object]:
         """All that were made."""
-        return [*self._objects.values(), *self._arrays.values()]
+        return [language for _, language in (*self._objects.values(), *self._arrays.values())]
 
     def is_alive(self, conjunction: Conjunction) -> bool:
         """Has the conjunction a value that can be written?"""
@@ -126,7 +160,9 @@ class Emptiness:
 
     def _has_value(self, facts: Facts, alive: Callable[[Conjunction], bool], *, final: bool) -> bool:
         if isinstance(facts, LiteralFacts):
-            return bool(facts.values)
+            if self._spelled is None:
+                return bool(facts.values)
+            return any(self._is_spelled(json_text.words((json.dumps(value),))) for value in facts.values)
         if isinstance(facts, NumberFacts):
             if self._spelled is None and self._options.max_digits is None:
                 return not is_number_empty(facts)
@@ -136,8 +172,12 @@ class Emptiness:
                 return True
             return is_written(string_automata(facts, self._options), self._spelled)
         if isinstance(facts, ArrayFacts):
+            if facts.min_items > self._most_items:
+                return False
             arrays = self.array_language(facts)
             return arrays.can_finish(arrays.start, alive, final=final)
+        if facts.min_members > self._most_members:
+            return False
         objects = self.object_language(facts)
         return objects.can_finish(objects.start, alive, final=final)
 
@@ -157,8 +197,7 @@ class Emptiness:
             step = self._first_dead(conjunction)
             if step is None:
                 where = f" (the value at {path})" if path else ""
-                spelled = "" if self._spelled is None else " that the vocabulary's tokens can spell"
-                return UnsatisfiableSchemaError(pointer, f"no JSON value{spelled} satisfies this{where}")
+                return UnsatisfiableSchemaError(pointer, f"no JSON value satisfies this{where}")
             name, conjunction = step
             path = f"{path}/{escape(name)}"
         pointer = conjunction[-1].pointer if conjunction else pointer

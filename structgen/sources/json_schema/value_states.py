@@ -170,7 +170,9 @@ class ValueStates:
     def _plain_container(self, conjunction: int) -> PlainObject | PlainArray | None:
         """What a conjunction plainly allows, where its states are made without its form."""
         if conjunction not in self._plain:
-            found = plain_container(self._forms.document, self.conjunctions[conjunction])
+            found = None
+            if self._emptiness.has_all_bytes:  # else it hangs on more whether there are such values
+                found = plain_container(self._forms.document, self.conjunctions[conjunction])
             if isinstance(found, PlainObject) and not self._are_laid_out(bool(found.names)):
                 found = None
             self._plain[conjunction] = found
@@ -178,7 +180,7 @@ class ValueStates:
 
     def _container(self, conjunction: int, level: int) -> State:
         """An array or an object."""
-        if conjunction == _ANY and self._bars_names:
+        if conjunction == _ANY and self._bars_names and self._emptiness.has_all_bytes:
             array = self._plain_array(ANY_ARRAY, _ANY, level)
             plain_object = self._plain_object(ANY_OBJECT, _ANY, level)
             along = (*array.along, *plain_object.along)
@@ -206,7 +208,8 @@ class ValueStates:
         """
         if conjunction not in self._tagged:
             found = tagged_objects(self.conjunctions[conjunction])
-            self._tagged[conjunction] = found if found is not None and self._are_laid_out(True) else None
+            is_read = self._are_laid_out(True) and self._emptiness.has_all_bytes
+            self._tagged[conjunction] = found if is_read else None
         return self._tagged[conjunction]
 
     def _tag(self, conjunction: int, level: int) -> State:
