@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import signal
@@ -13,9 +14,10 @@ import weakref
 
 import numpy as np
 import pytest
+from numba import carray, cfunc, types
 from structgen_kernels import posting
 from structgen_kernels.batch import MISSED, fill_shown, show
-from structgen_kernels.shared_memory import call_c, call_clock, exchange, swap_if
+from structgen_kernels.shared_memory import address_of, call_c, call_clock, exchange, int64_at, swap_if
 
 from structgen import batch, row_helpers
 from structgen.batch import fill_bitmasks
@@ -82,9 +84,10 @@ def posted_to_one(address, held):
     """A `RowHelpers` of one, which has the job."""
     for _ in range(2000):
         helpers = RowHelpers(1, True)
+        helpers._claims[0].helper.block[posting.VAIN] = 0  # it may have been woken in vain a short time ago
         if helpers.post(address, held):
             return helpers
-        helpers.release()  # it was woken in vain a short time ago, or watches on this core
+        helpers.release()  # it watches on this core
         time.sleep(0.001)
     raise AssertionError("no helper takes the job")
 
@@ -248,23 +251,69 @@ def test_how_long_a_helper_watches():
     ]  # fmt: skip
 
 
+@pytest.fixture
+def clock():
+    """A helper of the test's own, by a clock of the test's, whose core is never the caller's.
+
+    An int64 array: the time in nanoseconds, then the helper's block.
+    """
+    words = np.zeros(1 + posting.BLOCK_SIZE, np.int64)
+    address = address_of(words)
+
+    @cfunc(types.int32(types.int32, types.CPointer(types.int64)))
+    def now(_, time):
+        carray(time, 2)[:] = 0, int64_at(address, 1)[0]
+        return 0
+
+    block = words[1:]
+    row_helpers._c_functions().into(block)
+    block[posting.CLOCK] = now.address
+    block[posting.GETCPU] = ctypes.cast(ctypes.CDLL(None).gettid, ctypes.c_void_p).value
+    row_helpers._compile_kernels()
+    helper = threading.Thread(target=posting.serve, args=(address_of(block), 50_000, 400_000))
+    helper.start()
+    yield words
+    posting.halt(block)
+    helper.join(20)
+    assert not helper.is_alive() and now
+
+
 @here
-def test_a_helper_watches_while_batches_come_quickly(apart, monkeypatch):
+def test_a_helper_watches_while_batches_come_quickly(clock):
     """What is 200 us apart finds it awake, though it sleeps 50 us after a batch that came alone."""
+    matchers = known_matchers(ROWS)
     bitmask = allocate_bitmask(ROWS, VOCABULARY.size)
-    (claim,) = row_helpers._idle[-1:]
-    found = []
-    for _ in range(5):  # where other programs run too, the helper may be late
-        time.sleep(0.01)
-        until(lambda: claim.helper.block[posting.STATE] == posting.ASLEEP)
-        claim.helper.block[posting.VAIN] = 0
-        for _ in range(60):
-            begin = time.monotonic_ns()
-            while time.monotonic_ns() < begin + 200_000:
-                pass
-            found.append(claim.helper.block[posting.STATE] == posting.AWAKE)
-            fill_bitmasks(apart, bitmask, threads=2)
-    assert sum(found) > 100, sum(found)
+    block = clock[1:]
+    blocks = np.array([address_of(block)])
+
+    def batch_after(gap):
+        """The state in which it finds the helper, who does all of it."""
+        time.sleep(0.002)  # which it has to go to sleep
+        clock[0] += gap
+        time.sleep(0.002)
+        found = block[posting.STATE]
+        room, held = job_of(matchers, bitmask)
+        assert posting.post(blocks, room.address, True) == 1
+        until(lambda: block[posting.STATE] in (posting.AWAKE, posting.ASLEEP))
+        posting.finish(blocks, PATIENCE)
+        assert done_of(room).all() and held
+        return found
+
+    def asleep_after(gap):
+        clock[0] += gap
+        until(lambda: block[posting.STATE] == posting.ASLEEP)
+
+    asleep_after(50_001)
+    assert batch_after(10_000_000) == posting.ASLEEP  # and came alone
+    asleep_after(50_001)
+    assert batch_after(200_000) == posting.ASLEEP  # the first that comes quickly
+    assert [batch_after(200_000) for _ in range(20)] == [posting.AWAKE] * 20
+    clock[0] += 400_000
+    time.sleep(0.002)
+    assert block[posting.STATE] == posting.AWAKE
+    asleep_after(1)
+    assert batch_after(500_000) == posting.ASLEEP  # too rare for a core to be kept busy
+    asleep_after(50_001)
 
 
 @here
@@ -455,6 +504,7 @@ def test_helpers_compile_nothing():
     code = """
 import threading
 from structgen import row_helpers
+from numba import carray, cfunc, types
 from structgen_kernels import posting
 compiled = []
 start = row_helpers._RowHelper.start
