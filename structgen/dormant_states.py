@@ -18,7 +18,7 @@ from contextlib import suppress
 from typing import Any
 
 from structgen.errors import StructgenError
-from structgen.parser_states import Key, MemberKey, Members, State
+from structgen.parser_states import Containers, Key, MemberKey, Members, PlainKey, State, UsualParts
 from structgen.remains import Remains
 from structgen.sources.json_schema import SchemaStates
 from structgen.untracked import untrack, untrack_one
@@ -26,7 +26,7 @@ from structgen.untracked import untrack, untrack_one
 MOST_AWAKE = 32
 MOST_IDLE = 4  # of these, so many that no text is being read under
 
-_EXPAND, _OPEN, _MEMBERS, _MEMBER, _RESOLVE = range(5)
+_EXPAND, _OPEN, _MEMBERS, _MEMBER, _RESOLVE, _CONTAINERS, _PLAIN_OPEN, _PLAIN_MEMBER = range(8)
 _MOST_ASKED = 2_000  # questions: to ask more again would take a second in the middle of a text
 _QUESTION_BYTES = 300
 _FEW_ASKED = 200  # questions: what answered no more is freed in less than a millisecond
@@ -57,6 +57,7 @@ class DormantStates:
         "_states",
         "_stays_awake",
         "_use",
+        "n_records",
         "start",
         "warnings",
     )
@@ -73,6 +74,7 @@ class DormantStates:
         self._failed: dict[_Question, int] = {}
         self._use: weakref.ref[Use] | None = None
         self.start = states.start
+        self.n_records = states.n_records
         self.warnings = states.warnings
 
     def untrack(self) -> None:
@@ -84,6 +86,11 @@ class DormantStates:
 
     def __del__(self) -> None:
         self._give_back()
+
+    @property
+    def usual_parts(self) -> UsualParts:
+        """Asked with the first containers, when the states are awake; it gives no numbers."""
+        return self._awoken().usual_parts
 
     @property
     def is_awake(self) -> bool:
@@ -121,23 +128,31 @@ class DormantStates:
             self._awake.remains.keep(states.parts())
 
     def expand(self, key: Key) -> State:
-        is_open = type(key) is MemberKey  # as bytes it would be any tuple
-        answer: State = self._answer((_OPEN, *key) if is_open else (_EXPAND, key))  # type: ignore[misc]
+        question: _Question = _EXPAND, key
+        if isinstance(key, MemberKey):  # as bytes it would be any tuple
+            question = _OPEN, *key
+        elif isinstance(key, PlainKey):
+            question = _PLAIN_OPEN, *key
+        answer: State = self._answer(question)
+        return answer
+
+    def containers(self, record: int) -> Containers:
+        answer: Containers = self._answer((_CONTAINERS, record))
         return answer
 
     def members(self, key: Key) -> Members:
         answer: Members = self._answer((_MEMBERS, key))
         return answer
 
-    def member(self, key: MemberKey) -> Key:
-        answer: Key = self._answer((_MEMBER, *key))
+    def member(self, key: MemberKey | PlainKey) -> Key:
+        answer: Key = self._answer((_PLAIN_MEMBER if isinstance(key, PlainKey) else _MEMBER, *key))
         return answer
 
     def resolve(self, key: Key, text: bytes) -> Key | None:
         answer: Key | None = self._answer((_RESOLVE, key, text))
         return answer
 
-    def _answer(self, question: _Question) -> Any:
+    def _awoken(self) -> SchemaStates:
         states = self._states
         if states is None:
             states = self._make()
@@ -148,6 +163,10 @@ class DormantStates:
                 with suppress(StructgenError):
                     _ask(states, marshal.loads(asked)[0])
             self._states = states
+        return states
+
+    def _answer(self, question: _Question) -> Any:
+        states = self._awoken()
         # once answered, a question gives no new numbers
         self._asked[_packed((question, self._failed.get(question, 0) if self._failed else 0))] = None
         self._awake.note(self)
@@ -180,6 +199,12 @@ def _ask(states: SchemaStates, question: _Question) -> Any:
         return states.expand(MemberKey(*rest))  # type: ignore[arg-type]
     if kind == _MEMBERS:
         return states.members(rest[0])
+    if kind == _CONTAINERS:
+        return states.containers(rest[0])  # type: ignore[arg-type]
+    if kind == _PLAIN_OPEN:
+        return states.expand(PlainKey(*rest))  # type: ignore[arg-type]
+    if kind == _PLAIN_MEMBER:
+        return states.member(PlainKey(*rest))  # type: ignore[arg-type]
     if kind == _MEMBER:
         return states.member(MemberKey(*rest))  # type: ignore[arg-type]
     return states.resolve(rest[0], rest[1])  # type: ignore[arg-type]

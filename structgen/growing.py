@@ -10,19 +10,15 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from structgen_kernels import layout, members
-from structgen_kernels.automata import move_heap, write_table
-from structgen_kernels.shared_memory import address_of
-from structgen_kernels.spelled import OPENING, UNITS
 
-from structgen.automata import json_text
-from structgen.automata.build import literal
-from structgen.automata.dfa import START, BoundedDfa, CountedDfa, Dfa, SpelledText, SpelledTexts
-from structgen.automata.marked import MarkedDfa
-from structgen.errors import CompileLimitError
+from structgen.automata.dfa import SpelledText
+from structgen.growing_arrays import HEAD, MOST_WORDS, GrowingArrays
+from structgen.laid_containers import LaidContainers
 from structgen.laid_members import LaidMembers
 from structgen.parser_states import (
     ENDS,
@@ -35,33 +31,21 @@ from structgen.parser_states import (
     Members,
     NoSource,
     Others,
+    PlainKey,
     Read,
     State,
     StateSource,
     Usual,
     Value,
 )
-from structgen.small_pages import zeros
 from structgen.tables import (
-    STORED_NODES,
     Int32Array,
     Terminal,
-    barred_words,
-    bounded_block,
-    check_states,
-    counted_block,
-    move_block,
-    spelled_block,
 )
 from structgen.untracked import untrack_one
 
-_OF_STATES = (layout.RTN_BEGIN, layout.RTN_COUNT, layout.RTN_FINAL)  # a word for each parser state
-_OF_TABLE = (layout.ROW, layout.CLASS_MAP, layout.FLAGS)  # and for each state of a terminal
-_MOST_WORDS = 1 << 28  # 1 GiB: what one grammar's tables may grow to
 _MOST_ALONG = 2  # states described along with one whose calls are followed: an array's, and not all within it
 _MANY_EDGES = 4  # whose spelled terminals are laid out together
-_FIRST_COUNTED = 1 << 26  # numbers below are table states
-_HEAD = b"\1"
 _RESTING = memoryview(b"")
 # What tables have from those that they begin with: copies, and numbers.
 _COPIED = (
@@ -71,7 +55,16 @@ _COPIED = (
 _TAKEN = "_quoted", "_n_edges", "_n_table", "_n_blocks", "_next_counted", "_heap_base", "_heap_used"
 
 
-class GrowingTables:
+class _Parts(NamedTuple):
+    """First states of the terminals that plain containers have in common, and the symbols of their values."""
+
+    marks: Int32Array
+    names: Int32Array
+    types: list[list[int]]
+    done: int
+
+
+class GrowingTables(GrowingArrays):
     """Like `structgen.tables.Tables`, and growing: arrays are replaced when they are full, so take them anew.
     ``place``: the address of a cell that tells kernels where they are now (`structgen_kernels.layout`).
 
@@ -79,12 +72,8 @@ class GrowingTables:
     """
 
     __slots__ = (
-        "_at_begin", "_at_count", "_at_edges", "_at_kind", "_cell", "_class_offsets", "_classes",
-        "_classes_view", "_eos", "_first_own", "_heap_base", "_heap_used", "_keys",
-        "_laid", "_lists", "_members", "_n_begun", "_n_blocks", "_n_edges", "_n_expanded",
-        "_n_table", "_next_counted", "_numbers", "_origins", "_quoted", "_room", "_source",
-        "_spelled", "_starts", "_static", "_static_view", "_texts", "_words", "n_layouts",
-        "n_usual", "place", "usual",
+        "_first_own", "_inside_of", "_laid", "_members", "_n_begun", "_n_expanded", "_numbers", "_parts",
+        "_source", "_state_of", "n_usual", "usual",
     )  # fmt: skip
     accepts_empty = False
 
@@ -99,14 +88,13 @@ class GrowingTables:
         """``spelled``: a terminal as far as the vocabulary has the bytes for it; None: not at all. It
         is not given where the vocabulary has all bytes. ``usual``: what is laid out from the beginning.
         """
+        super().__init__(eos_token_ids, spelled)
         self._source = source
-        self._spelled = spelled
         self._n_expanded = 0
-        self._texts: dict[str | tuple[str, ...], int] = {}  # starts of spelled terminals
-        self._eos = tuple(eos_token_ids)
-        self.n_layouts = 0  # how often the arrays were replaced
-        self._cell = np.zeros(layout.TABLES_SIZE, np.int64)
-        self.place = address_of(self._cell)
+        # of plain containers, by record
+        self._state_of = np.zeros(source.n_records, np.int32)
+        self._inside_of = np.zeros(source.n_records, np.int32)
+        self._parts: _Parts | None = None
         self.usual: Hashable = None  # names the table states that are there from the beginning; None: none
         if usual is not None and spelled is None:
             self._begin_with(usual, longest_token)
@@ -119,28 +107,9 @@ class GrowingTables:
 
     def _begin_empty(self, longest_token: int) -> None:
         self._numbers: dict[Key, int] = {}
-        # by state number; 0 is the end of the stack; a negative int: of members, which of `_laid`
-        self._keys: list[Key] = []
-        self._members: dict[Key, int] = {}
-        self._laid: list[LaidMembers] = []
-        self._starts: dict[bytes, int | None] = {}
-        self._lists: dict[tuple[str, ...], int] = {(): 0}  # of barred strings
-        self._quoted = 0  # the state after their closing quote
-        self._class_offsets: dict[bytes, int] = {}
-        # of automata, by the number before their first states: the digest, and b"\1" for a head
-        self._origins: dict[int, bytes] = {}
-        self._n_edges = self._n_blocks = self._heap_base = self._heap_used = 0
-        self._n_table = 1
-        self._next_counted = _FIRST_COUNTED
-        self._room = {"rtn": 256, "edges": 512, "table": 1024, "blocks": 32, "heap": 16384}
-        self._classes = np.zeros(256 * 16, np.uint8)
-        self._static = np.zeros(layout.HEADER_SIZE, np.int32)
-        self._static[layout.N_STATES] = _FIRST_COUNTED
-        self._static[layout.N_EOS] = len(self._eos)
-        self._static[layout.LONGEST_TOKEN] = longest_token
-        self._static[layout.STORED_NODES] = STORED_NODES
-        self._static[layout.LACKS_BYTES] = self._spelled is not None
-        self._lay_out()
+        self._members: dict[Key, LaidMembers] = {}
+        self._laid: list[LaidMembers | LaidContainers] = []
+        self._begin_arrays(longest_token)
         self._add_state(None)  # the end of the stack
         self._describe(0, (), PLAIN)
 
@@ -158,7 +127,7 @@ class GrowingTables:
                 begun._terminal(terminal)
             begun._after_quote()
             if usual.states is not None:
-                begun.expand_some(_MOST_WORDS, _MOST_WORDS)
+                begun.expand_some(MOST_WORDS, MOST_WORDS)
             begun._source = NoSource()  # needed no more
             if len(_begun) >= _MOST_BEGUN:
                 _begun.clear()
@@ -214,13 +183,13 @@ class GrowingTables:
         bases = list(self._origins)
         base = bases[bisect_left(bases, state) - 1]
         origin = self._origins[base]
-        return origin[:16], state - base, origin[16:] == _HEAD
+        return origin[:16], state - base, origin[16:] == HEAD
 
     def origins(self) -> tuple[Int32Array, npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
         """``bases``, ``digests`` and ``heads`` as `structgen.tables.Tables` has them."""
         origins = self._origins.values()
         digests = np.frombuffer(b"".join(origin[:16] for origin in origins), np.uint8).reshape(-1, 16)
-        heads = np.array([origin[16:] == _HEAD for origin in origins], np.bool_)
+        heads = np.array([origin[16:] == HEAD for origin in origins], np.bool_)
         return np.array([*self._origins], np.int32), digests, heads
 
     @property
@@ -230,7 +199,7 @@ class GrowingTables:
     def key(self, number: int) -> Key:
         """What the source calls a parser state."""
         key = self._own_key(number)
-        return self._source.member(key) if isinstance(key, MemberKey) else key
+        return self._source.member(key) if isinstance(key, MemberKey | PlainKey) else key
 
     def _own_key(self, number: int) -> Key:
         key = self._keys[number]
@@ -244,11 +213,13 @@ class GrowingTables:
         if known is not None:
             return known
         self._wake()
+        if isinstance(key, PlainKey):
+            return self._number_inside(key)
         if isinstance(key, MemberKey):
-            place = self._members.get(key.members)
-            if place is None:
-                place = self._add_members(key.members, self._source.members(key.members))
-            return self._laid[place].first + members.STATES * key.at + key.role
+            laid = self._members.get(key.members)
+            if laid is None:
+                laid = self._add_members(key.members, self._source.members(key.members))
+            return laid.first + members.STATES * key.at + key.role
         return self._add_state(key)
 
     def expand(self, number: int) -> None:
@@ -266,7 +237,11 @@ class GrowingTables:
                 if isinstance(key, int) and key < 0 and (beyond := self._laid[~key].beyond):
                     pending.append(beyond)
                 continue
-            state = self._source.expand(self._own_key(number))
+            known = self._own_key(number)
+            if isinstance(known, PlainKey) and known.at < 0:
+                self._lay_containers(known.record)
+                continue
+            state = self._source.expand(known)
             for key, more in state.along:
                 if isinstance(more, Members):
                     if key not in self._members:
@@ -311,7 +286,7 @@ class GrowingTables:
         return target if len(state.edges) == 1 else None
 
     def expand_some(
-        self, max_states: int, max_table: int, max_numbers: int = _MOST_WORDS, *, leaves_open: bool = False
+        self, max_states: int, max_table: int, max_numbers: int = MOST_WORDS, *, leaves_open: bool = False
     ) -> bool:
         """Expand what the start reaches, nearest first. True when that was all.
 
@@ -377,9 +352,11 @@ class GrowingTables:
         """The states that a state calls or leads to. Those between the members of an object count as one:
         ``seen`` gets all of them, but for the values that are yet to be expanded.
         """
-        key, first, last, laid = self._keys[number], number, number, None
-        if isinstance(key, int) and key < 0 and number not in self._laid[~key].values:
-            laid = self._laid[~key]
+        first = last = number
+        laid = self._members_at(number)
+        if laid is not None and number in laid.values:
+            laid = None
+        if laid is not None:
             first, last = laid.states[0], laid.states[-1]
         flat = self._edges_of(first, last)
         found = dict.fromkeys(-symbol for symbol in flat[::2] if symbol < 0)
@@ -390,6 +367,14 @@ class GrowingTables:
             values = (value for value in laid.values if value - 1 in found)
             seen.difference_update(value for value in values if not self._has_edges(value))
         return [*found]
+
+    def _members_at(self, number: int) -> LaidMembers | None:
+        """The states among which one is, where they are those of an object's members."""
+        key = self._keys[number]
+        if not isinstance(key, int) or key >= 0:
+            return None
+        laid = self._laid[~key]
+        return laid.members_at(number) if isinstance(laid, LaidContainers) else laid
 
     def _add_state(self, key: Key) -> int:
         number = len(self._keys)
@@ -402,8 +387,52 @@ class GrowingTables:
         words[layout.N_RTN] = number + 1
         return number
 
-    def _add_members(self, key: Key, described: Members) -> int:
-        """Lay out the states of an object's members; returns their place in `_laid`."""
+    def _number_inside(self, key: PlainKey) -> int:
+        """The number of a state of a plain container."""
+        record, at = key
+        if at >= 0:
+            if not self._inside_of[record]:
+                self._lay_containers(record)
+            return int(self._inside_of[record]) + at
+        number = int(self._state_of[record])
+        if not number:
+            number = self._state_of[record] = len(self._keys)
+            self._add_state(key)
+        return number
+
+    def _lay_containers(self, record: int) -> None:
+        """Lay out the states of a plain container, and of others in it."""
+        described = self._source.containers(record)
+        parts = self._parts
+        if parts is None:
+            usual = self._source.usual_parts
+            parts = self._parts = _Parts(
+                np.array([*map(self._terminal, usual.marks)], np.int32),
+                np.array([*map(self._terminal, usual.names)], np.int32),
+                [[*map(self._value, values)] for values in usual.types],
+                self.number(usual.done),
+            )
+        texts = [t.text for values in described.values if values for t in values if type(t) is SpelledText]
+        if len(texts) > 1:
+            self._spelled_starts(texts)  # at once
+        asked = [None if values is None else [*map(self._value, values)] for values in described.values]
+        counts = [-1 if symbols is None else len(symbols) for symbols in (*parts.types, *asked)]
+        flat = [symbol for symbols in (*parts.types, *asked) for symbol in symbols or ()]
+        count = np.array(counts, np.int32)
+        begin = np.cumsum(np.maximum(count, 0), dtype=np.int32) - np.maximum(count, 0)
+        values = begin, count, np.array(flat, np.int32)
+        before = len(self._keys)
+        rows = self._write_containers(
+            described, (parts.marks, parts.names), values, (self._state_of, self._inside_of), parts.done
+        )
+        self._wake()
+        end = int(self._words[layout.N_RTN])
+        self._keys += [~len(self._laid)] * (end - before)
+        self._laid.append(LaidContainers(rows, end))
+        self._n_expanded += len(described.containers)
+
+    def _add_members(self, key: Key, described: Members) -> LaidMembers:
+        """Lay out the states of an object's members."""
         n = len(described.names)
         done = 0 if described.done is None else self.number(described.done)
         beyond, others = 0, []
@@ -432,13 +461,12 @@ class GrowingTables:
             self._static, first, self._n_edges, np.array(words + values, np.int32), beyond, done
         )
         self._words[layout.N_RTN] = first + n_states
-        place = len(self._laid)
-        self._keys += [~place] * n_states
+        self._keys += [~len(self._laid)] * n_states
         beyond = beyond if all(described.optional) else 0
-        self._laid.append(LaidMembers(key, first, n, bool(others), beyond))
-        self._members[key] = place
+        laid = self._members[key] = LaidMembers(key, first, n, bool(others), beyond)
+        self._laid.append(laid)
         self._n_expanded += 1
-        return place
+        return laid
 
     def _others(self, described: Others) -> list[int]:
         """What `structgen_kernels.members.write_members` takes of members with other names."""
@@ -469,230 +497,6 @@ class GrowingTables:
         words[self._at_count + number] = count
         words[self._at_kind + number] = kind
         self._n_edges += count
-
-    # -- terminals -------------------------------------------------------------------------------------
-
-    def _terminal(self, terminal: Terminal | SpelledText | SpelledTexts) -> int | None:
-        """The first state of a terminal; None where the vocabulary cannot spell any text of it."""
-        if isinstance(terminal, SpelledText | SpelledTexts):
-            if self._spelled is None:
-                text = terminal.text if isinstance(terminal, SpelledText) else terminal.texts
-                start = self._texts.get(text)
-                if start is None:
-                    start = self._texts[text] = self._add_spelled(terminal)
-                return start
-            if isinstance(terminal, SpelledText):
-                terminal = json_text.key(terminal.text)
-            else:
-                terminal = json_text.strings(terminal.texts)
-        digest = terminal.digest
-        if digest in self._starts:
-            return self._starts[digest]
-        spelled = terminal if self._spelled is None else self._spelled(terminal)
-        if spelled is None:
-            start = None
-        elif isinstance(spelled, Dfa):
-            start = self._add_table(spelled, spelled.digest, is_head=False) + START
-        else:
-            start = self._add_counted(spelled)
-        self._starts[digest] = start
-        return start
-
-    def _add_table(self, automaton: Dfa, digest: bytes, *, is_head: bool) -> int:
-        """Append a table automaton; returns the number before its first state."""
-        base = self._n_table - 1
-        n_new = automaton.n_states - 1
-        if self._n_table + n_new > self._room["table"]:
-            self._make_room("table", self._n_table + n_new)
-        width = automaton.transitions.shape[1]
-        offset = self._reserve(n_new * width) + self._heap_base
-        content = automaton.byte_class.tobytes()
-        place = self._class_offsets.get(content)
-        if place is None:
-            place = self._class_offsets[content] = 256 * len(self._class_offsets)
-            if place == self._classes.shape[0]:
-                self._classes = np.concatenate([self._classes, np.zeros_like(self._classes)])
-                self._freeze_views()
-            self._classes[place : place + 256] = automaton.byte_class
-        write_table(
-            self._static,
-            automaton.transitions,
-            automaton.byte_class,
-            automaton.accepting,
-            base,
-            offset,
-            place,
-        )
-        static = self._static
-        self._n_table += n_new
-        static[layout.N_TABLE] = self._n_table
-        self._origins[base] = digest + (_HEAD if is_head else b"")
-        return base
-
-    def _add_spelled(self, terminal: SpelledText | SpelledTexts) -> int:
-        block = spelled_block(self._add_to_heap, terminal, self._next_counted)
-        block[layout.BLOCK_TAIL_STATE] = self._after_quote()
-        self._add_block(block)
-        return int(block[layout.BLOCK_BASE]) + OPENING
-
-    def _spelled_starts(self, names: Sequence[str | None]) -> list[int]:
-        """The first states of names, as `_terminal` gives them; 0 for None."""
-        if self._spelled is not None:
-            return [0 if name is None else self._terminal(SpelledText(name)) or 0 for name in names]
-        known = self._texts
-        fresh = list(dict.fromkeys(name for name in names if name is not None and name not in known))
-        if fresh:
-            points = np.frombuffer("".join(fresh).encode("utf-32-le"), np.int32)
-            lengths = np.array([*map(len, fresh)], np.int32)
-            n = len(fresh)
-            first, quoted = self._next_counted, self._after_quote()
-            check_states(first, points.size + n, UNITS)
-            offset = self._reserve(points.size + n)
-            if self._n_blocks + n > self._room["blocks"]:
-                self._make_room("blocks", self._n_blocks + n)
-            static = self._static
-            block = int(static[layout.BLOCKS]) + self._n_blocks * layout.BLOCK_SIZE
-            members.write_spelled(static, block, self._heap_base + offset, points, lengths, first, quoted)
-            self._n_blocks += n
-            static[layout.N_BLOCKS] = self._n_blocks
-            for name in fresh:
-                known[name] = first + OPENING
-                first += (len(name) + 1) * UNITS
-            self._next_counted = first
-        return [0 if name is None else known[name] for name in names]
-
-    def _after_quote(self) -> int:
-        """The state after a closing quote."""
-        if not self._quoted:
-            quote = literal(b'"')
-            self._quoted = self._add_table(quote, quote.digest, is_head=False) + 2
-        return self._quoted
-
-    def _add_counted(self, terminal: CountedDfa | BoundedDfa | MarkedDfa) -> int:
-        tail = self._add_table(literal(terminal.tail), literal(terminal.tail).digest, is_head=False)
-        first = self._next_counted
-        # offsets within the heap first: it may move while sections are added
-        if isinstance(terminal, CountedDfa):
-            block = counted_block(self._add_to_heap, terminal, first)
-        else:
-            block = bounded_block(self._add_to_heap, terminal, first)
-        block[layout.BLOCK_TAIL_BYTE] = terminal.tail[0]
-        block[layout.BLOCK_TAIL_STATE] = tail + 2  # one byte of the tail read
-        self._add_block(block)
-        if not terminal.head:
-            return first
-        head = literal(terminal.head)
-        base = self._add_table(head, terminal.digest, is_head=True)
-        # what leads to the head's accepting state leads to the first counted state
-        end = base + int(np.flatnonzero(head.accepting)[0])
-        offset = int(self._static[self._static[layout.ROW] + base + 1])
-        table = self._static[offset : offset + (head.n_states - 1) * head.transitions.shape[1]]
-        table[table == end] = first
-        return base + START
-
-    def _add_block(self, block: Int32Array) -> None:
-        self._next_counted += int(block[layout.BLOCK_COUNTS]) * int(block[layout.BLOCK_UNITS])
-        if self._n_blocks == self._room["blocks"]:
-            self._make_room("blocks", self._n_blocks + 1)
-        move_block(block, self._heap_base)
-        static = self._static
-        at = int(static[layout.BLOCKS]) + self._n_blocks * layout.BLOCK_SIZE
-        static[at : at + layout.BLOCK_SIZE] = block
-        self._n_blocks += 1
-        static[layout.N_BLOCKS] = self._n_blocks
-
-    # -- the static array ------------------------------------------------------------------------------
-
-    def _barred(self, texts: tuple[str, ...]) -> int:
-        """What an edge says of a list of barred strings."""
-        known = self._lists.get(texts)
-        if known is None:
-            known = self._lists[texts] = 1 + self._add_to_heap(barred_words(texts))
-        return known
-
-    def _add_to_heap(self, section: npt.NDArray[np.generic]) -> int:
-        """Append to the heap; returns the offset in it."""
-        offset = self._reserve(section.size)
-        begin = self._heap_base + offset
-        self._static[begin : begin + section.size] = section.ravel()
-        return offset
-
-    def _reserve(self, size: int) -> int:
-        if self._heap_used + size > self._room["heap"]:
-            self._make_room("heap", self._heap_used + size)
-        self._heap_used += size
-        return self._heap_used - size
-
-    def _used(self) -> dict[str, int]:
-        """How much of each room is in use."""
-        counts = (len(self._keys), self._n_edges, self._n_table, self._n_blocks, self._heap_used)
-        return dict(zip(self._room, counts, strict=True))
-
-    def _make_room(self, what: str, wanted: int) -> None:
-        while self._room[what] < wanted:
-            self._room[what] *= 2
-        # what would be full soon grows along: all of it is laid out anew
-        for other, count in self._used().items():
-            if 3 * count > 2 * self._room[other]:
-                self._room[other] *= 2
-        self._lay_out()
-
-    def _lay_out(self) -> None:
-        """A new array with the rooms there are now, and all that the old one holds."""
-        room, old = self._room, self._static
-        sizes = {
-            layout.EOS: len(self._eos),
-            **dict.fromkeys(_OF_STATES, room["rtn"]),
-            layout.RTN_EDGES: 2 * room["edges"],
-            **dict.fromkeys(_OF_TABLE, room["table"]),
-            layout.ALIVE: 8 * room["table"],
-            layout.BLOCKS: layout.BLOCK_SIZE * room["blocks"],
-        }
-        total = layout.HEADER_SIZE + sum(sizes.values()) + room["heap"]
-        if total > _MOST_WORDS:
-            raise CompileLimitError("max_table_words", _MOST_WORDS, total, fixed=True)
-        static = zeros(total)
-        static[: layout.HEADER_SIZE] = old[: layout.HEADER_SIZE]
-        is_first = old.size == layout.HEADER_SIZE
-        used = {
-            **dict.fromkeys(_OF_STATES, len(self._keys)),
-            layout.RTN_EDGES: 2 * self._n_edges,
-            **dict.fromkeys(_OF_TABLE, self._n_table),
-            layout.ALIVE: 8 * self._n_table,
-            layout.BLOCKS: layout.BLOCK_SIZE * self._n_blocks,
-        }
-        offset = layout.HEADER_SIZE
-        for section, size in sizes.items():
-            if section in used and not is_first:
-                begin = int(old[section])
-                static[offset : offset + used[section]] = old[begin : begin + used[section]]
-            static[section] = offset
-            offset += size
-        static[static[layout.EOS] : static[layout.EOS] + len(self._eos)] = self._eos
-        if not is_first:
-            moved = offset - self._heap_base
-            static[offset : offset + self._heap_used] = old[self._heap_base :][: self._heap_used]
-            move_heap(static, self._n_table, self._n_blocks, moved)
-        static[layout.HEAP] = self._heap_base = offset
-        self.n_layouts += 1
-        self._take(static)
-
-    def _take(self, static: Int32Array) -> None:
-        """From now on ``static`` is the array."""
-        self._static = static
-        self._words = static.data  # single words are written in half the time
-        self._at_begin, self._at_count = int(static[layout.RTN_BEGIN]), int(static[layout.RTN_COUNT])
-        self._at_kind, self._at_edges = int(static[layout.RTN_FINAL]), int(static[layout.RTN_EDGES])
-        self._freeze_views()
-
-    def _freeze_views(self) -> None:
-        # kernels are compiled for read-only arrays, which those of a file are
-        static, classes = self._static.view(), self._classes.view()
-        static.flags.writeable = classes.flags.writeable = False
-        # the cell first: another thread may look without the lock, so what it points to has to be there
-        addresses = address_of(self._static), address_of(self._classes)
-        self._cell[:] = addresses[0], static.shape[0], addresses[1], classes.shape[0]
-        self._static_view, self._classes_view = static, classes
 
 
 _MOST_BEGUN = 16

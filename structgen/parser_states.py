@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple, Protocol
 
+import numpy as np
+import numpy.typing as npt
 from structgen_kernels import layout
 
 from structgen.automata.dfa import BoundedDfa, CountedDfa, Dfa, SpelledText, SpelledTexts
@@ -80,6 +82,15 @@ class MemberKey(NamedTuple):
     role: int
 
 
+class PlainKey(NamedTuple):
+    """A state of a plain container, the one with this ``record``, of a schema that was looked at as a whole.
+    ``at``: -1, it begins; else which of the states in it, as `structgen_kernels.plain_containers` has them.
+    """
+
+    record: int
+    at: int
+
+
 class Enter(NamedTuple):
     """A value that is read by what ``callee`` leads to the end of."""
 
@@ -121,21 +132,59 @@ class Members(NamedTuple):
     done: Key | None
 
 
+class UsualParts(NamedTuple):
+    """What the states of plain containers of a source have in common: ``marks``, in the order of
+    `structgen_kernels.plain_containers`; ``types``: of which values of each type are one; ``names``: the
+    terminals of which any name is one; ``done``: the state behind a container.
+    """
+
+    marks: Sequence[Terminal]
+    types: Sequence[Sequence[Value]]
+    names: Sequence[Terminal]
+    done: Key
+
+
+class Containers(NamedTuple):
+    """Plain containers, described at once by `structgen_kernels.plain_containers.describe`.
+
+    ``data``: the snapshot, uint8; ``containers``, ``members``: int32 rows; ``n_letters``: of all names;
+    ``values``: the answers to the questions: of which a value is one, None where the state is to be expanded
+    when text comes there, () where there is no such value.
+    """
+
+    data: npt.NDArray[np.uint8]
+    containers: npt.NDArray[np.int32]
+    members: npt.NDArray[np.int32]
+    n_letters: int
+    values: Sequence[Sequence[Value] | None]
+
+
 class StateSource(Protocol):
     """Describes parser states on demand. Answers never change."""
 
     @property
     def start(self) -> Key: ...
 
+    @property
+    def n_records(self) -> int:
+        """Of the schema, where it was looked at as a whole; 0: there are no `PlainKey`."""
+
+    @property
+    def usual_parts(self) -> UsualParts:
+        """Only of sources that give `PlainKey`, as `containers`."""
+
+    def containers(self, record: int) -> Containers:
+        """The plain container of a record, and others in it."""
+
     def expand(self, key: Key) -> State:
-        """The state ``key``; or the value of a member, a `MemberKey`, that `Members` leaves open."""
+        """The state ``key``; or a value that `Members` or `Containers` leave open."""
 
     def members(self, key: Key) -> Members:
         """What `MemberKey.members` stands for. Only of sources that give such keys, for vocabularies that
         have all bytes.
         """
 
-    def member(self, key: MemberKey) -> Key:
+    def member(self, key: MemberKey | PlainKey) -> Key:
         """The state as a key that says what it is, for messages."""
 
     def resolve(self, key: Key, text: bytes) -> Key | None:
@@ -146,6 +195,14 @@ class NoSource:
     """Of tables that no parser state is in."""
 
     start: Key = None
+    n_records = 0
+
+    @property
+    def usual_parts(self) -> UsualParts:
+        raise KeyError
+
+    def containers(self, record: int) -> Containers:
+        raise KeyError(record)
 
     def expand(self, key: Key) -> State:
         raise KeyError(key)
@@ -153,7 +210,7 @@ class NoSource:
     def members(self, key: Key) -> Members:
         raise KeyError(key)
 
-    def member(self, key: MemberKey) -> Key:
+    def member(self, key: MemberKey | PlainKey) -> Key:
         raise KeyError(key)
 
     def resolve(self, key: Key, text: bytes) -> Key | None:

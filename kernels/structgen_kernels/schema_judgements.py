@@ -25,15 +25,19 @@ from structgen_kernels.schema_layout import (
     F_MIN_LENGTH,
     F_OPTIONS,
     F_PROPERTIES,
+    F_RECORD,
     F_REQUIRED,
     F_SEEN,
     F_TYPES,
+    FILLED,
     FIRST_TYPE,
     FLAGS,
     HARMFUL,
     HARMLESS,
     HOLDER,
+    INNER,
     INTEGER_TYPE,
+    IS_REQUIRED,
     K_ANY_OF,
     K_CONST,
     K_ENUM,
@@ -41,6 +45,7 @@ from structgen_kernels.schema_layout import (
     K_MAXIMUM,
     K_MIN_PROPERTIES,
     K_MINIMUM,
+    K_TYPE,
     K_UNIQUE_ITEMS,
     LAST,
     LISTED,
@@ -48,8 +53,10 @@ from structgen_kernels.schema_layout import (
     MEMBERS,
     MOST_COMPARED,
     MOST_LISTED,
+    MOST_MEMBERS,
     MOST_OPTIONS,
     NAME,
+    NO_PLAIN_ARRAY,
     NO_PLAIN_OBJECT,
     NOT_SCALAR,
     NULL_TYPE,
@@ -57,12 +64,18 @@ from structgen_kernels.schema_layout import (
     NUMBER_OR_BOOLEAN,
     NUMBER_TYPE,
     OBJECT_TYPE,
+    OF_TYPE,
     ONE_NAME,
     PATTERN,
     PENDING,
+    PLAIN_ARRAY,
+    PLAIN_OBJECT,
     POSITIVE,
     REFERRING,
     REFERS,
+    SAYING,
+    SAYS_NOTHING,
+    SAYS_TYPE,
     STRING,
     STRING_TYPE,
     TAGGABLE,
@@ -346,6 +359,52 @@ def flags_of(data: ByteArray, records: Int32Array, frame: Int64Array, limits: In
             flags |= ALIVE
             if types == ONE_NAME | 1 << OBJECT_TYPE and seen & limits[NO_PLAIN_OBJECT] == 0:
                 flags |= _taggable(data, records, frame)
+    return flags
+
+
+@lean_kernel
+def plain_of(data: ByteArray, records: Int32Array, frame: Int64Array, limits: Int64Array) -> Int:
+    """What a subschema that ends says no more than: `PLAIN_OBJECT` and the like, 0 where it says more. Its
+    required members are marked.
+    """
+    said, types = frame[F_SEEN] & limits[SAYING], frame[F_TYPES]
+    if said == 0:
+        return SAYS_NOTHING
+    if types & ONE_NAME == 0:
+        return 0
+    if types == ONE_NAME | 1 << ARRAY_TYPE:
+        if said & limits[NO_PLAIN_ARRAY] or frame[F_LEFT] or frame[F_MIN_ITEMS] > 1:
+            return 0
+        records[frame[F_RECORD], INNER] = frame[F_ITEMS]
+        return PLAIN_ARRAY | (FILLED if frame[F_MIN_ITEMS] == 1 else 0)
+    if types != ONE_NAME | 1 << OBJECT_TYPE:
+        return SAYS_TYPE | (types & EVERY_TYPE) * OF_TYPE if said == 1 << K_TYPE else 0
+    if said & limits[NO_PLAIN_OBJECT]:
+        return 0
+    holder = frame[F_PROPERTIES]
+    if holder >= 0:
+        n, at = 0, holder + 1
+        while at <= records[holder, LAST]:
+            name = records[at, NAME]
+            n += 1
+            if n > MOST_MEMBERS or (data[name] != SHORT_ASCII and data[name] != ASCII):
+                return 0
+            at = records[at, LAST] + 1
+    flags = PLAIN_OBJECT
+    if frame[F_REQUIRED] >= 0:
+        at = frame[F_REQUIRED]
+        n, at = word(data, at + 1), at + 5
+        if n > MOST_MEMBERS:
+            return 0
+        if n > 0:
+            flags |= FILLED
+        for _ in range(n):
+            inner = property_of(data, records, holder, at)
+            if inner < 0:
+                return 0
+            records[inner, IS_REQUIRED] = 1
+            at += size_of(data, at)
+    records[frame[F_RECORD], INNER] = frame[F_ADDITIONAL]
     return flags
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 UNCLEAR = -1
 
 # Columns of a record: of a subschema, or of the object or array that a keyword has its subschemas in.
-RECORD_SIZE = 8
+RECORD_SIZE = 9
 BEGIN, LIMIT = 0, 1  # its bytes
 LAST = 2  # the last record of what is in it: the next one is beside it, or behind what it is in
 PARENT = 3
@@ -13,6 +13,10 @@ NAME = 4  # where the keyword or name is written that it stands under; -1 - i of
 FLAGS = 5
 MEMBERS = 6  # of a subschema: the record of its ``properties``; -1: it has none
 TARGET = 7  # of a `REFERRING` one: the record of what it names, -1 where that was not looked for
+INNER = (
+    7  # of a plain container: the record of what its items, or members with other names, are; -1: anything
+)
+IS_REQUIRED = 8  # of a property: 1 where a member of this name must be there
 
 ALIVE = 1  # a subschema: it plainly has a value; a container: all in it plainly have, and are harmless
 HARMLESS = 2  # to work its form out later raises no error
@@ -22,6 +26,14 @@ TAGGED = 16  # of a container: all options are `TAGGABLE`, by the same member
 HOLDER = 32  # it is no subschema
 REFERRING = 64  # no more than a $ref; once that was followed, its flags and members are those of the other
 PENDING = 128  # an object that has a value if its required members have
+# What it says no more than: that a value is an object of few members with ASCII names, or an array, of such
+# children; or of one type, whose bit is `OF_TYPE` times that of ``types``; or nothing at all.
+PLAIN_OBJECT = 256
+PLAIN_ARRAY = 512
+SAYS_TYPE = 1024
+SAYS_NOTHING = 2048
+OF_TYPE = 1 << 12
+FILLED = 1 << 20  # of a plain container: it has a member or an item
 
 # Notes: what is to be looked at before a schema is compiled.
 NOTE_SIZE = 5  # kind, record of the subschema, region, base, and where the value is written
@@ -50,7 +62,8 @@ N_SUBSCHEMAS, N_VALUES, N_NOTES = 5, 6, 7  # are written
 # Sets of keywords, bit by bit (`structgen.sources.json_schema.keyword_sets`).
 HARMFUL, BESIDE_LISTED, BESIDE_OPTIONS, BESIDE_BOUND, NOT_SCALAR, NO_PLAIN_OBJECT = 8, 9, 10, 11, 12, 13
 DIALECT = 14  # where the root's $schema is written, 0 for nowhere; is written
-LIMITS_SIZE = 15
+NO_PLAIN_ARRAY, SAYING = 15, 16  # sets of keywords, too
+LIMITS_SIZE = 17
 
 WORD_SIZE = 32  # of the table of words: length, number, letters
 WORDS = 512
@@ -67,5 +80,6 @@ MOST_LISTED = 8
 MANY_MEMBERS = 64
 RECORDS_OF_COST = 32  # that are passed in the time of a comparison, about
 MOST_OPTIONS = 256
+MOST_MEMBERS = 64  # of an object that is plain, and whose states are described at once
 
 MEMBER_SIZE = 4  # where the key begins, the value, where it ends; its record, -1 where it has none

@@ -16,6 +16,7 @@ from structgen_kernels.schema_judgements import (
     has_required,
     is_string,
     number_of,
+    plain_of,
     property_of,
     types_at,
 )
@@ -53,6 +54,8 @@ from structgen_kernels.schema_layout import (
     HERE,
     HERE_OR_ITEMS,
     HOLDER,
+    INNER,
+    IS_REQUIRED,
     ITEMS,
     K_ADDITIONAL,
     K_ANY_OF,
@@ -96,6 +99,8 @@ from structgen_kernels.schema_layout import (
     REFERRING,
     REFERS,
     REGION,
+    SAYING,
+    SAYS_NOTHING,
     STRANGE,
     STRINGS,
     TAGGABLE,
@@ -161,13 +166,14 @@ def survey(
             records[n, BEGIN] = at
             records[n, PARENT] = parent
             records[n, NAME] = name
-            records[n, MEMBERS] = -1
+            records[n, MEMBERS] = records[n, INNER] = -1
+            records[n, IS_REQUIRED] = 0
             code = data[at]
             if code in (TRUE, FALSE):
                 at += 1
                 records[n, LIMIT] = at
                 records[n, LAST] = n
-                records[n, FLAGS] = ALIVE | HARMLESS if code == TRUE else 0
+                records[n, FLAGS] = ALIVE | HARMLESS | SAYS_NOTHING if code == TRUE else 0
                 n += 1
             elif code == DICT:
                 at += 1
@@ -363,13 +369,14 @@ def survey(
                 and not _stands_alone(records, record, seen, rules)
             ):
                 return UNCLEAR
-            if seen == 1 << K_REF:
+            if seen & limits[SAYING] == 1 << K_REF:
                 records[record, FLAGS] = REFERRING
                 records[record, TARGET] = -1
                 records[record, MEMBERS] = -2 - frames[top, F_LISTED]
                 n_referring += 1
             else:
-                records[record, FLAGS] = flags_of(data, records, frames[top], limits)
+                flags = flags_of(data, records, frames[top], limits)
+                records[record, FLAGS] = flags | plain_of(data, records, frames[top], limits)
         elif kind == AT_ITEMS:
             records[record, FLAGS] = flags_of_options(data, records, record)
         else:
@@ -434,7 +441,7 @@ def _point(data: ByteArray, records: Int32Array, record: Int, near: Int, budget:
     """Find what a `REFERRING` record names. Returns where to look for the next one first, and what is left of
     the budget.
     """
-    target, cost = _target(data, records, -2 - records[record, MEMBERS], near)
+    target, cost = target_of(data, records, -2 - records[record, MEMBERS], near)
     records[record, TARGET] = target
     return target if target > 0 else near, budget - cost
 
@@ -473,7 +480,7 @@ def _follow(data: ByteArray, records: Int32Array) -> None:
         has_followed = False
         while at <= last and budget > 0:
             if records[at, FLAGS] == REFERRING:
-                target, cost = _target(data, records, -2 - records[at, MEMBERS], 1)
+                target, cost = target_of(data, records, -2 - records[at, MEMBERS], 1)
                 budget -= cost
                 if target >= 0 and records[target, MEMBERS] >= 0:
                     records[at, FLAGS] |= records[target, FLAGS] & (ALIVE | HARMLESS | TAGGABLE)
@@ -485,7 +492,7 @@ def _follow(data: ByteArray, records: Int32Array) -> None:
 
 
 @lean_kernel
-def _target(data: ByteArray, records: Int32Array, at: Int, near: Int) -> Any:
+def target_of(data: ByteArray, records: Int32Array, at: Int, near: Int) -> Any:
     """The subschema that a $ref of the form ``#/holder/name`` names, -1 where that is not plain; and how many
     names were compared. ``near``: a record that is tried first, if it is of the holder, and those behind it.
     """

@@ -159,6 +159,8 @@ class Document:
         self._made: dict[tuple[Hashable, str, bool], Node] = {}
         self.is_alive = False
         """Was it seen, when the document was looked at as a whole, that the root plainly has a value?"""
+        self.survey: Survey | None = None
+        """What was found then; None where the document was looked at subschema by subschema."""
         self.alone: dict[Node, tuple[Node, ...]] = {}
         """What `conjunction_of` found: one tuple for all that ask."""
         dialect, parsed, found = DIALECTS[Draft.UNION], schema, None
@@ -176,6 +178,7 @@ class Document:
         else:
             self._n_subschemas, self._n_values = found.n_subschemas, found.n_values
             self.is_alive = bool(found.flags(0) & ALIVE)
+            self.survey = found
             self._nodes[""] = Node(parsed, "", self._resource_at[""])
         self._load_remotes()
         self.root = self._in_scope(self.node_at(""), ())
@@ -431,6 +434,13 @@ class Document:
     def node_at(self, pointer: str) -> Node:
         """The subschema at the pointer of a resource or an anchor."""
         return self._nodes[pointer]
+
+    def node_of(self, record: int) -> Node:
+        """The subschema that the survey gave a number."""
+        if record == 0 or self.survey is None:
+            return self.root
+        around, place = self.survey.place(record)
+        return self.child(self.node_of(around), *place)
 
     def inside(self, node: Node) -> Iterator[tuple[str, Node]]:
         """The subschemas in the keywords of ``node``, each with its keyword, in the order of the text."""

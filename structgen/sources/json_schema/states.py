@@ -22,8 +22,10 @@ from structgen_kernels.members import (
     OTHER_COLON,
     OTHER_NAME,
     OTHER_VALUE,
+    STATES,
     VALUE,
 )
+from structgen_kernels.plain_containers import ITEMS
 
 from structgen.automata.dfa import Dfa, SpelledText
 from structgen.parser_states import (
@@ -37,6 +39,7 @@ from structgen.parser_states import (
     MemberKey,
     Members,
     Others,
+    PlainKey,
     Read,
     State,
     Value,
@@ -131,6 +134,7 @@ class SchemaStates(ValueStates):
         self.places: Numbered[Place] = Numbered()
         self.spots: Numbered[Spot] = Numbered(spot_of_size(0))
         self._free: dict[int, _FreeKeys] = {}
+        self._numbered_plain: dict[int, int] = {}  # by record
 
     @property
     def start(self) -> Key:
@@ -140,6 +144,9 @@ class SchemaStates(ValueStates):
         if type(key) is MemberKey:
             self._renew()
             return self._open_value(key)
+        if type(key) is PlainKey:
+            self._renew()
+            return self._open_plain(key)
         if not isinstance(key, tuple):
             raise TypeError(f"{key!r} is no state of a schema")
         self._renew()
@@ -365,8 +372,10 @@ class SchemaStates(ValueStates):
             return known.classes[0].inner
         return known.inner(known.ordered[at]) or ()
 
-    def member(self, key: MemberKey) -> Key:
-        """The state of a member in order as a key of its own."""
+    def member(self, key: MemberKey | PlainKey) -> Key:
+        """The state of a member in order, or of a plain container, as a key of its own."""
+        if isinstance(key, PlainKey):
+            return self._plain_member(key)
         if not isinstance(key.members, tuple):
             raise TypeError(f"{key!r} is no member of a schema")
         _, number, level, *rest = key.members
@@ -387,6 +396,24 @@ class SchemaStates(ValueStates):
         if key.role == OTHER_NAME:
             return ("other_key", number, 0, inner, after, level)
         return ("key_read", number, inner, after, level)
+
+    def _plain_member(self, key: PlainKey) -> Key:
+        record, at = key
+        if at < 0:
+            inner = (self._forms.document.node_of(record),)
+            return ("container", self.conjunctions(inner), 0)
+        number = self._numbered_plain.get(record)
+        plain = self._plain_at(record)
+        if isinstance(plain, PlainArray):
+            if number is None:
+                number = self._numbered_plain[record] = len(self._arrays)
+                self._arrays.append(plain)
+            return ("items" if at == ITEMS else "after_item", number, 0, 0)
+        if number is None:
+            number = self._numbered_plain[record] = len(self._objects)
+            self._objects.append(plain)
+        place = min(at // STATES, len(plain.names))
+        return self.member(MemberKey(("in_order", number, 0), place, at - STATES * place))
 
     def _members(self, number: int, at: int, level: int) -> State:
         """A key."""

@@ -108,6 +108,8 @@ _SETS = {
     layout.BESIDE_BOUND: sets.BESIDE_BOUND,
     layout.NOT_SCALAR: sets.NOT_SCALAR,
     layout.NO_PLAIN_OBJECT: sets.NO_PLAIN_OBJECT,
+    layout.NO_PLAIN_ARRAY: sets.NO_PLAIN_ARRAY,
+    layout.SAYING: sets.SAYING,
 }
 
 
@@ -141,7 +143,7 @@ def _limits(dialect: Dialect) -> npt.NDArray[np.int64]:
     limits[layout.REF_STANDS_ALONE] = dialect.draft <= Draft.DRAFT7
     limits[layout.MAX_LENGTH] = sets.MAX_LENGTH
     for place, keywords in _SETS.items():
-        limits[place] = sum(1 << _NUMBERS[keyword] for keyword in keywords & _NUMBERS.keys())
+        limits[place] = sum(1 << _NUMBERS[keyword] for keyword in _NUMBERS.keys() & keywords)
     return limits
 
 
@@ -183,6 +185,27 @@ class Survey:
         self.notes = notes
         self.n_subschemas = n_subschemas
         self.n_values = n_values
+
+    @property
+    def data(self) -> npt.NDArray[np.uint8]:
+        """The snapshot."""
+        return self._array
+
+    @property
+    def records(self) -> npt.NDArray[np.int32]:
+        """int32 (n, `RECORD_SIZE`), as `structgen_kernels.schema_survey` writes them."""
+        return self._records
+
+    @property
+    def n_records(self) -> int:
+        return len(self._records)
+
+    def place(self, number: int) -> tuple[int, tuple[str | int, ...]]:
+        """The subschema that another one, not the root, stands in, and where."""
+        parent = self._rows[number, layout.PARENT]
+        if not self.flags(parent) & layout.HOLDER:
+            return parent, (self.name(number),)
+        return self._rows[parent, layout.PARENT], (self.name(parent), self.name(number))
 
     def schema(self, number: int) -> Any:
         """A subschema, or what a keyword has its subschemas in; of large ones what is in them is read when it

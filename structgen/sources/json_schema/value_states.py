@@ -8,12 +8,14 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
 from typing import Generic, TypeVar
 
-from structgen_kernels.members import AFTER, NAME
+from structgen_kernels.members import AFTER, NAME, STATES
 
 from structgen.automata.dfa import SpelledText, SpelledTexts
+from structgen.errors import StructgenError
 from structgen.parser_states import (
     ENDS,
     Call,
+    Containers,
     Edge,
     Enter,
     Jump,
@@ -21,14 +23,19 @@ from structgen.parser_states import (
     MemberKey,
     Members,
     Others,
+    PlainKey,
     Read,
     State,
     Terminal,
+    UsualParts,
     Value,
 )
 from structgen.sources.json_schema.arrays import ArrayLanguage
+from structgen.sources.json_schema.assertions import child, conjunction_of
+from structgen.sources.json_schema.document import Node, Resource
 from structgen.sources.json_schema.emptiness import Emptiness
 from structgen.sources.json_schema.facts import Conjunction, StringFacts
+from structgen.sources.json_schema.keywords import TYPE_NAMES
 from structgen.sources.json_schema.normal_form import NormalForms
 from structgen.sources.json_schema.objects import ObjectLanguage
 from structgen.sources.json_schema.options import SchemaOptions
@@ -45,6 +52,7 @@ from structgen.sources.json_schema.punctuation import Punctuation, punctuation
 from structgen.sources.json_schema.scalars import BESIDE_TYPE, SCALARS, Scalars
 from structgen.sources.json_schema.spelling import string_automata
 from structgen.sources.json_schema.strings import Automaton
+from structgen.sources.json_schema.surveyed_containers import SurveyedContainers
 from structgen.sources.json_schema.values import ARRAY, OBJECT
 
 DONE: Key = ("done",)
@@ -91,6 +99,13 @@ class ValueStates:
         self._any_name: list[Automaton] | None = None
         self._is_compiled = False
         self._bars_names = False
+        self._surveyed: SurveyedContainers | None = None
+        self._plain_keys: dict[int, PlainKey | None] = {}  # by the number of a conjunction
+        self._usual_parts: UsualParts | None = None
+
+    @property
+    def _root_resource(self) -> Resource:
+        return self._forms.document.root.resource
 
     def _renew(self) -> None:
         """What is worked out next has limits of its own."""
@@ -113,6 +128,10 @@ class ValueStates:
         It is needed where it must be known beforehand which texts can be finished.
         """
         self._bars_names = True
+        survey = self._forms.document.survey
+        is_inline = self._options.indent is None and self._are_laid_out(has_names=True)
+        if survey is not None and is_inline and self._emptiness.has_all_bytes:
+            self._surveyed = SurveyedContainers(survey)
 
     def recall_scalars(self) -> None:
         """Lay out values with their object that were found for another document, too: not where the states
@@ -142,6 +161,10 @@ class ValueStates:
 
     def _written(self, conjunction: int, level: int, target: Key) -> Iterator[Edge]:
         """Edges that read a value and go on in ``target``."""
+        plain = self._plain_key(conjunction)
+        if plain is not None:
+            yield Call(plain, target)
+            return
         if self._plain_container(conjunction) is not None or self._tagged_objects(conjunction) is not None:
             if self._emptiness.is_alive(self.conjunctions[conjunction]):
                 yield Call(("container", conjunction, level), target)
@@ -200,6 +223,106 @@ class ValueStates:
         """The same where it takes forms to tell which."""
         raise NotImplementedError
 
+    # -- objects and arrays that are described many at once ----------------------------------------------
+
+    @property
+    def n_records(self) -> int:
+        """Of the schema, where plain containers are described many at once; else 0."""
+        return 0 if self._surveyed is None else self._surveyed.n_records
+
+    def _plain_key(self, conjunction: int) -> PlainKey | None:
+        """The state of a plain container among those; None of other values."""
+        surveyed = self._surveyed
+        if surveyed is None:
+            return None
+        if conjunction not in self._plain_keys:
+            found, record = self.conjunctions[conjunction], -1
+            if len(found) == 1 and not found[0].negated and found[0].resource is self._root_resource:
+                record = surveyed.record_of(found[0].pointer)
+            self._plain_keys[conjunction] = None if record < 0 else PlainKey(record, -1)
+        return self._plain_keys[conjunction]
+
+    def containers(self, record: int) -> Containers:
+        """The plain container of a record, and others in it."""
+        surveyed = self._known_survey()
+        described = surveyed.describe(record)
+        try:
+            values = [*map(self._asked_value, described.asked)]
+        except StructgenError:  # who comes to the others is told
+            surveyed.forget(described)
+            described = surveyed.describe(record, alone=True)
+            values = [*map(self._asked_value, described.asked)]
+        return Containers(surveyed.data, described.containers, described.members, described.n_letters, values)
+
+    def _asked_value(self, record: int) -> Sequence[Value] | None:
+        """What a value is one of, as `Containers` has it, that a kernel cannot tell."""
+        self._renew()
+        inner = conjunction_of(self._forms.document, self._forms.document.node_of(record))
+        found = self._plain_value(inner, 0)
+        return found if found or self._emptiness.is_alive(inner) else ()
+
+    @property
+    def usual_parts(self) -> UsualParts:
+        """What the states of plain containers have in common."""
+        known = self._usual_parts
+        if known is None:
+            marks = self._marks(0)
+            if self._any_name is None:
+                self._any_name = self._name_automata(_ANY_STRING, ())
+            known = self._usual_parts = UsualParts(
+                (
+                    marks.open_object,
+                    marks.empty_object,
+                    marks.colon,
+                    marks.object_comma,
+                    marks.end_object,
+                    marks.open_array,
+                    marks.empty_array,
+                    marks.array_comma,
+                    marks.end_array,
+                ),
+                self._values_by_type(),
+                self._any_name,
+                DONE,
+            )
+        return known
+
+    def _values_by_type(self) -> list[Sequence[Value]]:
+        """What values of each type are, in the order of `TYPE_NAMES`, and any values."""
+        typed = self._scalars.typed(self._root_resource.dialect)
+        found: list[Sequence[Value]] = []
+        for name in TYPE_NAMES:
+            if name in SCALARS and name not in typed:
+                value = self._plain_value((Node({"type": name}, "", self._root_resource),), 0)
+                if value is None:
+                    raise TypeError(f"values of type {name!r} take several terminals")
+                typed[name] = value
+            found.append(typed.get(name, ()))
+        return [*found, self._plain_value((), 0) or ()]
+
+    def _open_plain(self, key: PlainKey) -> State:
+        """A value that `containers` leaves open."""
+        document, record = self._forms.document, key.record
+        plain = self._plain_at(record)
+        if isinstance(plain, PlainArray):
+            inner = plain.inner
+        else:
+            inner = plain.inner(document, min(key.at // STATES, len(plain.names)))
+        target = PlainKey(record, key.at + 1)
+        return State([*self._written(self.conjunctions(inner), 0, target)])
+
+    def _plain_at(self, record: int) -> PlainObject | PlainArray:
+        document = self._forms.document
+        found = plain_container(document, (document.node_of(record),))
+        if found is None:
+            raise TypeError(f"{document.node_of(record)!r} is no plain container")
+        return found
+
+    def _known_survey(self) -> SurveyedContainers:
+        if self._surveyed is None:
+            raise TypeError("the schema was not looked at as a whole")
+        return self._surveyed
+
     # -- objects of several kinds that the first member tells apart -----------------------------------
 
     def _tagged_objects(self, conjunction: int) -> TaggedObjects | None:
@@ -234,7 +357,11 @@ class ValueStates:
 
     def _kind_read(self, conjunction: int, at: int, level: int) -> State:
         """Behind the first member: the others of one kind."""
-        plain = self._known_tagged(conjunction).option(self._forms.document, at)
+        tagged = self._known_tagged(conjunction)
+        known = self._plain_key(self.conjunctions(child(self._forms.document, tagged.node, "anyOf", at)))
+        if known is not None:
+            return State((Jump(PlainKey(known.record, AFTER)),))
+        plain = tagged.option(self._forms.document, at)
         self._objects.append(plain)
         number = len(self._objects) - 1
         key = ("in_order", number, level)
@@ -341,7 +468,12 @@ class ValueStates:
                 return None
             return (*(parts[0] for parts in self._scalars.of(())[0]), Enter(_ANY_CONTAINER))
         if conjunction[0].keywords.get("type") in _CONTAINERS and "$ref" not in conjunction[0].schema:
-            if len(conjunction) > 1 or conjunction[0].negated or not self._emptiness.is_alive(conjunction):
+            if len(conjunction) > 1 or conjunction[0].negated:
+                return None
+            plain = self._plain_key(self.conjunctions(conjunction))
+            if plain is not None:
+                return (Enter(plain),)
+            if not self._emptiness.is_alive(conjunction):
                 return None
             return (Enter(("container", self.conjunctions(conjunction), self._inside(level))),)
         found = self._scalars.easy(conjunction)
