@@ -175,6 +175,11 @@ def _exercise() -> None:
         schema_tables(large, {}, vocabulary, AT_ONCE, timed=False)
         named = Snapshot(b"{z\x07$schemaN0")
         dialect_name(named, dialect_at(named))
+    # containers that are described at once, one of them found by its pointer
+    inner = '{"type": "object", "properties": {"b": {"type": "array"}, "c": {}}, "required": ["b"]}'
+    plain = Snapshot.of_text(f'{{"type": "object", "properties": {{"a": {{"anyOf": [{inner}, {{}}]}}}}}}')
+    if plain is not None:
+        schema_tables(plain, {}, vocabulary, AHEAD, timed=False)
     # a grammar that grows, and texts that are remembered
     grown = schema_tables(
         {
