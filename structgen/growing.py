@@ -36,6 +36,7 @@ from structgen.parser_states import (
     State,
     StateSource,
     Usual,
+    UsualParts,
     Value,
 )
 from structgen.tables import (
@@ -52,7 +53,7 @@ _COPIED = (
     "_numbers", "_keys", "_members", "_laid", "_starts", "_lists", "_class_offsets", "_origins", "_room",
     "_classes",
 )  # fmt: skip
-_TAKEN = "_quoted", "_n_edges", "_n_table", "_n_blocks", "_next_counted", "_heap_base", "_heap_used"
+_TAKEN = "_parts", "_quoted", "_n_edges", "_n_table", "_n_blocks", "_next_counted", "_heap_base", "_heap_used"
 
 
 class _Parts(NamedTuple):
@@ -61,6 +62,7 @@ class _Parts(NamedTuple):
     marks: Int32Array
     names: Int32Array
     types: list[list[int]]
+    values: tuple[Int32Array, Int32Array, Int32Array]  # the same, as `_as_arrays` has it
     done: int
 
 
@@ -128,6 +130,8 @@ class GrowingTables(GrowingArrays):
             begun._after_quote()
             if usual.states is not None:
                 begun.expand_some(MOST_WORDS, MOST_WORDS)
+            if usual.parts is not None:
+                begun._parts = begun._laid_parts(usual.parts)
             begun._source = NoSource()  # needed no more
             if len(_begun) >= _MOST_BEGUN:
                 _begun.clear()
@@ -292,7 +296,7 @@ class GrowingTables(GrowingArrays):
 
         It ends when ``max_states`` were described, or ``max_numbers`` have numbers, or there are
         ``max_table`` states of terminals, all besides the usual ones. ``leaves_open``: not the values of
-        members that `Members` leaves open, which may be dear.
+        members that `Members` leaves open, which may be dear; nor is it looked whether there is more then.
         """
         self._wake()
         queue = deque([int(self._static[layout.RTN_START])])
@@ -305,7 +309,7 @@ class GrowingTables(GrowingArrays):
                 or self._n_table - self.n_usual >= max_table
                 or len(self._keys) - self._first_own >= max_numbers
             )
-            if is_enough and not self._has_edges(number):
+            if is_enough and (leaves_open or not self._has_edges(number)):
                 return False
             self.expand(number)
             for after in self._led_to(number, seen):
@@ -405,22 +409,14 @@ class GrowingTables(GrowingArrays):
         described = self._source.containers(record)
         parts = self._parts
         if parts is None:
-            usual = self._source.usual_parts
-            parts = self._parts = _Parts(
-                np.array([*map(self._terminal, usual.marks)], np.int32),
-                np.array([*map(self._terminal, usual.names)], np.int32),
-                [[*map(self._value, values)] for values in usual.types],
-                self.number(usual.done),
-            )
+            parts = self._parts = self._laid_parts(self._source.usual_parts)
         texts = [t.text for values in described.values if values for t in values if type(t) is SpelledText]
         if len(texts) > 1:
             self._spelled_starts(texts)  # at once
-        asked = [None if values is None else [*map(self._value, values)] for values in described.values]
-        counts = [-1 if symbols is None else len(symbols) for symbols in (*parts.types, *asked)]
-        flat = [symbol for symbols in (*parts.types, *asked) for symbol in symbols or ()]
-        count = np.array(counts, np.int32)
-        begin = np.cumsum(np.maximum(count, 0), dtype=np.int32) - np.maximum(count, 0)
-        values = begin, count, np.array(flat, np.int32)
+        values = parts.values
+        if described.values:
+            asked = [None if values is None else [*map(self._value, values)] for values in described.values]
+            values = _as_arrays([*parts.types, *asked])
         before = len(self._keys)
         rows = self._write_containers(
             described, (parts.marks, parts.names), values, (self._state_of, self._inside_of), parts.done
@@ -430,6 +426,16 @@ class GrowingTables(GrowingArrays):
         self._keys += [~len(self._laid)] * (end - before)
         self._laid.append(LaidContainers(rows, end))
         self._n_expanded += len(described.containers)
+
+    def _laid_parts(self, usual: UsualParts) -> _Parts:
+        types = [[*map(self._value, values)] for values in usual.types]
+        return _Parts(
+            np.array([*map(self._terminal, usual.marks)], np.int32),
+            np.array([*map(self._terminal, usual.names)], np.int32),
+            types,
+            _as_arrays(types),
+            self.number(usual.done),
+        )
 
     def _add_members(self, key: Key, described: Members) -> LaidMembers:
         """Lay out the states of an object's members."""
@@ -501,3 +507,15 @@ class GrowingTables(GrowingArrays):
 
 _MOST_BEGUN = 16
 _begun: dict[tuple[object, ...], GrowingTables] = {}  # tables with nothing but usual terminals
+
+
+def _as_arrays(values: Sequence[Sequence[int] | None]) -> tuple[Int32Array, Int32Array, Int32Array]:
+    """Symbols of values as `structgen_kernels.plain_containers.lay_out` takes them. None: not known yet."""
+    begin: list[int] = []
+    count: list[int] = []
+    symbols: list[int] = []
+    for value in values:
+        begin.append(len(symbols))
+        count.append(-1 if value is None else len(value))
+        symbols += value or ()
+    return np.array(begin, np.int32), np.array(count, np.int32), np.array(symbols, np.int32)

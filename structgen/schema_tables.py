@@ -70,7 +70,8 @@ def schema_tables(
     usual = None
     if whole:
         any_value = None if options.get("indent") is not None else partial(_any_value, options, vocabulary)
-        usual = Usual(states.usual_terminals(), any_value)
+        parts = states.usual_parts if states.n_records else None
+        usual = Usual(states.usual_terminals(), any_value, parts)
     tables = GrowingTables(source, vocabulary.eos_token_ids, vocabulary.max_token_length, restricted, usual)
     chosen = extent if whole else WHOLE
     if chosen.leaves_open:

@@ -45,6 +45,10 @@ class SurveyedContainers:
     def n_records(self) -> int:
         return self._survey.n_records
 
+    def is_alive(self, record: int) -> bool:
+        """Has a subschema plainly a value?"""
+        return self._survey.is_alive(record)
+
     def record_of(self, pointer: str) -> int:
         """The record of the plain container that has a value and this JSON Pointer; -1: there is none."""
         record = 0

@@ -142,8 +142,12 @@ class ValueStates:
     def usual_terminals(self) -> tuple[Terminal, ...]:
         """Of values and their punctuation, as hardly any schema does without."""
         marks = () if self._options.indent is not None else self._marks(0)
-        pieces = (piece for parts in self._scalars.of(())[0] for piece in parts)
-        return (*marks, *(piece for piece in pieces if not isinstance(piece, SpelledText | SpelledTexts)))
+        pieces: list[Value] = [piece for parts in self._scalars.of(())[0] for piece in parts]
+        if self.n_records:  # and of those that values of a single type and names have
+            parts = self.usual_parts
+            pieces += (*parts.names, *(value for values in parts.types for value in values))
+        spelled = SpelledText | SpelledTexts | Enter
+        return (*marks, *dict.fromkeys(piece for piece in pieces if not isinstance(piece, spelled)))
 
     def _marks(self, level: int) -> Punctuation:
         return punctuation(self._options, level)
@@ -259,7 +263,8 @@ class ValueStates:
         self._renew()
         inner = conjunction_of(self._forms.document, self._forms.document.node_of(record))
         found = self._plain_value(inner, 0)
-        return found if found or self._emptiness.is_alive(inner) else ()
+        is_there = found or self._known_survey().is_alive(record) or self._emptiness.is_alive(inner)
+        return found if is_there else ()
 
     @property
     def usual_parts(self) -> UsualParts:
