@@ -79,7 +79,7 @@ LAID_SIZE = 3
  END_ARRAY, N_MARKS) = range(10)  # fmt: skip
 
 _MOST_HOPS = 8  # from one reference to the next
-_MOST_COMPARED = 4096  # names with names, in one description
+_MOST_COMPARED = 4096  # names with names, in one description; and about the largest index
 _SLOTS = 1024  # for the names of one description: a power of two
 
 
@@ -96,13 +96,6 @@ def _text(data: ByteArray, name: Int) -> Int:
 
 
 @kernel
-def is_plain(records: Int32Array, record: Int) -> bool:
-    """Is it a plain container that has a value?"""
-    flags = records[record, FLAGS]
-    return bool(flags & (PLAIN_OBJECT | PLAIN_ARRAY) and flags & ALIVE)
-
-
-@kernel
 def record_at(data: ByteArray, records: Int32Array, pointer: ByteArray) -> Int:
     """The record of the subschema at a JSON Pointer, of ASCII letters but ``~``; -1: there is none.
 
@@ -110,15 +103,18 @@ def record_at(data: ByteArray, records: Int32Array, pointer: ByteArray) -> Int:
     """
     record, begin, n = 0, 1, pointer.shape[0]
     while begin <= n:
-        end, number = begin, 0
+        end, number = begin, 0  # an index, -1 for none
         while end < n and pointer[end] != 47:
-            number = 10 * number + int(pointer[end]) - 48 if end < begin + 9 else -1
+            digit = int(pointer[end]) - 48
+            number = 10 * number + digit if 0 <= digit <= 9 and 0 <= number < _MOST_COMPARED else -1
             end += 1
+        if end == begin:
+            number = -1
         inner, last = record + 1, records[record, LAST]
         while inner <= last:
             name = records[inner, NAME]
             if name < 0:
-                is_here = name == -1 - number
+                is_here = number >= 0 and name == -1 - number
             else:
                 length, text = _length(data, name), _text(data, name)
                 is_here = data[name] != TEXT and length == end - begin
@@ -159,7 +155,7 @@ def _value_at(data: ByteArray, records: Int32Array, record: Int, left: Int) -> A
             types //= 2
             number += 1
         return OF_A_TYPE, number, left
-    if is_plain(records, target):
+    if flags & (PLAIN_OBJECT | PLAIN_ARRAY) and flags & ALIVE:
         return A_CONTAINER, target, left
     return ASKED, record, left
 

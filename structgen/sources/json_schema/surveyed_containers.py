@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from structgen_kernels import plain_containers as kernels
-from structgen_kernels.schema_layout import MOST_MEMBERS
+from structgen_kernels.schema_layout import ALIVE, FLAGS, MOST_MEMBERS, PLAIN_ARRAY, PLAIN_OBJECT
 
 from structgen.sources.json_schema.survey import Survey
 
@@ -49,15 +49,19 @@ class SurveyedContainers:
         """Has a subschema plainly a value?"""
         return self._survey.is_alive(record)
 
+    def set_alive(self, record: int) -> None:
+        """A plain container has a value, though that is not plain."""
+        self._survey.records[record, FLAGS] |= ALIVE
+
     def record_of(self, pointer: str) -> int:
-        """The record of the plain container that has a value and this JSON Pointer; -1: there is none."""
+        """The record of the plain container that has this JSON Pointer; -1: there is none."""
         record = 0
         if pointer:
             if "~" in pointer or not pointer.isascii():
                 return -1
             text = np.frombuffer(pointer.encode(), np.uint8)
             record = int(kernels.record_at(self._survey.data, self._survey.records, text))
-        return record if record >= 0 and kernels.is_plain(self._survey.records, record) else -1
+        return record if record >= 0 and self._survey.flags(record) & (PLAIN_OBJECT | PLAIN_ARRAY) else -1
 
     def describe(self, record: int, *, alone: bool = False) -> Described:
         """A plain container, and, but where it is ``alone``, others in it, nearest first."""

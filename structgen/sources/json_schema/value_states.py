@@ -243,6 +243,11 @@ class ValueStates:
             found, record = self.conjunctions[conjunction], -1
             if len(found) == 1 and not found[0].negated and found[0].resource is self._root_resource:
                 record = surveyed.record_of(found[0].pointer)
+            if record >= 0 and not surveyed.is_alive(record):
+                if self._emptiness.is_alive(found):
+                    surveyed.set_alive(record)
+                else:
+                    record = -1
             self._plain_keys[conjunction] = None if record < 0 else PlainKey(record, -1)
         return self._plain_keys[conjunction]
 
