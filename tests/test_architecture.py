@@ -32,6 +32,8 @@ LAYERS = [
     ["rtn"],
     ["tables"],
     ["laid_members"],
+    ["laid_containers"],
+    ["growing_arrays"],
     ["growing"],
     ["schema_copy"],
     ["remains"],
