@@ -474,7 +474,7 @@ class GrowingTables:
 
     def _terminal(self, terminal: Terminal | SpelledText | SpelledTexts) -> int | None:
         """The first state of a terminal; None where the vocabulary cannot spell any text of it."""
-        if isinstance(terminal, SpelledText | SpelledTexts):
+        if type(terminal) is SpelledText or type(terminal) is SpelledTexts:
             if self._spelled is None:
                 text = terminal.text if isinstance(terminal, SpelledText) else terminal.texts
                 start = self._texts.get(text)

@@ -29,6 +29,22 @@ def allow_tokens(trie: Int32Array, token_ids: Int32Array, node: Int, row: Int32A
 
 
 @kernel
+def change_row(tokens: Int32Array, row: Int32Array) -> None:
+    """Set in ``row`` int32 (words,) the bits of ``tokens`` int32 (n,) >= 0; clear those of ids that are given
+    as -1 - id, as `walk_difference` has them. O(n).
+    """
+    for i in range(tokens.shape[0]):
+        given = np.int64(tokens[i])
+        token = np.uint32(given if given >= 0 else -1 - given)
+        bit = np.int32(np.uint32(1) << (token & np.uint32(31)))
+        word = np.int64(token >> np.uint32(5))
+        if given >= 0:
+            row[word] |= bit
+        else:
+            row[word] &= ~bit
+
+
+@kernel
 def walk_terminal(
     static: Int32Array,
     classes: ByteArray,
