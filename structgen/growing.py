@@ -61,8 +61,8 @@ _MOST_WORDS = 1 << 28  # 1 GiB: what one grammar's tables may grow to
 _MOST_ALONG = 2  # states described along with one whose calls are followed: an array's, and not all within it
 _MANY_EDGES = 4  # whose spelled terminals are laid out together
 _FIRST_COUNTED = 1 << 26  # numbers below are table states
-_HEAD = b"\1"
-_RESTING = memoryview(b"")
+_HEAD, _RESTING = b"\1", memoryview(b"")
+_SPELLED = SpelledText, SpelledTexts  # a union would be made at each look
 # What tables have from those that they begin with: copies, and numbers.
 _COPIED = (
     "_numbers", "_keys", "_members", "_laid", "_starts", "_lists", "_class_offsets", "_origins", "_room",
@@ -474,7 +474,7 @@ class GrowingTables:
 
     def _terminal(self, terminal: Terminal | SpelledText | SpelledTexts) -> int | None:
         """The first state of a terminal; None where the vocabulary cannot spell any text of it."""
-        if type(terminal) is SpelledText or type(terminal) is SpelledTexts:
+        if isinstance(terminal, _SPELLED):
             if self._spelled is None:
                 text = terminal.text if isinstance(terminal, SpelledText) else terminal.texts
                 start = self._texts.get(text)
@@ -563,21 +563,22 @@ class GrowingTables:
 
     def _after_quote(self) -> int:
         """The state after a closing quote."""
-        if not self._quoted:
-            quote = literal(b'"')
-            self._quoted = self._add_table(quote, quote.digest, is_head=False) + 2
+        self._quoted = self._quoted or self._begun(b'"')
         return self._quoted
 
+    def _begun(self, text: bytes) -> int:
+        """The state after the first byte of a text."""
+        return self._add_table(literal(text), literal(text).digest, is_head=False) + 2
+
     def _add_counted(self, terminal: CountedDfa | BoundedDfa | MarkedDfa) -> int:
-        tail = self._add_table(literal(terminal.tail), literal(terminal.tail).digest, is_head=False)
+        tail = self._after_quote() if terminal.tail == b'"' else self._begun(terminal.tail)
         first = self._next_counted
         # offsets within the heap first: it may move while sections are added
         if isinstance(terminal, CountedDfa):
             block = counted_block(self._add_to_heap, terminal, first)
         else:
             block = bounded_block(self._add_to_heap, terminal, first)
-        block[layout.BLOCK_TAIL_BYTE] = terminal.tail[0]
-        block[layout.BLOCK_TAIL_STATE] = tail + 2  # one byte of the tail read
+        block[layout.BLOCK_TAIL_BYTE], block[layout.BLOCK_TAIL_STATE] = terminal.tail[0], tail
         self._add_block(block)
         if not terminal.head:
             return first

@@ -397,8 +397,8 @@ class Document:
         # has the place been scanned as a schema; else: where are schemas in what is here?
         is_schema, below = True, ""
         for raw in fragment.split("/")[1:]:
-            token = raw.replace("~1", "/").replace("~0", "~")
-            if isinstance(value, Mapping) and token in value:
+            token = raw.replace("~1", "/").replace("~0", "~") if "~" in raw else raw
+            if (type(value) is dict or isinstance(value, Mapping)) and token in value:
                 value = value[token]
             elif isinstance(value, (list, tuple)) and _is_index(token, len(value)):
                 value = value[int(token)]

@@ -70,11 +70,11 @@ class Budget:
         return self._judge.is_quickly_empty(facts)
 
     def renew(self) -> None:
-        """What was spent is forgotten: for what is worked out while texts are read."""
-        self._spent = 0
+        """What was spent and tried is forgotten: for what is worked out while texts are read."""
+        self._spent = self._n_searched = 0
 
     def renew_search(self) -> None:
-        """The same for what was tried: for each parser state."""
+        """The same for what was tried alone: for each parser state."""
         self._n_searched = 0
 
     def search(self) -> None:

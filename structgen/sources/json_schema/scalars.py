@@ -160,8 +160,10 @@ def _listed(facts: StringFacts) -> Sequence[str] | None:
     if not facts.patterns:
         return None
     texts = few_texts(facts.patterns[0], _FEW_TEXTS)
+    if texts is None:
+        return None
     others = replace(facts, patterns=facts.patterns[1:])
-    if texts is None or others == StringFacts():
+    if others == StringFacts():
         return texts
     return [text for text in texts if string_matches(others, text)]
 

@@ -94,10 +94,11 @@ class ValueStates:
 
     def _renew(self) -> None:
         """What is worked out next has limits of its own."""
-        self._forms.deadline.check()
-        self._forms.budget.renew_search()
-        if self._is_compiled:
+        if self._is_compiled:  # without a deadline
             self._forms.budget.renew()
+        else:
+            self._forms.deadline.check()
+            self._forms.budget.renew_search()
 
     def lift_deadline(self) -> None:
         """From here on states are made while texts are read: without ``max_seconds``, and with
