@@ -396,6 +396,7 @@ class Document:
         scanned_in = self._resource_at.get(pointer, resource)
         # has the place been scanned as a schema; else: where are schemas in what is here?
         is_schema, below = True, ""
+        is_one = len(self._resource_at) == 1 and not self._scanned
         for raw in fragment.split("/")[1:]:
             token = raw.replace("~1", "/").replace("~0", "~") if "~" in raw else raw
             if (type(value) is dict or isinstance(value, Mapping)) and token in value:
@@ -412,6 +413,8 @@ class Document:
                 is_schema = below != SCHEMA_VALUES or isinstance(value, (bool, Mapping))
                 below = ""
             pointer = f"{pointer}/{escape(token)}"
+            if is_one:
+                continue
             scanned_in = self._resource_at.get(pointer, scanned_in)
             resource = self._resource_at.get(pointer, resource)
             if pointer in self._scanned:

@@ -25,7 +25,7 @@ from structgen.sources.json_schema.facts import (
     ObjectFacts,
     StringFacts,
 )
-from structgen.sources.json_schema.keyword_sets import OWN
+from structgen.sources.json_schema.keyword_sets import EITHER, OWN
 from structgen.sources.json_schema.keywords import Draft
 from structgen.sources.json_schema.merge import Budget, conjoin, merge_facts, merge_forms, union_forms
 from structgen.sources.json_schema.numbers import is_number_empty
@@ -119,6 +119,10 @@ class NormalForms:
             return done[node]
         path = self._open
         bottom = len(path)
+        if not node.negated and _APPLYING.isdisjoint(node.keywords) and bottom < self._options.max_depth:
+            self.deadline.check(node.pointer)
+            form = done[node] = self.assertions.own_form(node)  # as of most: nothing else is looked at
+            return form
         self._enter(node)
         try:
             while len(path) > bottom:
@@ -438,6 +442,7 @@ _IN_PLACE = frozenset(
         "unevaluatedItems",
     )
 )
+_APPLYING = _IN_PLACE | {"$ref", "allOf", EITHER}
 _MOST_SHARED = 64  # subschemas applied in place; where there are more, none is looked for in other options
 
 
