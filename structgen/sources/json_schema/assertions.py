@@ -80,15 +80,15 @@ _TYPE_ALONE = frozenset(("type",))
 _MANY = 64  # members with names of their own
 
 
-def child(document: Document, node: Node, *place: str | int) -> Conjunction:
+def child(document: Document, node: Node, keyword: str, *place: str | int) -> Conjunction:
     """The subschema at a place inside ``node``."""
-    return conjunction_of(document, document.child(node, *place))
+    return conjunction_of(document, document.child(node, keyword, *place))
 
 
-def negated_child(document: Document, node: Node, *place: str | int) -> Conjunction:
+def negated_child(document: Document, node: Node, keyword: str, *place: str | int) -> Conjunction:
     """What the subschema at a place inside ``node`` does not hold of."""
-    inner = child(document, node, *place)
-    return (document.negation(inner[0]) if inner else false_at(document, node.at(*place)),)
+    inner = child(document, node, keyword, *place)
+    return (document.negation(inner[0]) if inner else false_at(document, node.at(keyword, *place)),)
 
 
 def false_at(document: Document, pointer: str) -> Node:

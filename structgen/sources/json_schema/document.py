@@ -205,14 +205,14 @@ class Document:
                 targets.append(self.node_at(resource.pointer))
         return targets
 
-    def child(self, node: Node, *place: str | int) -> Node:
+    def child(self, node: Node, keyword: str, *place: str | int) -> Node:
         """The subschema at a place inside ``node`` that is known to hold one; never negated."""
-        pointer = node.pointer
+        pointer = f"{node.pointer}/{keyword}"  # in which there is nothing to escape
         for token in place:  # as `Node.at`, for most of what is made while a text is read comes here
             pointer += f"/{escape(token)}" if isinstance(token, str) else f"/{token}"
         known = self._nodes.get(pointer)
         if known is None:
-            schema = node.schema
+            schema = node.schema[keyword]
             for token in place:
                 schema = schema[token]
             resource = self._resource_at.get(pointer, node.resource)
