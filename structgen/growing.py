@@ -485,9 +485,9 @@ class GrowingTables:
                 terminal = json_text.key(terminal.text)
             else:
                 terminal = json_text.strings(terminal.texts)
-        digest = terminal.digest
-        if digest in self._starts:
-            return self._starts[digest]
+        start = self._starts.get(terminal.digest, -1)
+        if start != -1:
+            return start
         spelled = terminal if self._spelled is None else self._spelled(terminal)
         if spelled is None:
             start = None
@@ -495,7 +495,7 @@ class GrowingTables:
             start = self._add_table(spelled, spelled.digest, is_head=False) + START
         else:
             start = self._add_counted(spelled)
-        self._starts[digest] = start
+        self._starts[terminal.digest] = start
         return start
 
     def _add_table(self, automaton: Dfa, digest: bytes, *, is_head: bool) -> int:

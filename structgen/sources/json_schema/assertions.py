@@ -104,7 +104,7 @@ def conjunction_of(document: Document, node: Node) -> Conjunction:
     known = document.alone.get(node)
     if known is None and "$ref" not in node.keywords and "allOf" not in node.keywords:  # as most are
         says_nothing = ASSERTING.isdisjoint(node.keywords) and node.schema is not False
-        known = document.alone[node] = () if says_nothing and not document.is_made(node) else (node,)
+        known = document.alone[node] = () if says_nothing and not node.is_made else (node,)
     elif known is None:
         target, seen = node, {node}
         while (following := _alias(document, target)) is not None and following not in seen:
@@ -113,7 +113,7 @@ def conjunction_of(document: Document, node: Node) -> Conjunction:
         alone = document.alone.get(target)
         if alone is None:
             says_nothing = ASSERTING.isdisjoint(target.keywords) and target.schema is not False
-            alone = () if says_nothing and not document.is_made(target) else (target,)
+            alone = () if says_nothing and not target.is_made else (target,)
             document.alone[target] = alone
         known = document.alone[node] = alone
     return known

@@ -119,7 +119,12 @@ class Node:
     @property
     def is_unknown(self) -> bool:
         """True for what `Document.unknown` made."""
-        return self.resource is _MADE and isinstance(self.schema, dict) and UNKNOWN in self.schema
+        return self.is_made and isinstance(self.schema, dict) and UNKNOWN in self.schema
+
+    @property
+    def is_made(self) -> bool:
+        """True for what `Document.made` gave: its pointer is that of a keyword."""
+        return self.resource is _MADE
 
     def at(self, *tokens: str | int) -> str:
         """The JSON Pointer of a place inside this subschema."""
@@ -254,10 +259,6 @@ class Document:
         """All nodes that were asked for."""
         return [*self._nodes.values(), *self._negations.values(), *self._made.values()]
 
-    def is_made(self, node: Node) -> bool:
-        """True for what `made` gave: its pointer is that of a keyword."""
-        return node.resource is _MADE
-
     def either(self, left: tuple[Node, ...], right: tuple[Node, ...], pointer: str) -> tuple[Node, ...]:
         """The disjunction of two conjunctions of at most one node each, as such a conjunction."""
         if not left or not right:
@@ -277,10 +278,10 @@ class Document:
         known = self._resolved.get(place)
         if known is None:
             known = self._target(node, reference, keyword)
-            if self.is_made(known):
+            if known.is_made:
                 return known
             self._resolved[place] = known
-        return self._in_scope(known, node.scope)
+        return self._in_scope(known, node.scope) if self._is_dynamic else known
 
     def _target(self, node: Node, reference: str, keyword: str) -> Node:
         where = node.at(keyword)
