@@ -19,6 +19,7 @@ from structgen.sources.json_schema.facts import (
     FREE,
     NOTHING,
     Absent,
+    Alternatives,
     ArrayFacts,
     Conjunction,
     Contains,
@@ -77,6 +78,7 @@ _PLACE_OF_TYPE = {
     "object": OBJECT,
 }
 _TYPE_ALONE = frozenset(("type",))
+_LISTING = frozenset(("enum", "const"))
 _MANY = 64  # members with names of their own
 
 
@@ -187,6 +189,8 @@ class Assertions:
             return ANYTHING
         if present == _TYPE_ALONE:
             return _form_of_types(_names(schema["type"]), self._plain_integers or node.draft is Draft.DRAFT4)
+        if schema.get("type") == "object" and _LISTING.isdisjoint(schema):  # as most that are left
+            return _form_of_one(OBJECT, self._objects(schema, node))
         by_type: list[list[Facts]] = [[facts] for facts in FREE]
         if "type" in schema:
             _types(_names(schema["type"]), self._plain_integers or node.draft is Draft.DRAFT4, by_type)
@@ -529,6 +533,15 @@ def _form(by_type: Sequence[list[Facts]]) -> NormalForm:
         free if len(found) == 1 and found[0] is free[0] else tuple(found)
         for found, free in zip(by_type, ANYTHING, strict=True)
     )
+
+
+def _form_of_one(place: int, facts: Facts | None) -> NormalForm:
+    """Of values of one type of which no more is asked."""
+    if facts is None:
+        return NOTHING
+    by_type: list[Alternatives] = [()] * len(FREE)
+    by_type[place] = ANYTHING[place] if facts == FREE[place] else (facts,)
+    return NormalForm(by_type)
 
 
 def _names(given: str | Sequence[str]) -> tuple[str, ...]:

@@ -134,13 +134,10 @@ class Scalars:
     def found(self, conjunction: Conjunction, *, whole: bool) -> Iterator[tuple[Piece, ...]]:
         """The alternatives. ``whole``: strings are one automaton each."""
         form = self._forms.of(conjunction)
-        words = {
-            json.dumps(value)
-            for place in (NULL, BOOLEAN)
-            for facts in form.by_type[place]
-            if isinstance(facts, LiteralFacts)
-            for value in facts.values
-        }
+        words: set[str] = set()
+        for facts in (*form.by_type[NULL], *form.by_type[BOOLEAN]):
+            if isinstance(facts, LiteralFacts):
+                words.update(map(json.dumps, facts.values))
         if words:
             yield (json_text.words(tuple(sorted(words))),)
         for facts in form.by_type[NUMBER]:
