@@ -25,10 +25,25 @@ from structgen_kernels.layout import (
     BLOCKS,
     BOUNDED,
     CLASS_MAP,
+    EOS,
     FLAGS,
+    HEADER_SIZE,
+    HEAP,
     LEADS_ON,
+    N_BLOCKS,
+    N_EOS,
+    N_RTN,
+    N_TABLE,
     ROW,
+    RTN_BEGIN,
+    RTN_COUNT,
+    RTN_EDGES,
+    RTN_FINAL,
     SPELLED,
+    TABLES_CLASSES,
+    TABLES_CLASSES_SIZE,
+    TABLES_STATIC,
+    TABLES_STATIC_SIZE,
 )
 from structgen_kernels.minimise import minimal_form, minimise
 
@@ -654,6 +669,36 @@ def byte_sets(table: Int32Array, byte_class: ByteArray) -> npt.NDArray[np.uint32
                 for w in range(8):
                     result[state, w] |= bytes_of[c, w]
     return result
+
+
+@kernel
+def begin_as(
+    static: Int32Array, copy: Int32Array, n_edges: Int, heap_used: Int, classes: ByteArray, cell: Int64Array
+) -> Int:
+    """Copy growing tables into an array of the same size, where it is in use; the rest stays as it was found.
+
+    cell int64 (TABLES_SIZE,) points to ``copy`` and ``classes`` then. Returns its address.
+    """
+    copy[:HEADER_SIZE] = static[:HEADER_SIZE]
+    _copy(static, copy, static[EOS], static[N_EOS])
+    for section in (RTN_BEGIN, RTN_COUNT, RTN_FINAL):
+        _copy(static, copy, static[section], static[N_RTN])
+    _copy(static, copy, static[RTN_EDGES], 2 * n_edges)
+    for section in (ROW, CLASS_MAP, FLAGS):
+        _copy(static, copy, static[section], static[N_TABLE])
+    _copy(static, copy, static[ALIVE], 8 * static[N_TABLE])
+    _copy(static, copy, static[BLOCKS], BLOCK_SIZE * static[N_BLOCKS])
+    _copy(static, copy, static[HEAP], heap_used)
+    cell[TABLES_STATIC] = np.int64(copy.ctypes.data)
+    cell[TABLES_STATIC_SIZE] = copy.shape[0]
+    cell[TABLES_CLASSES] = np.int64(classes.ctypes.data)
+    cell[TABLES_CLASSES_SIZE] = classes.shape[0]
+    return np.int64(cell.ctypes.data)
+
+
+@kernel
+def _copy(static: Int32Array, copy: Int32Array, begin: Int, size: Int) -> None:
+    copy[begin : begin + size] = static[begin : begin + size]
 
 
 @kernel

@@ -58,7 +58,6 @@ from structgen_kernels.layout import (
 )
 from structgen_kernels.shared_memory import bytes_at, int32_at, int32_rows_at, int64_at, publish, published
 
-
 BLOCK_HEAD = 32  # words of a machine's first block that its cell has: four lines of memory
 
 
