@@ -14,7 +14,8 @@ from collections.abc import Callable, Hashable, Sequence
 import numpy as np
 import numpy.typing as npt
 from structgen_kernels import layout, members
-from structgen_kernels.automata import begin_as, write_table
+from structgen_kernels.automata import write_table
+from structgen_kernels.growing_tables import begin_as
 from structgen_kernels.shared_memory import address_of
 from structgen_kernels.spelled import OPENING, UNITS
 

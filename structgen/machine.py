@@ -32,7 +32,7 @@ from structgen.untracked import untrack_one
 # takes ten times as long as others, so there is four times as much then, while it is little. The pool is no
 # memory until it is written: it is not cleared, as a record is whole before anything leads to it.
 _FIRST_POOL = 1 << 15
-_FIRST_STEPS = 1 << 11  # and twice as many words of the table of records
+_FIRST_STEPS = 1 << 12  # and twice as many words of the table of records
 _MUCH = 1 << 17  # bytes: of more, there is twice as much
 _SCRATCH = 1 << 13
 _NOTHING: set[int] = set()  # one for all machines that need none

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from structgen_kernels import layout
-from structgen_kernels.automata import move_heap
+from structgen_kernels.growing_tables import move_heap
 
 from structgen.errors import CompileLimitError
 from structgen.small_pages import zeros

@@ -205,6 +205,32 @@ def test_the_budget_forgets_grammars_that_die():
     assert budget.nbytes == 80
 
 
+def test_a_grammar_that_was_made_is_counted_before_another_and_once():
+    class Grammar:
+        nbytes = 40
+
+        def shed(self):
+            self.nbytes = 0
+
+    gone = []
+    budget = Budget(100, gone.append)
+    first, second, third = Grammar(), Grammar(), Grammar()
+    budget.expect(first)
+    assert budget.nbytes == 40
+    budget.expect(second)
+    reference = budget.reference(second)
+    budget.report(second)
+    assert budget.reference(second) is reference and budget.nbytes == 80
+    budget.expect(third)
+    del third
+    assert budget.nbytes == 80
+    third = Grammar()
+    budget.expect(third)
+    assert not gone
+    budget.expect(Grammar())
+    assert gone == [first] and budget.nbytes == 80
+
+
 def test_eight_threads_share_a_compiler_that_evicts():
     """Each compares every mask with one that was made before, while entries and records come and go."""
     expected = []
