@@ -154,7 +154,6 @@ class GrowingTables:
             if usual.states is not None:
                 begun.expand_some(MOST_WORDS, MOST_WORDS)
             begun._source = NoSource()  # needed no more
-            begun._classes = begun._classes[: 256 * len(begun._class_offsets)].copy()  # full: no room to copy
             if len(_begun) >= _MOST_BEGUN:
                 _begun.clear()
             _begun[key] = begun
@@ -166,7 +165,7 @@ class GrowingTables:
         self._quoted, self._next_counted = begun._quoted, begun._next_counted
         self._n_edges, self._n_table, self._n_blocks = begun._n_edges, begun._n_table, begun._n_blocks
         self._heap_base, self._heap_used = begun._heap_base, begun._heap_used
-        self._classes, self._static = begun._classes, np.empty_like(begun._static)
+        self._classes, self._static = begun._classes.copy(), np.empty_like(begun._static)
         self._static_view = self._classes_view = None
         self.place = begin_as(
             begun._static, self._static, self._n_edges, self._heap_used, self._classes, self._cell
