@@ -159,7 +159,11 @@ class GrowingTables:
             _begun[key] = begun
         self.usual = key
         self._numbers, self._keys = begun._numbers.copy(), begun._keys.copy()
-        self._members, self._laid, self._lists = {}, [], {(): 0}
+        self._members, self._laid, self._lists = (
+            begun._members.copy(),
+            begun._laid.copy(),
+            begun._lists.copy(),
+        )
         self._starts, self._room = begun._starts.copy(), begun._room.copy()
         self._class_offsets, self._origins = begun._class_offsets.copy(), begun._origins.copy()
         self._quoted, self._next_counted = begun._quoted, begun._next_counted
