@@ -14,7 +14,8 @@ from collections.abc import Callable, Hashable, Sequence
 import numpy as np
 import numpy.typing as npt
 from structgen_kernels import layout, members
-from structgen_kernels.automata import move_heap, write_table
+from structgen_kernels.automata import write_table
+from structgen_kernels.growing_tables import begin_as
 from structgen_kernels.shared_memory import address_of
 from structgen_kernels.spelled import OPENING, UNITS
 
@@ -22,7 +23,6 @@ from structgen.automata import json_text
 from structgen.automata.build import literal
 from structgen.automata.dfa import START, BoundedDfa, CountedDfa, Dfa, SpelledText, SpelledTexts
 from structgen.automata.marked import MarkedDfa
-from structgen.errors import CompileLimitError
 from structgen.laid_members import LaidMembers
 from structgen.parser_states import (
     ENDS,
@@ -41,7 +41,7 @@ from structgen.parser_states import (
     Usual,
     Value,
 )
-from structgen.small_pages import zeros
+from structgen.static_layout import MOST_WORDS, laid_out
 from structgen.tables import (
     STORED_NODES,
     Int32Array,
@@ -55,20 +55,11 @@ from structgen.tables import (
 )
 from structgen.untracked import untrack_one
 
-_OF_STATES = (layout.RTN_BEGIN, layout.RTN_COUNT, layout.RTN_FINAL)  # a word for each parser state
-_OF_TABLE = (layout.ROW, layout.CLASS_MAP, layout.FLAGS)  # and for each state of a terminal
-_MOST_WORDS = 1 << 28  # 1 GiB: what one grammar's tables may grow to
 _MOST_ALONG = 2  # states described along with one whose calls are followed: an array's, and not all within it
 _MANY_EDGES = 4  # whose spelled terminals are laid out together
 _FIRST_COUNTED = 1 << 26  # numbers below are table states
 _HEAD, _RESTING = b"\1", memoryview(b"")
 _SPELLED = SpelledText, SpelledTexts  # a union would be made at each look
-# What tables have from those that they begin with: copies, and numbers.
-_COPIED = (
-    "_numbers", "_keys", "_members", "_laid", "_starts", "_lists", "_class_offsets", "_origins", "_room",
-    "_classes",
-)  # fmt: skip
-_TAKEN = "_quoted", "_n_edges", "_n_table", "_n_blocks", "_next_counted", "_heap_base", "_heap_used"
 
 
 class GrowingTables:
@@ -105,8 +96,11 @@ class GrowingTables:
         self._texts: dict[str | tuple[str, ...], int] = {}  # starts of spelled terminals
         self._eos = tuple(eos_token_ids)
         self.n_layouts = 0  # how often the arrays were replaced
-        self._cell = np.zeros(layout.TABLES_SIZE, np.int64)
-        self.place = address_of(self._cell)
+        self._cell = np.empty(layout.TABLES_SIZE, np.int64)
+        self.place: int
+        # as they were last asked for
+        self._static_view: Int32Array | None
+        self._classes_view: npt.NDArray[np.uint8] | None
         self.usual: Hashable = None  # names the table states that are there from the beginning; None: none
         if usual is not None and spelled is None:
             self._begin_with(usual, longest_token)
@@ -118,6 +112,7 @@ class GrowingTables:
         self._words[layout.RTN_START] = self.number(source.start)
 
     def _begin_empty(self, longest_token: int) -> None:
+        self.place = address_of(self._cell)
         self._numbers: dict[Key, int] = {}
         # by state number; 0 is the end of the stack; a negative int: of members, which of `_laid`
         self._keys: list[Key] = []
@@ -148,8 +143,7 @@ class GrowingTables:
         """Begin with a copy of tables that have these terminals and states: one by one they take ten times
         as long.
         """
-        digests = (terminal.digest for terminal in usual.terminals)
-        key = (longest_token, self._eos, usual.states is not None, *digests)
+        key = longest_token, self._eos, usual.states is not None, usual.name
         begun = _begun.get(key)
         if begun is None:
             source = NoSource() if usual.states is None else usual.states()
@@ -158,19 +152,29 @@ class GrowingTables:
                 begun._terminal(terminal)
             begun._after_quote()
             if usual.states is not None:
-                begun.expand_some(_MOST_WORDS, _MOST_WORDS)
+                begun.expand_some(MOST_WORDS, MOST_WORDS)
             begun._source = NoSource()  # needed no more
             if len(_begun) >= _MOST_BEGUN:
                 _begun.clear()
             _begun[key] = begun
         self.usual = key
-        for name in _COPIED:
-            setattr(self, name, getattr(begun, name).copy())
-        for name in _TAKEN:
-            setattr(self, name, getattr(begun, name))
-        static, used = np.empty_like(begun._static), begun._heap_base + begun._heap_used
-        static[:used] = begun._static[:used]  # the rest, half of it, is written before it is read
-        self._take(static)
+        self._numbers, self._keys = begun._numbers.copy(), begun._keys.copy()
+        self._members, self._laid, self._lists = (
+            begun._members.copy(),
+            begun._laid.copy(),
+            begun._lists.copy(),
+        )
+        self._starts, self._room = begun._starts.copy(), begun._room.copy()
+        self._class_offsets, self._origins = begun._class_offsets.copy(), begun._origins.copy()
+        self._quoted, self._next_counted = begun._quoted, begun._next_counted
+        self._n_edges, self._n_table, self._n_blocks = begun._n_edges, begun._n_table, begun._n_blocks
+        self._heap_base, self._heap_used = begun._heap_base, begun._heap_used
+        self._classes, self._static = begun._classes.copy(), np.empty_like(begun._static)
+        self._static_view = self._classes_view = None
+        self.place = begin_as(
+            begun._static, self._static, self._n_edges, self._heap_used, self._classes, self._cell
+        )
+        self._look_at(self._static)
 
     def rest(self) -> None:
         """Nothing more is asked for now: leave no container for the garbage collector to look at."""
@@ -182,11 +186,20 @@ class GrowingTables:
 
     @property
     def static(self) -> Int32Array:
-        return self._static_view
+        # kernels are compiled for read-only arrays, which those of a file are
+        view = self._static_view
+        if view is None:
+            view = self._static_view = self._static.view()
+            view.flags.writeable = False
+        return view
 
     @property
     def classes(self) -> npt.NDArray[np.uint8]:
-        return self._classes_view
+        view = self._classes_view
+        if view is None:
+            view = self._classes_view = self._classes.view()
+            view.flags.writeable = False
+        return view
 
     @property
     def n_terminal_states(self) -> int:
@@ -311,7 +324,7 @@ class GrowingTables:
         return target if len(state.edges) == 1 else None
 
     def expand_some(
-        self, max_states: int, max_table: int, max_numbers: int = _MOST_WORDS, *, leaves_open: bool = False
+        self, max_states: int, max_table: int, max_numbers: int = MOST_WORDS, *, leaves_open: bool = False
     ) -> bool:
         """Expand what the start reaches, nearest first. True when that was all.
 
@@ -352,7 +365,7 @@ class GrowingTables:
         self._static[self._static[layout.ROW]] = 0  # the dead state has no row that could have moved
         n_classes = max(1, len(self._class_offsets))
         self._classes = self._classes[: 256 * n_classes].copy()
-        self._freeze_views()
+        self._show()
 
     def resolve(self, number: int, text: bytes) -> int:
         """Where an END_TEXT state goes on after ``text``; 0: nowhere."""
@@ -511,8 +524,9 @@ class GrowingTables:
         if place is None:
             place = self._class_offsets[content] = 256 * len(self._class_offsets)
             if place == self._classes.shape[0]:
-                self._classes = np.concatenate([self._classes, np.zeros_like(self._classes)])
-                self._freeze_views()
+                before = self._classes  # which the cell points to until `_show`
+                self._classes = np.concatenate([before, np.zeros_like(before)])
+                self._show()
             self._classes[place : place + 256] = automaton.byte_class
         write_table(
             self._static,
@@ -640,60 +654,24 @@ class GrowingTables:
 
     def _lay_out(self) -> None:
         """A new array with the rooms there are now, and all that the old one holds."""
-        room, old = self._room, self._static
-        sizes = {
-            layout.EOS: len(self._eos),
-            **dict.fromkeys(_OF_STATES, room["rtn"]),
-            layout.RTN_EDGES: 2 * room["edges"],
-            **dict.fromkeys(_OF_TABLE, room["table"]),
-            layout.ALIVE: 8 * room["table"],
-            layout.BLOCKS: layout.BLOCK_SIZE * room["blocks"],
-        }
-        total = layout.HEADER_SIZE + sum(sizes.values()) + room["heap"]
-        if total > _MOST_WORDS:
-            raise CompileLimitError("max_table_words", _MOST_WORDS, total, fixed=True)
-        static = zeros(total)
-        static[: layout.HEADER_SIZE] = old[: layout.HEADER_SIZE]
-        is_first = old.size == layout.HEADER_SIZE
-        used = {
-            **dict.fromkeys(_OF_STATES, len(self._keys)),
-            layout.RTN_EDGES: 2 * self._n_edges,
-            **dict.fromkeys(_OF_TABLE, self._n_table),
-            layout.ALIVE: 8 * self._n_table,
-            layout.BLOCKS: layout.BLOCK_SIZE * self._n_blocks,
-        }
-        offset = layout.HEADER_SIZE
-        for section, size in sizes.items():
-            if section in used and not is_first:
-                begin = int(old[section])
-                static[offset : offset + used[section]] = old[begin : begin + used[section]]
-            static[section] = offset
-            offset += size
-        static[static[layout.EOS] : static[layout.EOS] + len(self._eos)] = self._eos
-        if not is_first:
-            moved = offset - self._heap_base
-            static[offset : offset + self._heap_used] = old[self._heap_base :][: self._heap_used]
-            move_heap(static, self._n_table, self._n_blocks, moved)
-        static[layout.HEAP] = self._heap_base = offset
+        old = self._static
+        static = laid_out(old, self._room, self._used(), self._eos)
+        self._heap_base = int(static[layout.HEAP])
         self.n_layouts += 1
-        self._take(static)
-
-    def _take(self, static: Int32Array) -> None:
-        """From now on ``static`` is the array."""
         self._static = static
-        self._words = static.data  # single words are written in half the time
-        self._at_begin, self._at_count = int(static[layout.RTN_BEGIN]), int(static[layout.RTN_COUNT])
-        self._at_kind, self._at_edges = int(static[layout.RTN_FINAL]), int(static[layout.RTN_EDGES])
-        self._freeze_views()
+        self._show()  # `old` lives until here: another thread may look without the lock
+        self._look_at(static)
 
-    def _freeze_views(self) -> None:
-        # kernels are compiled for read-only arrays, which those of a file are
-        static, classes = self._static.view(), self._classes.view()
-        static.flags.writeable = classes.flags.writeable = False
-        # the cell first: another thread may look without the lock, so what it points to has to be there
-        addresses = address_of(self._static), address_of(self._classes)
-        self._cell[:] = addresses[0], static.shape[0], addresses[1], classes.shape[0]
-        self._static_view, self._classes_view = static, classes
+    def _show(self) -> None:
+        """Let the cell point to the arrays that there are now."""
+        static, classes = self._static, self._classes
+        self._cell[:] = address_of(static), static.shape[0], address_of(classes), classes.shape[0]
+        self._static_view = self._classes_view = None
+
+    def _look_at(self, static: Int32Array) -> None:
+        self._words = words = static.data  # single words are written in half the time
+        self._at_begin, self._at_count = words[layout.RTN_BEGIN], words[layout.RTN_COUNT]
+        self._at_kind, self._at_edges = words[layout.RTN_FINAL], words[layout.RTN_EDGES]
 
 
 _MOST_BEGUN = 16

@@ -163,8 +163,9 @@ class NoSource:
 class Usual(NamedTuple):
     """What sources of a kind mostly have: ``terminals``, and, made when needed, a source of which all
     ``states`` are those of any other: equal keys mean the same, and say so by themselves; their terminals are
-    among ``terminals``.
+    among ``terminals``. ``name``: tells these terminals from others.
     """
 
     terminals: Sequence[Terminal]
     states: Callable[[], StateSource] | None
+    name: Hashable

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -67,10 +67,7 @@ def schema_tables(
     source: SchemaStates | DormantStates = states
     if awake is not None and whole:  # else all states are known
         source = DormantStates(states, _Again(text, options, vocabulary), awake)
-    usual = None
-    if whole:
-        any_value = None if options.get("indent") is not None else partial(_any_value, options, vocabulary)
-        usual = Usual(states.usual_terminals(), any_value)
+    usual = _usual(states, options, vocabulary) if whole else None
     tables = GrowingTables(source, vocabulary.eos_token_ids, vocabulary.max_token_length, restricted, usual)
     chosen = extent if whole else WHOLE
     if chosen.leaves_open:
@@ -87,6 +84,22 @@ def schema_tables(
     states.lift_deadline()
     tables.rest()
     return tables
+
+
+_usual_by_default: list[tuple[tuple[Terminal, ...], Hashable]] = []  # terminals and their name, when known
+
+
+def _usual(states: SchemaStates, options: Mapping[str, object], vocabulary: Vocabulary) -> Usual:
+    """What the tables of schemas with these options begin with."""
+    any_value = None if options.get("indent") is not None else partial(_any_value, options, vocabulary)
+    if not options and _usual_by_default:
+        terminals, name = _usual_by_default[0]
+    else:
+        terminals = states.usual_terminals()
+        name = tuple(terminal.digest for terminal in terminals)
+        if not options:
+            _usual_by_default[:] = [(terminals, name)]
+    return Usual(terminals, any_value, name)
 
 
 def _restricted(vocabulary: Vocabulary) -> Callable[[Terminal], Terminal | None] | None:

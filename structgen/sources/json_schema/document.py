@@ -170,8 +170,9 @@ class Document:
         if isinstance(schema, str):
             parsed = parse_text(schema, options.max_depth)
         elif isinstance(schema, Snapshot):
-            found, parsed = self._surveyed(schema, dialect, options)
-        dialect = self._dialect(parsed, "", dialect)
+            found, parsed, dialect = self._surveyed(schema, dialect, options)
+        if found is None:
+            dialect = self._dialect(parsed, "", dialect)
         uri = _own_id(parsed, dialect.draft) or ""
         self._add_resource(Resource(uri.partition("#")[0], "", parsed, dialect))
         self.contents: Contents | None = Contents() if found is None else found.contents()
@@ -187,17 +188,18 @@ class Document:
 
     def _surveyed(
         self, snapshot: Snapshot, default: Dialect, options: SchemaOptions
-    ) -> tuple[Survey | None, Any]:
-        """What a look at the whole document found, if that suffices, and the document."""
+    ) -> tuple[Survey | None, Any, Dialect]:
+        """What a look at the whole document found, if that suffices, the document, and its dialect then."""
         if not self.lenient:
+            dialect = default
             found: Survey | int | None = dialect_at(snapshot)
             while isinstance(found, int):  # twice where $schema does not come first
                 named = dialect_name(snapshot, found)
                 dialect = default if named is None else self._dialect({"$schema": named}, "", default)
                 found = survey(snapshot, dialect, options, found)
             if found is not None:
-                return found, found.schema(0)
-        return None, snapshot.value()
+                return found, found.schema(0), dialect
+        return None, snapshot.value(), default
 
     def dynamic_targets(self, node: Node) -> list[Node]:
         """What the ``$dynamicRef`` or ``$recursiveRef`` of ``node`` may name, in one scope or another."""

@@ -158,6 +158,9 @@ def dialect_name(snapshot: Snapshot, at: int) -> Any:
     """What a ``$schema`` is that is written at a place; None at 0, or where that is not plain."""
     if not at:
         return None
+    data = snapshot.data
+    if data[at] == SHORT_ASCII:
+        return data[at + 2 : at + 2 + data[at + 1]].decode()
     with room() as work:
         end = int(kernels.end_of(snapshot.array, at, work.stack))
         return snapshot.part(at, end) if end > 0 else None
@@ -260,6 +263,8 @@ class Survey:
     def contents(self) -> Contents:
         """What a scan, subschema by subschema, would have noted."""
         contents = Contents()
+        if not self.notes:
+            return contents
         references = [note for note in self.notes if note[0] == layout.REFERENCE]
         contents.references += [
             Reference(region, base, self._string(at)) for _, _, region, base, at in references
