@@ -59,6 +59,7 @@ class Budget:
         self._on_full = on_full
         self._remains = Remains() if remains is None else remains
         self._held: OrderedDict[int, _Entry] = OrderedDict()
+        self._made: _Entry | None = None  # the last one that was made, until it is counted
         self._dead: deque[weakref.ref[Held]] = deque()  # grammars die at any moment: no lock then
         self._note_dead = self._dead.append  # one for all
         self._total = 0
@@ -67,6 +68,10 @@ class Budget:
     @property
     def nbytes(self) -> int:
         """What the grammars that are alive took when they last reported, and what is left of others."""
+        made = self._made
+        grammar = None if made is None else made()
+        if grammar is not None:
+            self.report(grammar)
         with self._lock:
             self._bury()
             return self._total + self._remains.nbytes
@@ -75,6 +80,18 @@ class Budget:
     def machine_bytes(self) -> int | None:
         """What one machine may hold before it is given up for a fresh one."""
         return None if self.max_bytes is None else max(_LEAST_MACHINE, self.max_bytes // _PARTS)
+
+    def expect(self, grammar: Held) -> None:
+        """``grammar`` was made. It is counted when another is made, or when it reports: mostly at once, as it
+        gets its records.
+        """
+        made = _Entry(grammar, self._note_dead)
+        made.key, made.size = id(grammar), 0
+        with self._lock:
+            before, self._made = self._made, made
+        waiting = None if before is None else before()
+        if waiting is not None:
+            self.report(waiting)
 
     def report(self, grammar: Held) -> None:
         """``grammar`` was made or has grown: it is the last to go now. Makes room where that is needed."""
@@ -88,7 +105,10 @@ class Budget:
                 self._held.move_to_end(key)
             else:
                 self._forget(key)
-                entry = self._held[key] = _Entry(grammar, self._note_dead)
+                entry, self._made = self._made, None
+                if entry is None or entry() is not grammar:
+                    self._made, entry = entry, _Entry(grammar, self._note_dead)
+                self._held[key] = entry
                 entry.key, entry.size = key, size
                 self._total += size
             if self.max_bytes is not None and self._total + self._remains.nbytes > self.max_bytes:
@@ -97,9 +117,11 @@ class Budget:
                 self._remains.free_all()
 
     def reference(self, grammar: _Grammar) -> weakref.ref[_Grammar]:
-        """One to a grammar that has reported, for all who need one: the garbage collector looks at each."""
+        """One to a grammar of ours, for all who need one: the garbage collector looks at each."""
         with self._lock:
-            found = self._held.get(id(grammar))
+            found = self._made
+            if found is None or found() is not grammar:
+                found = self._held.get(id(grammar))
         if found is None or found() is not grammar:
             return weakref.ref(grammar)
         return cast("weakref.ref[_Grammar]", found)

@@ -107,7 +107,8 @@ class CompiledGrammar:
         if isinstance(tables, LexedTables) and lexed_store is None:
             self._lexed_store = LexedStore(tables, store)
         self._machine_lock = threading.Lock()  # of all machines there will be: tables grow under it
-        self.report()
+        if budget is not None:
+            budget.expect(self)
 
     @property
     def vocabulary(self) -> Vocabulary:

@@ -15,9 +15,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from structgen_kernels import layout, members
+from structgen_kernels.growing_tables import begin_as
 
 from structgen.automata.dfa import SpelledText
-from structgen.growing_arrays import HEAD, MOST_WORDS, GrowingArrays
+from structgen.growing_arrays import HEAD, GrowingArrays
 from structgen.laid_containers import LaidContainers
 from structgen.laid_members import LaidMembers
 from structgen.parser_states import (
@@ -39,6 +40,7 @@ from structgen.parser_states import (
     UsualParts,
     Value,
 )
+from structgen.static_layout import MOST_WORDS
 from structgen.tables import (
     Int32Array,
     Terminal,
@@ -48,12 +50,6 @@ from structgen.untracked import untrack_one
 _MOST_ALONG = 2  # states described along with one whose calls are followed: an array's, and not all within it
 _MANY_EDGES = 4  # whose spelled terminals are laid out together
 _RESTING = memoryview(b"")
-# What tables have from those that they begin with: copies, and numbers.
-_COPIED = (
-    "_numbers", "_keys", "_members", "_laid", "_starts", "_lists", "_class_offsets", "_origins", "_room",
-    "_classes",
-)  # fmt: skip
-_TAKEN = "_parts", "_quoted", "_n_edges", "_n_table", "_n_blocks", "_next_counted", "_heap_base", "_heap_used"
 
 
 class _Parts(NamedTuple):
@@ -119,8 +115,7 @@ class GrowingTables(GrowingArrays):
         """Begin with a copy of tables that have these terminals and states: one by one they take ten times
         as long.
         """
-        digests = (terminal.digest for terminal in usual.terminals)
-        key = (longest_token, self._eos, usual.states is not None, *digests)
+        key = longest_token, self._eos, usual.states is not None, usual.name
         begun = _begun.get(key)
         if begun is None:
             source = NoSource() if usual.states is None else usual.states()
@@ -137,13 +132,23 @@ class GrowingTables(GrowingArrays):
                 _begun.clear()
             _begun[key] = begun
         self.usual = key
-        for name in _COPIED:
-            setattr(self, name, getattr(begun, name).copy())
-        for name in _TAKEN:
-            setattr(self, name, getattr(begun, name))
-        static, used = np.empty_like(begun._static), begun._heap_base + begun._heap_used
-        static[:used] = begun._static[:used]  # the rest, half of it, is written before it is read
-        self._take(static)
+        self._numbers, self._keys = begun._numbers.copy(), begun._keys.copy()
+        self._members, self._laid, self._lists = (
+            begun._members.copy(),
+            begun._laid.copy(),
+            begun._lists.copy(),
+        )
+        self._starts, self._room = begun._starts.copy(), begun._room.copy()
+        self._class_offsets, self._origins = begun._class_offsets.copy(), begun._origins.copy()
+        self._quoted, self._next_counted, self._parts = begun._quoted, begun._next_counted, begun._parts
+        self._n_edges, self._n_table, self._n_blocks = begun._n_edges, begun._n_table, begun._n_blocks
+        self._heap_base, self._heap_used = begun._heap_base, begun._heap_used
+        self._classes, self._static = begun._classes.copy(), np.empty_like(begun._static)
+        self._static_view = self._classes_view = None
+        self.place = begin_as(
+            begun._static, self._static, self._n_edges, self._heap_used, self._classes, self._cell
+        )
+        self._look_at(self._static)
 
     def rest(self) -> None:
         """Nothing more is asked for now: leave no container for the garbage collector to look at."""
@@ -152,14 +157,6 @@ class GrowingTables(GrowingArrays):
             untrack_one(known)
 
     # -- what kernels and the mask store read --------------------------------------------------------
-
-    @property
-    def static(self) -> Int32Array:
-        return self._static_view
-
-    @property
-    def classes(self) -> npt.NDArray[np.uint8]:
-        return self._classes_view
 
     @property
     def n_terminal_states(self) -> int:
@@ -331,7 +328,7 @@ class GrowingTables(GrowingArrays):
         self._static[self._static[layout.ROW]] = 0  # the dead state has no row that could have moved
         n_classes = max(1, len(self._class_offsets))
         self._classes = self._classes[: 256 * n_classes].copy()
-        self._freeze_views()
+        self._show()
 
     def resolve(self, number: int, text: bytes) -> int:
         """Where an END_TEXT state goes on after ``text``; 0: nowhere."""

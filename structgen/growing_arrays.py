@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 from structgen_kernels import layout, members, plain_containers
-from structgen_kernels.automata import move_heap, write_table
+from structgen_kernels.automata import write_table
 from structgen_kernels.shared_memory import address_of
 from structgen_kernels.spelled import OPENING, UNITS
 
@@ -18,9 +18,8 @@ from structgen.automata import json_text
 from structgen.automata.build import literal
 from structgen.automata.dfa import START, BoundedDfa, CountedDfa, Dfa, SpelledText, SpelledTexts
 from structgen.automata.marked import MarkedDfa
-from structgen.errors import CompileLimitError
 from structgen.parser_states import Containers, Key
-from structgen.small_pages import zeros
+from structgen.static_layout import laid_out
 from structgen.tables import (
     STORED_NODES,
     Int32Array,
@@ -33,11 +32,9 @@ from structgen.tables import (
     spelled_block,
 )
 
-_OF_STATES = (layout.RTN_BEGIN, layout.RTN_COUNT, layout.RTN_FINAL)  # a word for each parser state
-_OF_TABLE = (layout.ROW, layout.CLASS_MAP, layout.FLAGS)  # and for each state of a terminal
 _FIRST_COUNTED = 1 << 26  # numbers below are table states
-MOST_WORDS = 1 << 28  # 1 GiB: what one grammar's tables may grow to
 HEAD = b"\1"
+_SPELLED = SpelledText, SpelledTexts  # a union would be made at each look
 
 
 class GrowingArrays:
@@ -59,10 +56,14 @@ class GrowingArrays:
         self._texts: dict[str | tuple[str, ...], int] = {}  # starts of spelled terminals
         self._eos = tuple(eos_token_ids)
         self.n_layouts = 0  # how often the arrays were replaced
-        self._cell = np.zeros(layout.TABLES_SIZE, np.int64)
-        self.place = address_of(self._cell)
+        self._cell = np.empty(layout.TABLES_SIZE, np.int64)
+        self.place: int
+        # as they were last asked for
+        self._static_view: Int32Array | None
+        self._classes_view: npt.NDArray[np.uint8] | None
 
     def _begin_arrays(self, longest_token: int) -> None:
+        self.place = address_of(self._cell)
         # by state number; 0 is the end of the stack; a negative int: one of many that were laid out at once
         self._keys: list[Key] = []
         self._starts: dict[bytes, int | None] = {}
@@ -84,11 +85,28 @@ class GrowingArrays:
         self._static[layout.LACKS_BYTES] = self._spelled is not None
         self._lay_out()
 
+    @property
+    def static(self) -> Int32Array:
+        # kernels are compiled for read-only arrays, which those of a file are
+        view = self._static_view
+        if view is None:
+            view = self._static_view = self._static.view()
+            view.flags.writeable = False
+        return view
+
+    @property
+    def classes(self) -> npt.NDArray[np.uint8]:
+        view = self._classes_view
+        if view is None:
+            view = self._classes_view = self._classes.view()
+            view.flags.writeable = False
+        return view
+
     # -- terminals -------------------------------------------------------------------------------------
 
     def _terminal(self, terminal: Terminal | SpelledText | SpelledTexts) -> int | None:
         """The first state of a terminal; None where the vocabulary cannot spell any text of it."""
-        if isinstance(terminal, SpelledText | SpelledTexts):
+        if isinstance(terminal, _SPELLED):
             if self._spelled is None:
                 text = terminal.text if isinstance(terminal, SpelledText) else terminal.texts
                 start = self._texts.get(text)
@@ -99,9 +117,9 @@ class GrowingArrays:
                 terminal = json_text.key(terminal.text)
             else:
                 terminal = json_text.strings(terminal.texts)
-        digest = terminal.digest
-        if digest in self._starts:
-            return self._starts[digest]
+        start = self._starts.get(terminal.digest, -1)
+        if start != -1:
+            return start
         spelled = terminal if self._spelled is None else self._spelled(terminal)
         if spelled is None:
             start = None
@@ -109,7 +127,7 @@ class GrowingArrays:
             start = self._add_table(spelled, spelled.digest, is_head=False) + START
         else:
             start = self._add_counted(spelled)
-        self._starts[digest] = start
+        self._starts[terminal.digest] = start
         return start
 
     def _add_table(self, automaton: Dfa, digest: bytes, *, is_head: bool) -> int:
@@ -125,8 +143,9 @@ class GrowingArrays:
         if place is None:
             place = self._class_offsets[content] = 256 * len(self._class_offsets)
             if place == self._classes.shape[0]:
-                self._classes = np.concatenate([self._classes, np.zeros_like(self._classes)])
-                self._freeze_views()
+                before = self._classes  # which the cell points to until `_show`
+                self._classes = np.concatenate([before, np.zeros_like(before)])
+                self._show()
             self._classes[place : place + 256] = automaton.byte_class
         write_table(
             self._static,
@@ -177,21 +196,22 @@ class GrowingArrays:
 
     def _after_quote(self) -> int:
         """The state after a closing quote."""
-        if not self._quoted:
-            quote = literal(b'"')
-            self._quoted = self._add_table(quote, quote.digest, is_head=False) + 2
+        self._quoted = self._quoted or self._begun(b'"')
         return self._quoted
 
+    def _begun(self, text: bytes) -> int:
+        """The state after the first byte of a text."""
+        return self._add_table(literal(text), literal(text).digest, is_head=False) + 2
+
     def _add_counted(self, terminal: CountedDfa | BoundedDfa | MarkedDfa) -> int:
-        tail = self._add_table(literal(terminal.tail), literal(terminal.tail).digest, is_head=False)
+        tail = self._after_quote() if terminal.tail == b'"' else self._begun(terminal.tail)
         first = self._next_counted
         # offsets within the heap first: it may move while sections are added
         if isinstance(terminal, CountedDfa):
             block = counted_block(self._add_to_heap, terminal, first)
         else:
             block = bounded_block(self._add_to_heap, terminal, first)
-        block[layout.BLOCK_TAIL_BYTE] = terminal.tail[0]
-        block[layout.BLOCK_TAIL_STATE] = tail + 2  # one byte of the tail read
+        block[layout.BLOCK_TAIL_BYTE], block[layout.BLOCK_TAIL_STATE] = terminal.tail[0], tail
         self._add_block(block)
         if not terminal.head:
             return first
@@ -313,57 +333,21 @@ class GrowingArrays:
 
     def _lay_out(self) -> None:
         """A new array with the rooms there are now, and all that the old one holds."""
-        room, old = self._room, self._static
-        sizes = {
-            layout.EOS: len(self._eos),
-            **dict.fromkeys(_OF_STATES, room["rtn"]),
-            layout.RTN_EDGES: 2 * room["edges"],
-            **dict.fromkeys(_OF_TABLE, room["table"]),
-            layout.ALIVE: 8 * room["table"],
-            layout.BLOCKS: layout.BLOCK_SIZE * room["blocks"],
-        }
-        total = layout.HEADER_SIZE + sum(sizes.values()) + room["heap"]
-        if total > MOST_WORDS:
-            raise CompileLimitError("max_table_words", MOST_WORDS, total, fixed=True)
-        static = zeros(total)
-        static[: layout.HEADER_SIZE] = old[: layout.HEADER_SIZE]
-        is_first = old.size == layout.HEADER_SIZE
-        used = {
-            **dict.fromkeys(_OF_STATES, len(self._keys)),
-            layout.RTN_EDGES: 2 * self._n_edges,
-            **dict.fromkeys(_OF_TABLE, self._n_table),
-            layout.ALIVE: 8 * self._n_table,
-            layout.BLOCKS: layout.BLOCK_SIZE * self._n_blocks,
-        }
-        offset = layout.HEADER_SIZE
-        for section, size in sizes.items():
-            if section in used and not is_first:
-                begin = int(old[section])
-                static[offset : offset + used[section]] = old[begin : begin + used[section]]
-            static[section] = offset
-            offset += size
-        static[static[layout.EOS] : static[layout.EOS] + len(self._eos)] = self._eos
-        if not is_first:
-            moved = offset - self._heap_base
-            static[offset : offset + self._heap_used] = old[self._heap_base :][: self._heap_used]
-            move_heap(static, self._n_table, self._n_blocks, moved)
-        static[layout.HEAP] = self._heap_base = offset
+        old = self._static
+        static = laid_out(old, self._room, self._used(), self._eos)
+        self._heap_base = int(static[layout.HEAP])
         self.n_layouts += 1
-        self._take(static)
-
-    def _take(self, static: Int32Array) -> None:
-        """From now on ``static`` is the array."""
         self._static = static
-        self._words = static.data  # single words are written in half the time
-        self._at_begin, self._at_count = int(static[layout.RTN_BEGIN]), int(static[layout.RTN_COUNT])
-        self._at_kind, self._at_edges = int(static[layout.RTN_FINAL]), int(static[layout.RTN_EDGES])
-        self._freeze_views()
+        self._show()  # `old` lives until here: another thread may look without the lock
+        self._look_at(static)
 
-    def _freeze_views(self) -> None:
-        # kernels are compiled for read-only arrays, which those of a file are
-        static, classes = self._static.view(), self._classes.view()
-        static.flags.writeable = classes.flags.writeable = False
-        # the cell first: another thread may look without the lock, so what it points to has to be there
-        addresses = address_of(self._static), address_of(self._classes)
-        self._cell[:] = addresses[0], static.shape[0], addresses[1], classes.shape[0]
-        self._static_view, self._classes_view = static, classes
+    def _show(self) -> None:
+        """Let the cell point to the arrays that there are now."""
+        static, classes = self._static, self._classes
+        self._cell[:] = address_of(static), static.shape[0], address_of(classes), classes.shape[0]
+        self._static_view = self._classes_view = None
+
+    def _look_at(self, static: Int32Array) -> None:
+        self._words = words = static.data  # single words are written in half the time
+        self._at_begin, self._at_count = words[layout.RTN_BEGIN], words[layout.RTN_COUNT]
+        self._at_kind, self._at_edges = words[layout.RTN_FINAL], words[layout.RTN_EDGES]

@@ -32,12 +32,21 @@ from structgen.untracked import untrack_one
 # takes ten times as long as others, so there is four times as much then, while it is little. The pool is no
 # memory until it is written: it is not cleared, as a record is whole before anything leads to it.
 _FIRST_POOL = 1 << 15
-_FIRST_INTERNED = 1 << 13
-_FIRST_STEPS = 1 << 12
+_FIRST_STEPS = 1 << 12  # and twice as many words of the table of records
 _MUCH = 1 << 17  # bytes: of more, there is twice as much
-_FIRST_SCRATCH = 1 << 13
+_SCRATCH = 1 << 13
 _NOTHING: set[int] = set()  # one for all machines that need none
 _MANY_STATES = 256  # parser states: so many more are reported
+
+
+class _Own(threading.local):
+    """What a thread has: working room, for all machines that it runs, one after the other."""
+
+    def __init__(self) -> None:
+        self.scratch: npt.NDArray[np.int64] = np.empty(_SCRATCH, np.int64)
+
+
+_own = _Own()
 
 
 class Machine:
@@ -50,6 +59,7 @@ class Machine:
     # no dictionaries of attributes: Python's collector looks at all that kept grammars hold
     __slots__ = (
         "_blob",
+        "_block",
         "_cell",
         "_epoch",
         "_grown",
@@ -86,41 +96,28 @@ class Machine:
         self.tables = tables
         self.store = store
         self._saved = saved
-        self._epoch = store.epoch  # what the pool says of the store holds for this epoch only
         self._blob = store.vocabulary.blob
         self._offsets = store.vocabulary.offsets
         self._lock = threading.Lock() if lock is None else lock
-        self._pool: Int32Array = np.empty(_FIRST_POOL, np.int32)
-        self._pool[: layout.POOL_HEADER] = 0
-        self._pool[layout.POOL_USED] = layout.POOL_HEADER
-        self._interned: Int32Array = np.zeros(_FIRST_INTERNED, np.int32)
-        self._steps: npt.NDArray[np.int64] = np.zeros(_FIRST_STEPS, np.int64)
-        # not cleared but for what is counted there before it is set
-        self._scratch: npt.NDArray[np.int64] = np.empty(_FIRST_SCRATCH, np.int64)
-        self._scratch[layout.WANTED_SECTION * (_FIRST_SCRATCH // layout.SECTIONS)] = 0
-        # where all this is, for kernels that are told only the place (see `layout.VIEW_STORE` and below it)
-        self._cell = store.cell.copy()
-        self.place = address_of(self._cell)
         self._narrowed = _NOTHING  # whose masks are spellable, where not all are
         self._grown = 0  # how far the tables had, when it was last said how large they are
-        self._show_tables()
-        self._show(layout.VIEW_INTERNED, self._interned)
-        self._show(layout.VIEW_SCRATCH, self._scratch)
-        self._cell[layout.VIEW_EPOCH] = self._epoch
-        self._cell[layout.VIEW_POOL_WORDS] = _FIRST_POOL
-        self._cell[layout.VIEW_POOL] = address_of(self._pool)
-        self._show(layout.VIEW_STEPS, self._steps)
-        self._show_store()
-        if isinstance(tables, GrowingTables) and tables.usual is not None:
-            epoch, entries = store.usual_entries(tables.usual)
-            if epoch == self._epoch:
-                self._run(self._add_entries, entries)
+        self._shown, entries = store.begun(tables.usual if isinstance(tables, GrowingTables) else None)
+        self._epoch = self._shown.epoch  # what the pool says of the store holds for this epoch only
+        self._pool: Int32Array = np.empty(_FIRST_POOL, np.int32)
+        self._scratch = _own.scratch
+        # one array for all that is cleared, and for the cell, which says where all this is, for kernels
+        # that are told only the place (see `layout.VIEW_STORE` and below it)
+        self._block = np.empty(machine.BLOCK_HEAD + 2 * _FIRST_STEPS, np.int64)
+        self._cell = self._block[: machine.BLOCK_HEAD]
+        self._steps = self._block[machine.BLOCK_HEAD : machine.BLOCK_HEAD + _FIRST_STEPS]
+        self._interned: Int32Array = self._block[machine.BLOCK_HEAD + _FIRST_STEPS :].view(np.int32)
+        self.place: int = machine.begin(
+            self._block, self._pool, self._scratch, self._shown.cell, self._place_of_tables(), entries
+        )
         self.start = self._run(machine.start_at, self.place, int(tables.accepts_empty))
         self._spelling = None if store.is_byte_complete else Spelling(tables, store.vocabulary)
         if self._spelling is not None:
             self._narrowed = set()
-        if self._spelling is None:  # else masks are narrowed after they were computed
-            self._cell[layout.VIEW_STORE] = id(store)
 
     def untrack(self) -> None:
         """Not for the garbage collector to look at (see `structgen.untracked`)."""
@@ -196,7 +193,11 @@ class Machine:
     @property
     def nbytes(self) -> int:
         """Bytes of memory held by the records (the shared store not counted)."""
-        return int(self._pool.nbytes + self._interned.nbytes + self._steps.nbytes + self._scratch.nbytes)
+        sizes = self._cell.data  # the cell's own words, in a third of the time
+        n_words = sizes[layout.VIEW_POOL_WORDS] + 2 * machine.BLOCK_HEAD
+        n_words += 2 * sizes[layout.VIEW_STEPS_SIZE] + sizes[layout.VIEW_INTERNED_SIZE]
+        own = 0 if self._scratch.shape[0] == _SCRATCH else self._scratch.nbytes
+        return 4 * n_words + own
 
     @property
     def is_retired(self) -> bool:
@@ -221,6 +222,8 @@ class Machine:
         }
 
     def _run(self, kernel: Callable[..., int], *arguments: object) -> int:
+        if self._scratch is not _own.scratch:
+            self._work_here()
         while True:
             result = kernel(*arguments)
             if result >= 0:
@@ -235,6 +238,8 @@ class Machine:
 
     def _fill_new(self, config: int, bitmask: Int32Array, row: int) -> None:
         """Write the mask of ``config``, and compute it first where it is not known."""
+        if self._scratch is not _own.scratch:
+            self._work_here()
         store = self.store
         store.trim()
         if store.view is not self._shown:
@@ -332,11 +337,16 @@ class Machine:
         else:
             raise ValueError(f"a kernel returned the status {status}")
 
+    def _work_here(self) -> None:
+        """Use this thread's working room, unless more was needed once."""
+        if self._scratch.shape[0] == _SCRATCH:
+            self._scratch = _own.scratch
+            self._show(layout.VIEW_SCRATCH, self._scratch)
+
     def _expand_wanted(self) -> None:
         words = self._scratch.data  # of single words, quicker than the array
         at = layout.WANTED_SECTION * (len(words) // layout.SECTIONS)
         wanted = words[at + 1 : at + 1 + words[at]].tolist()
-        words[at] = 0
         growing = self._growing()
         for state in wanted if len(wanted) == 1 else dict.fromkeys(wanted):
             growing.expand(state)
@@ -357,8 +367,10 @@ class Machine:
         view = self.store.view
         if view.epoch != self._epoch:
             machine.point(self._cell, layout.VIEW_EPOCH, layout.NO_EPOCH)
-        self._show(layout.VIEW_ENTRIES, view.entries)
-        self._show(layout.VIEW_ROWS, view.rows)
+        if view.cell is not self._shown.cell:
+            words, shown = self._cell.data, view.cell.data
+            for where in (layout.VIEW_ENTRIES, layout.VIEW_ROWS):
+                words[where], words[where + 1] = shown[where], shown[where + 1]
         self._shown = view  # which keeps the arrays: those before are needed until the cell points to these
         if view.epoch != self._epoch:
             records.forget_store(self._pool, self._interned)
@@ -367,15 +379,15 @@ class Machine:
             # last: a batch that finds this epoch here finds no mask of another
             machine.point(self._cell, layout.VIEW_EPOCH, view.epoch)
 
-    def _show_tables(self) -> None:
+    def _place_of_tables(self) -> int:
+        """The address of the tables' cell."""
         if isinstance(self.tables, GrowingTables):
-            self._cell[layout.VIEW_TABLES] = self.tables.place
-            return
+            return self.tables.place
         static, classes = self.tables.static, self.tables.classes
         self._tables_cell = np.array(
             [address_of(static), static.shape[0], address_of(classes), classes.shape[0]], np.int64
         )
-        self._cell[layout.VIEW_TABLES] = address_of(self._tables_cell)
+        return address_of(self._tables_cell)
 
     def _growing(self) -> GrowingTables:
         tables = self.tables
@@ -385,7 +397,7 @@ class Machine:
             raise TypeError("tables that are complete have no states to expand")
         revived = tables.revived()
         self.tables = revived
-        self._show_tables()  # what the cell pointed to lives until here
+        self._cell[layout.VIEW_TABLES] = revived.place  # what it pointed to lives until here
         return revived
 
     def _text(self, text: int) -> bytes:

@@ -42,12 +42,14 @@ _LEAST_BYTES = 8 << 20  # what may always be held: more than the entries of one 
 
 class StoreView(NamedTuple):
     """The arrays that kernels read, of one epoch: ``entries`` int32 (see `structgen_kernels.layout`) and
-    ``rows`` int32 (capacity, words). Larger arrays of the same epoch begin with the same content.
+    ``rows`` int32 (capacity, words). Larger arrays of the same epoch begin with the same content. ``cell``
+    int64: what a machine's cell has of the store that is looked at so.
     """
 
     epoch: int
     entries: Int32Array
     rows: Int32Array
+    cell: npt.NDArray[np.int64]
 
 
 class SavedContents(Protocol):
@@ -67,8 +69,7 @@ class MaskStore:
     none. ``is_byte_complete``: see `Vocabulary`. ``kinds``: TEXT, STOP or NO_TEXT of each id. ``general``:
     entries on disk to take from. ``max_bytes``: what it may hold before an epoch ends; None: no bound.
     ``walks``: the trie as the modules of entries take it. ``view``: the arrays as they are now, another
-    object whenever they are others; take it anew after `entry`. ``cell`` int64: where a machine finds what
-    never changes (see `structgen_kernels.layout`).
+    object whenever they are others; take it anew after `entry`.
     """
 
     def __init__(
@@ -99,17 +100,20 @@ class MaskStore:
         self.n_walked = 0  # walks of all the trie that this took
         self.walks = Trie(self.trie, self.children, self.token_ids, vocabulary.size, trie.max_depth)
         _ = self.walks.for_walks  # 2 ms at 131k ids, better now than in a text
-        self.cell = np.zeros(layout.VIEW_SIZE, np.int64)
+        # where a machine finds what never changes (see `structgen_kernels.layout`)
+        self._cell = np.zeros(layout.VIEW_SIZE, np.int64)
         for where, array in (
             (layout.VIEW_TRIE, self.trie),
             (layout.VIEW_CHILDREN, self.children),
             (layout.VIEW_TOKEN_IDS, self.token_ids),
             (layout.VIEW_BLOB, vocabulary.blob),
         ):
-            self.cell[where : where + 2] = address_of(array), array.shape[0]
-        self.cell[layout.VIEW_OFFSETS] = address_of(vocabulary.offsets)
-        self.cell[layout.VIEW_IDS] = vocabulary.offsets.shape[0] - 1
-        self.cell[layout.VIEW_N_WORDS] = self.n_words
+            self._cell[where : where + 2] = address_of(array), array.shape[0]
+        self._cell[layout.VIEW_OFFSETS] = address_of(vocabulary.offsets)
+        self._cell[layout.VIEW_IDS] = vocabulary.offsets.shape[0] - 1
+        self._cell[layout.VIEW_N_WORDS] = self.n_words
+        if self.is_byte_complete:  # else masks are narrowed after they were computed
+            self._cell[layout.VIEW_STORE] = id(self)
         self._weights = _weights(self.n_words // 2)
         self._lock = threading.Lock()
         self._fits: tuple[StoreView, int] | None = None  # what was found not too large: view, names
@@ -152,15 +156,15 @@ class MaskStore:
             ]
             return self.view.epoch, np.array(entries, np.int32)
 
-    def usual_entries(self, usual: Hashable) -> tuple[int, Int32Array]:
-        """(epoch, int32 (n, 2)): of the table states that all grammars with ``usual`` begin with, the entries
-        that one of them has asked for: (state, offset).
+    def begun(self, usual: Hashable) -> tuple[StoreView, Int32Array]:
+        """(view, int32 (n, 2)): of the table states that all grammars with ``usual`` begin with, the entries
+        that one of them has asked for: (state, offset). None: there are no such states.
         """
         with self._lock:
-            return self.view.epoch, self._usual.get(usual, _NO_ENTRIES)
+            return self.view, self._usual.get(usual, _NO_ENTRIES)
 
     def note_usual(self, usual: Hashable, epoch: int, entries: Int32Array) -> None:
-        """Keep entries, int32 (n, 2), for `usual_entries`."""
+        """Keep entries, int32 (n, 2), for `begun`."""
         with self._lock:
             known = self._usual.get(usual, _NO_ENTRIES)
             fresh = entries[~np.isin(entries[:, 0], known[:, 0])][: _MOST_USUAL - len(known)]
@@ -221,7 +225,7 @@ class MaskStore:
         self._dear: dict[bytes, int] = {}  # by name, what took a walk of all the trie
         self._counted: dict[bytes, Counted] = {}  # by name
         self._counted_bytes = 0
-        self.view = StoreView(epoch, entries, rows)
+        self.view = self._view_of(epoch, entries, rows)
         self._fits = None
 
     def _offset(self, tables: StateTables, state: int, saved: SavedContents | None, place: Place) -> int:
@@ -323,8 +327,22 @@ class MaskStore:
         self._rows_by_sum[total] = (*like, number)
         return number
 
+    def _view_of(self, epoch: int, entries: Int32Array, rows: Int32Array) -> StoreView:
+        cell = self._cell.copy()
+        cell[layout.VIEW_EPOCH] = epoch
+        cell[layout.VIEW_ENTRIES : layout.VIEW_ENTRIES + 2] = address_of(entries), entries.shape[0]
+        cell[layout.VIEW_ROWS : layout.VIEW_ROWS + 2] = address_of(rows), rows.shape[0]
+        return StoreView(epoch, entries, rows, cell)
+
+    def _has_grown(self, entries: Int32Array, rows: Int32Array) -> None:
+        view = self.view
+        if entries is view.entries and rows is view.rows:
+            self.view = StoreView(*view)
+        else:
+            self.view = self._view_of(view.epoch, entries, rows)
+
     def _append_row(self, row: Int32Array) -> int:
-        epoch, entries, rows = self.view
+        _, entries, rows, _ = self.view
         number = self._n_rows
         if number == rows.shape[0]:
             larger = zeros(2 * number * self.n_words).reshape(-1, self.n_words)
@@ -332,11 +350,11 @@ class MaskStore:
             rows = larger
         rows[number] = row
         self._n_rows += 1
-        self.view = StoreView(epoch, entries, rows)
+        self._has_grown(entries, rows)
         return number
 
     def _append_entry(self, row: int, crossing: Int32Array) -> int:
-        epoch, entries, rows = self.view
+        _, entries, rows, _ = self.view
         offset, size = self._n_words_used, layout.ENTRY_HEAD + crossing.shape[0]
         if offset + size > entries.shape[0]:
             larger = zeros(max(2 * entries.shape[0], offset + size))
@@ -349,7 +367,7 @@ class MaskStore:
         entries[begin + 1 : begin + 257] = layout.ENTRY_HEAD + np.cumsum(counts)
         entries[offset + layout.ENTRY_HEAD : offset + size] = crossing
         self._n_words_used += size
-        self.view = StoreView(epoch, entries, rows)
+        self._has_grown(entries, rows)
         return offset
 
 

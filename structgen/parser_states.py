@@ -220,9 +220,11 @@ class NoSource:
 class Usual(NamedTuple):
     """What sources of a kind mostly have: ``terminals``, and, made when needed, a source of which all
     ``states`` are those of any other: equal keys mean the same, and say so by themselves; their terminals are
-    among ``terminals``. ``parts``: what plain containers have in common; terminals among these, too.
+    among ``terminals``. ``name``: tells these terminals from others. ``parts``: what plain containers have in
+    common; terminals among these, too.
     """
 
     terminals: Sequence[Terminal]
     states: Callable[[], StateSource] | None
+    name: Hashable
     parts: UsualParts | None = None

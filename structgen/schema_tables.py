@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,9 +17,10 @@ from structgen.errors import (
     UnsupportedSchemaError,
 )
 from structgen.growing import GrowingTables
-from structgen.parser_states import Usual
+from structgen.parser_states import Usual, UsualParts
 from structgen.rtn import MAX_PARSER_STATES
 from structgen.sources.json_schema import SchemaStates, Snapshot, json_schema_states
+from structgen.sources.json_schema.keywords import Draft
 from structgen.symbols import spelled
 from structgen.tables import Int32Array, Tables, Terminal
 from structgen.vocabulary import Vocabulary
@@ -67,11 +68,7 @@ def schema_tables(
     source: SchemaStates | DormantStates = states
     if awake is not None and whole:  # else all states are known
         source = DormantStates(states, _Again(text, options, vocabulary), awake)
-    usual = None
-    if whole:
-        any_value = None if options.get("indent") is not None else partial(_any_value, options, vocabulary)
-        parts = states.usual_parts if states.n_records else None
-        usual = Usual(states.usual_terminals(), any_value, parts)
+    usual = _usual(states, options, vocabulary) if whole else None
     tables = GrowingTables(source, vocabulary.eos_token_ids, vocabulary.max_token_length, restricted, usual)
     chosen = extent if whole else WHOLE
     if chosen.leaves_open:
@@ -88,6 +85,27 @@ def schema_tables(
     states.lift_deadline()
     tables.rest()
     return tables
+
+
+_Common = tuple[tuple[Terminal, ...], Hashable, UsualParts | None]
+# Terminals, their name, and what plain containers have in common, where no option is given: by dialect, and
+# by whether the schema was looked at as a whole.
+_usual_by_default: dict[tuple[Draft, bool], _Common] = {}
+
+
+def _usual(states: SchemaStates, options: Mapping[str, object], vocabulary: Vocabulary) -> Usual:
+    """What the tables of schemas with these options begin with."""
+    any_value = None if options.get("indent") is not None else partial(_any_value, options, vocabulary)
+    kind = states.draft, states.n_records > 0
+    known: _Common | None = None if options else _usual_by_default.get(kind)
+    if known is None:
+        terminals = states.usual_terminals()
+        name = tuple(terminal.digest for terminal in terminals)
+        known = terminals, name, states.usual_parts if states.n_records else None
+        if not options:
+            _usual_by_default[kind] = known
+    terminals, name, parts = known
+    return Usual(terminals, any_value, name, parts)
 
 
 def _restricted(vocabulary: Vocabulary) -> Callable[[Terminal], Terminal | None] | None:

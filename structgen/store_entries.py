@@ -48,7 +48,9 @@ def content_digest(of_row: bytes, crossing: Int32Array) -> bytes:
 
 
 class Profile(NamedTuple):
-    """What tokens need of a counted terminal: see `structgen_kernels.store_counted.profile_counted`."""
+    """What tokens need of a counted terminal: see `structgen_kernels.store_counted.profile_counted`. The
+    crossing nodes ascend.
+    """
 
     needs: Int32Array
     crossing: Int32Array
@@ -320,17 +322,17 @@ class Counted:
     """The entries of a counted terminal's unit, whatever the count. ``profile``: what they come from."""
 
     def __init__(self, trie: Trie, profile: Profile) -> None:
-        from structgen_kernels.store_counted import REFUSED, order_by_need
+        from structgen_kernels.store_counted import order_by_need
 
         self.profile = profile
         self._order = np.empty(trie.n_ids, np.int32)
         self._begin = np.zeros(2 * (trie.longest + 2) + 1, np.int32)
         order_by_need(profile.needs, self._order, self._begin)
         self._full = np.zeros(trie.n_words, np.int32)
-        apply_tokens(self._full, np.flatnonzero(profile.needs < REFUSED).astype(np.int32))
-        completed = dict(profile.crossing.tolist())
-        self._crossing = trie.in_order(profile.crossing[:, 0])
-        self._completed = np.array([completed[node] for node in self._crossing.tolist()], np.int32)
+        apply_tokens(self._full, self._order[: self._begin[-1]])
+        nodes, completed = profile.crossing.T
+        self._crossing = trie.in_order(nodes)
+        self._completed = completed[nodes.searchsorted(self._crossing)]
 
     @property
     def nbytes(self) -> int:
@@ -381,10 +383,11 @@ def changed(trie: Trie, content: Content, tokens: Int32Array, nodes: Int32Array)
 
 def apply_tokens(row: Int32Array, tokens: Int32Array) -> None:
     """Set in ``row`` the bits of the ids >= 0, and clear those of ids given as -1 - id."""
-    words = row.view(np.uint32)
-    added, removed = tokens[tokens >= 0], -1 - tokens[tokens < 0]
-    np.bitwise_or.at(words, added >> 5, np.uint32(1) << (added & 31).astype(np.uint32))
-    np.bitwise_and.at(words, removed >> 5, ~(np.uint32(1) << (removed & 31).astype(np.uint32)))
+    from structgen_kernels.store import change_row
+
+    given = tokens.view()
+    given.flags.writeable = False  # as some are: the kernel would be compiled twice
+    change_row(given, row)
 
 
 def difference(content: Content, base: Content) -> tuple[Int32Array, Int32Array]:

@@ -283,12 +283,12 @@ def _new_block(kind: int, first: int, counts: int, units: int) -> Int32Array:
 
 def counted_block(add: AddSection, counted: CountedDfa, first: int) -> Int32Array:
     """The block of a counted terminal, but for its tail."""
-    units = _unit_table(counted.unit)
+    units, alive = _unit_sections(counted.unit)
     block = _new_block(layout.COUNTED, first, counted.counts, units.shape[0])
     block[layout.BLOCK_MINIMUM] = counted.minimum
     block[layout.BLOCK_MAXIMUM] = -1 if counted.maximum is None else counted.maximum
     block[layout.BLOCK_TABLE] = add(units)
-    block[layout.BLOCK_ALIVE] = add(_bitsets(units != 0).view(np.int32))
+    block[layout.BLOCK_ALIVE] = add(alive)
     return block
 
 
@@ -340,15 +340,22 @@ def _spelled_set_block(add: AddSection, texts: Sequence[str], first: int) -> Int
     return block
 
 
-def _unit_table(unit: Dfa) -> Int32Array:
-    """int32 (units, 256): next unit state + 1, `UNIT_DONE` at the unit's end, 0 dead. Unit 0 is the start."""
+@lru_cache(maxsize=64)
+@untracked
+def _unit_sections(unit: Dfa) -> tuple[Int32Array, Int32Array]:
+    """int32 (units, 256): next unit state + 1, `UNIT_DONE` at the unit's end, 0 dead; unit 0 is the start.
+    int32 (units, 8): the bytes that each goes on with. Most units are any character, met again and again.
+    """
     wide = unit.transitions[:, unit.byte_class]
     keep = [state for state in range(1, unit.n_states) if not unit.accepting[state]]
     number = np.zeros(unit.n_states, np.int32)
     for i, state in enumerate(keep):
         number[state] = i + 1
     number[unit.accepting] = layout.UNIT_DONE
-    return np.ascontiguousarray(number[wide[keep]])
+    table = np.ascontiguousarray(number[wide[keep]])
+    alive = _bitsets(table != 0).view(np.int32)
+    table.flags.writeable = alive.flags.writeable = False
+    return table, alive
 
 
 def _bitsets(bits: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint32]:

@@ -31,7 +31,7 @@ LAYERS = [
     ["symbols"],
     ["rtn"],
     ["tables"],
-    ["laid_members"],
+    ["laid_members", "static_layout"],
     ["laid_containers"],
     ["growing_arrays"],
     ["growing"],

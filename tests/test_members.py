@@ -250,7 +250,7 @@ def test_a_limit_while_members_are_laid_out_leaves_all_as_it_was() -> None:
     made = GrowingTables(AtOnce(given_members), BYTES.eos_token_ids, 1)
     made.number("before")
     made._room["rtn"] = 3  # so that room has to be made
-    with mock.patch("structgen.growing._MOST_WORDS", 10), pytest.raises(CompileLimitError):
+    with mock.patch("structgen.static_layout.MOST_WORDS", 10), pytest.raises(CompileLimitError):
         made.number(MemberKey("m", 0, 0))
     made._room["rtn"] = 256
     made.expand(made.number("first"))

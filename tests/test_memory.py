@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from structgen import Compiler, Vocabulary, allocate_bitmask
+from structgen import Compiler, Vocabulary, allocate_bitmask, machine
 from structgen.budget import Budget
 from structgen.errors import OptionError
 from structgen.sources.json_schema import scalars
@@ -205,6 +205,32 @@ def test_the_budget_forgets_grammars_that_die():
     assert budget.nbytes == 80
 
 
+def test_a_grammar_that_was_made_is_counted_before_another_and_once():
+    class Grammar:
+        nbytes = 40
+
+        def shed(self):
+            self.nbytes = 0
+
+    gone = []
+    budget = Budget(100, gone.append)
+    first, second, third = Grammar(), Grammar(), Grammar()
+    budget.expect(first)
+    assert budget.nbytes == 40
+    budget.expect(second)
+    reference = budget.reference(second)
+    budget.report(second)
+    assert budget.reference(second) is reference and budget.nbytes == 80
+    budget.expect(third)
+    del third
+    assert budget.nbytes == 80
+    third = Grammar()
+    budget.expect(third)
+    assert not gone
+    budget.expect(Grammar())
+    assert gone == [first] and budget.nbytes == 80
+
+
 def test_eight_threads_share_a_compiler_that_evicts():
     """Each compares every mask with one that was made before, while entries and records come and go."""
     expected = []
@@ -280,3 +306,33 @@ def test_what_is_known_of_plain_schemas_is_bounded(monkeypatch: pytest.MonkeyPat
         sizes.append((scalars._known_bytes[0], len(scalars._known)))
     assert max(size for size, _ in sizes) <= 100_000
     assert 1 < max(count for _, count in sizes) < 60  # kept, and begun anew
+
+
+def test_memory_as_it_was_found_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arrays that are not cleared hold what was there before."""
+    schema = {
+        "properties": {
+            "a": {"maxLength": 3},
+            "b": {"items": {"enum": [1, "x"]}},
+            "c": {"pattern": "^[a-c]+$"},
+        },
+        "additionalProperties": {"type": "integer", "minimum": 2},
+        "required": ["b"],
+    }
+    text = b'{"a": "xyz", "b": [1, "x"], "c": "abc", "e": 10}'
+
+    def masks_and_tables():
+        monkeypatch.setattr(machine, "_own", machine._Own())
+        grammar = Compiler(VOCABULARY).json_schema(schema)
+        matcher, masks = grammar.matcher(), []
+        for token in VOCABULARY.tokenize_bytes(text):
+            masks.append(mask(matcher).tolist())
+            assert matcher.accept(token)
+        grammar.tables.compact()
+        return masks, grammar.tables.static.tolist()
+
+    masks_and_tables()  # what other documents have found of scalars is laid out with the object
+    before = masks_and_tables()
+    monkeypatch.setattr(np, "empty", lambda shape, dtype=float, **_: np.full(shape, 0x5A, dtype))
+    monkeypatch.setattr(np, "empty_like", lambda array, dtype=None, **_: np.full_like(array, 0x5A, dtype))
+    assert masks_and_tables() == before

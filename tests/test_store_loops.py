@@ -23,8 +23,11 @@ from structgen_kernels.terminals import terminal_step
 from structgen_kernels.trie import CHILD_BITS, child_of
 
 from structgen import store_entries
+from structgen.automata.build import residual
+from structgen.automata.json_text import matching
 from structgen.compiler import Compiler
 from structgen.mask_store import MaskStore
+from structgen.regex import parse
 from structgen.vocabulary import Vocabulary
 
 # Whole characters, halves of them, what is no UTF-8 at all, and mixtures: some of each below most nodes.
@@ -210,6 +213,41 @@ def test_rows_of_equal_sums_are_told_apart() -> None:
             assert np.array_equal(found.row, expected.row)
             assert np.array_equal(found.crossing, expected.crossing)
     assert store.n_rows == len({store.content(tables, state).row.tobytes() for state in states}) > 2
+
+
+@pytest.mark.parametrize("n_ids", [1, 31, 32, 100])
+def test_bits_of_a_row_are_changed(n_ids: int) -> None:
+    rng = random.Random(n_ids)
+    allowed = {token for token in range(n_ids) if rng.random() < 0.5}
+    row = np.zeros((n_ids + 31) // 32, np.int32)
+    store_entries.apply_tokens(row, np.array(sorted(allowed), np.int32))
+    changed = rng.choices(range(n_ids), k=n_ids)
+    for token in dict.fromkeys(changed):  # each once, half of them as what is there already
+        allowed ^= {token} if rng.random() < 0.5 else set()
+    given = [token if token in allowed else -1 - token for token in dict.fromkeys(changed)]
+    store_entries.apply_tokens(row, np.array(given, np.int32))
+    bits = np.unpackbits(row.view(np.uint8), bitorder="little")
+    assert np.flatnonzero(bits).tolist() == sorted(allowed)
+
+
+def test_states_have_one_name_where_the_same_may_follow() -> None:
+    compiler = Compiler(drawn(2))
+    languages: dict[bytes | None, set[bytes]] = {}
+    for pattern in PATTERNS:
+        tables = compiler.json_schema({"type": "string", "pattern": pattern}).machine.tables
+        automaton = matching(parse(pattern, "ecma", search=True))
+        assert automaton is not None
+        bases = [base for base, origin in tables._origins.items() if origin == automaton.digest]
+        for state in range(1, automaton.n_states) if bases else ():
+            name = store_entries.name_by_language(tables, bases[0] + state)
+            language = residual(automaton, state)
+            if name is not None:
+                languages.setdefault(name, set()).add(language.digest)
+            else:
+                assert language.n_states > store_entries.SHARED_STATES
+    assert len(languages) > 100
+    assert all(len(digests) == 1 for digests in languages.values())
+    assert len(set.union(*languages.values())) == len(languages)
 
 
 def test_children_are_listed_by_byte() -> None:

@@ -298,3 +298,26 @@ def test_what_is_decided_is_freed_without_the_collector() -> None:
         assert gc.collect() < 100
     finally:
         gc.enable()
+
+
+def test_exactly_one_of_many_that_share_a_base() -> None:
+    """Nothing says that the kind must be there: without it all options hold, so none does."""
+    kinds = ["a", "b", "c", "d", "e"]
+    options: list[dict[str, Any]] = [
+        {
+            "allOf": [{"$ref": "#/$defs/base"}],
+            "properties": {"kind": {"enum": [kind]}, **({"n": {"maximum": i}} if i % 2 else {})},
+            "required": ["n"] if i == 2 else [],
+        }
+        for i, kind in enumerate(kinds)
+    ]
+    base = {"properties": {"kind": {"type": "string"}, "n": {"type": "integer"}}}
+    schema = {"type": "object", "oneOf": options, "additionalProperties": False, "$defs": {"base": base}}
+    schema["properties"] = {"kind": {}, "n": {"enum": [0, 1, 2, 3, 4, "x"]}}
+    grammar, reference = compiled(schema), jsonschema.Draft202012Validator(schema)
+    values = [
+        {key: value for key, value in (("kind", kind), ("n", n)) if value is not None}
+        for kind, n in product([*kinds, "f", None], [0, 1, 2, 3, 4, "x", None])
+    ]
+    for value in values:
+        assert accepts(grammar, json.dumps(value)) == reference.is_valid(value), value

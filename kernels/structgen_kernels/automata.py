@@ -15,20 +15,10 @@ from structgen_kernels.jit import BoolArray, ByteArray, Int, Int32Array, Int64Ar
 from structgen_kernels.layout import (
     ACCEPTS,
     ALIVE,
-    BLOCK_ALIVE,
-    BLOCK_CLASSES,
-    BLOCK_DIGEST,
-    BLOCK_DISTANCE,
-    BLOCK_KIND,
-    BLOCK_SIZE,
-    BLOCK_TABLE,
-    BLOCKS,
-    BOUNDED,
     CLASS_MAP,
     FLAGS,
     LEADS_ON,
     ROW,
-    SPELLED,
 )
 from structgen_kernels.minimise import minimal_form, minimise
 
@@ -654,21 +644,3 @@ def byte_sets(table: Int32Array, byte_class: ByteArray) -> npt.NDArray[np.uint32
                 for w in range(8):
                     result[state, w] |= bytes_of[c, w]
     return result
-
-
-@kernel
-def move_heap(static: Int32Array, n_table: Int, n_blocks: Int, moved: Int) -> None:
-    """The heap has moved: so has what states of tables and blocks say of places in it. O(states + blocks)."""
-    row = static[ROW]
-    for state in range(n_table):
-        static[row + state] += moved
-    for i in range(n_blocks):
-        block = static[BLOCKS] + i * BLOCK_SIZE
-        static[block + BLOCK_TABLE] += moved
-        if static[block + BLOCK_KIND] >= SPELLED:
-            continue
-        static[block + BLOCK_ALIVE] += moved
-        if static[block + BLOCK_KIND] == BOUNDED:
-            static[block + BLOCK_CLASSES] += moved
-            static[block + BLOCK_DISTANCE] += moved
-            static[block + BLOCK_DIGEST] += moved

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from structgen_kernels import masks, parser
+from structgen_kernels import masks, parser, records
 from structgen_kernels.jit import ByteArray, Int, Int32Array, Int64Array, kernel, short_kernel
 from structgen_kernels.known_masks import write_mask
 from structgen_kernels.layout import (
@@ -19,6 +19,9 @@ from structgen_kernels.layout import (
     MASK_WRITTEN,
     NEED_EXACT,
     NO_EPOCH,
+    POOL_HEADER,
+    POOL_USED,
+    SECTIONS,
     TABLES_CLASSES,
     TABLES_CLASSES_SIZE,
     TABLES_SIZE,
@@ -51,14 +54,52 @@ from structgen_kernels.layout import (
     VIEW_TOKEN_IDS_SIZE,
     VIEW_TRIE,
     VIEW_TRIE_NODES,
+    WANTED_SECTION,
 )
 from structgen_kernels.shared_memory import bytes_at, int32_at, int32_rows_at, int64_at, publish, published
+
+BLOCK_HEAD = 32  # words of a machine's first block that its cell has: four lines of memory
 
 
 @kernel
 def point(cell: Int64Array, where: Int, address: Int) -> None:
     """Let a cell's word ``where`` point to an array whose content is complete."""
     publish(cell, where, address)
+
+
+@kernel
+def begin(
+    block: Int64Array,
+    pool: Int32Array,
+    scratch: Int64Array,
+    shown: Int64Array,
+    tables: Int,
+    entries: Int32Array,
+) -> Int:
+    """Lay out the first records of a machine, in memory as it was found. Returns its place.
+
+    block int64: the cell and, from BLOCK_HEAD on, half `steps`, half `interned`; shown int64 (VIEW_SIZE,):
+    what the cell has of the store; ``tables``: where the cell of the tables is; entries int32 (n, 2): as of
+    `records.add_entries`; those for which there is no room are asked for when they are wanted.
+    """
+    block[BLOCK_HEAD:] = 0
+    pool[:POOL_HEADER] = 0
+    pool[POOL_USED] = POOL_HEADER
+    place = np.int64(block.ctypes.data)
+    size = (block.shape[0] - BLOCK_HEAD) // 2
+    block[:VIEW_SIZE] = shown
+    block[VIEW_TABLES] = tables
+    block[VIEW_POOL] = np.int64(pool.ctypes.data)
+    block[VIEW_POOL_WORDS] = pool.shape[0]
+    block[VIEW_STEPS] = place + 8 * BLOCK_HEAD
+    block[VIEW_STEPS_SIZE] = size
+    block[VIEW_INTERNED] = place + 8 * (BLOCK_HEAD + size)
+    block[VIEW_INTERNED_SIZE] = 2 * size
+    block[VIEW_SCRATCH] = np.int64(scratch.ctypes.data)
+    block[VIEW_SCRATCH_SIZE] = scratch.shape[0]
+    interned = int32_at(block[VIEW_INTERNED], 2 * size)
+    records.add_entries(pool, interned, entries)
+    return place
 
 
 @kernel
@@ -188,10 +229,12 @@ def _rows(cell: Int64Array) -> Int32Array:
 
 @kernel
 def _records(cell: Int64Array) -> tuple[Int32Array, Int32Array, Int64Array, Int64Array]:
-    """(pool, interned, steps, scratch)."""
+    """(pool, interned, steps, scratch). In the last no parser state is wanted yet."""
+    scratch = int64_at(cell[VIEW_SCRATCH], cell[VIEW_SCRATCH_SIZE])
+    scratch[WANTED_SECTION * (scratch.shape[0] // SECTIONS)] = 0
     return (
         int32_at(cell[VIEW_POOL], cell[VIEW_POOL_WORDS]),
         int32_at(cell[VIEW_INTERNED], cell[VIEW_INTERNED_SIZE]),
         int64_at(cell[VIEW_STEPS], cell[VIEW_STEPS_SIZE]),
-        int64_at(cell[VIEW_SCRATCH], cell[VIEW_SCRATCH_SIZE]),
+        scratch,
     )

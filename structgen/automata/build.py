@@ -501,12 +501,15 @@ class _KindNfa(_Nfa):
         return KindDfa(table, accepting)
 
     def _add_charset(self, charset: CharSet, source: int, target: int) -> None:
-        self._edges += [(source, first, last, target) for first, last in self._kinds.of[charset]]
+        self._add_kinds(charset, source, target)
+
+    def _add_kinds(self, which: CharSet | str, source: int, target: int) -> None:
+        self._edges += [(source, first, last, target) for first, last in self._kinds.of[which]]
 
     def _add_literal(self, text: str, source: int, target: int) -> None:
         for i, char in enumerate(text):
             after = target if i == len(text) - 1 else self.new_state()
-            self._add_charset(code_points.one_of(char), source, after)
+            self._add_kinds(char, source, after)
             source = after
         if not text:
             self._empty.append((source, target))

@@ -9,7 +9,6 @@ in the middle of one allows what a state between two does: so nothing is left to
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -32,6 +31,7 @@ from structgen.regex.syntax import (
 from structgen.untracked import untracked
 
 MOST_KINDS = 250
+_SURROGATES = 0xD800, 0xDFFF
 # Characters and sets that are spelled: in UTF-8, from here on this is quicker than spelling each (measured on
 # the patterns of 3,000 schemas); in JSON strings it always is. Those behind any text count more: they may be
 # found side by side.
@@ -41,13 +41,13 @@ _BEHIND_ANYTHING = 4
 
 class Kinds(NamedTuple):
     """``ranges`` int32 (s, 3), as bytes: first and last code point and kind of disjoint ranges, in order;
-    ``n``: how many kinds there are, those first that come first; ``of``: by set of the expression, runs of
-    the kinds it has, first and last.
+    ``n``: how many kinds there are, those first that come first; ``of``: by set and by character of the
+    expression, runs of the kinds it has, first and last.
     """
 
     ranges: bytes
     n: int
-    of: dict[CharSet, list[tuple[int, int]]]
+    of: dict[CharSet | str, list[tuple[int, int]]]
 
 
 class KindDfa(NamedTuple):
@@ -105,44 +105,43 @@ def kinds_of(node: Regex) -> Kinds | None:
     """None where there are more than `MOST_KINDS`, or a surrogate, which no text has."""
     from structgen_kernels.kind_spelling import find_kinds
 
-    found: dict[CharSet, None] = {}
-    for charset in _charsets(node):
-        if charset is None:
-            return None
-        found[charset] = None
-    ranges = [(low, high, i) for i, charset in enumerate(found) for low, high in charset.ranges]
+    found: dict[CharSet | str, None] = {}
+    _note_sets(node, found)
+    ranges: list[tuple[int, int, int]] = []
+    for i, which in enumerate(found):
+        if isinstance(which, str):
+            point = ord(which)
+            if _SURROGATES[0] <= point <= _SURROGATES[1]:
+                return None
+            ranges.append((point, point, i))
+        else:
+            ranges += [(low, high, i) for low, high in which.ranges]
     segments, runs, n = find_kinds(np.array(ranges, np.int32).reshape(-1, 3), len(found), MOST_KINDS)
     if n > MOST_KINDS:
         return None
     each: list[list[tuple[int, int]]] = [[] for _ in found]
-    for which, first, last in runs.tolist():
-        each[which].append((first, last))
+    for number, first, last in runs.tolist():
+        each[number].append((first, last))
     return Kinds(segments.tobytes(), n, dict(zip(found, each, strict=True)))
 
 
-def _charsets(node: Regex) -> Iterator[CharSet | None]:
+def _note_sets(node: Regex, found: dict[CharSet | str, None]) -> None:
+    """Note the sets of characters that an expression is made of, and single characters."""
     if isinstance(node, Chars):
-        yield node.charset
+        found[node.charset] = None
     elif isinstance(node, Literal):
-        for char in dict.fromkeys(node.text):
-            yield one_of(char) or None
+        found.update(dict.fromkeys(node.text))
     elif isinstance(node, Repeat):
-        yield from _charsets(node.item)
+        _note_sets(node.item, found)
     elif isinstance(node, Intersection):
-        yield from _charsets(node.left)
-        yield from _charsets(node.right)
+        _note_sets(node.left, found)
+        _note_sets(node.right, found)
     elif isinstance(node, Complement):
-        yield ANY
-        yield from _charsets(node.item)
+        found[ANY] = None
+        _note_sets(node.item, found)
     else:
         for part in node.parts if isinstance(node, Concat) else node.options:
-            yield from _charsets(part)
-
-
-@lru_cache(maxsize=256)
-@untracked
-def one_of(char: str) -> CharSet:
-    return CharSet.chars(char)
+            _note_sets(part, found)
 
 
 class Spelling(NamedTuple):

@@ -46,7 +46,7 @@ def counting_table(content: Dfa) -> CountingTable:
     own_classes = content.byte_class[representatives].astype(np.int64)
     other_classes = anything.byte_class[representatives].astype(np.int64)
     place = np.zeros(content.n_states, np.int64)
-    table = np.ascontiguousarray(content.transitions[:, own_classes])
+    table = content.transitions.take(own_classes, axis=1)
     accepting = content.accepting.copy()  # kernels are compiled for arrays that may be written, too
     # hardly any automaton has a state for two places: then it is its own product
     if not find_places(table, anything.transitions, other_classes, place):
@@ -67,9 +67,10 @@ def counting_table(content: Dfa) -> CountingTable:
     elif not np.array_equal(place[accepting], np.full(np.count_nonzero(accepting), START)):
         raise ValueError("the content of a BoundedDfa is texts in the json-string encoding")
     boundary = place == START
-    signed = np.where(boundary[table], -table, table).astype(np.int32)
+    signed = np.arange(table.shape[0], dtype=np.int32)
+    signed[boundary] *= -1
     result = CountingTable(
-        np.ascontiguousarray(signed[START:]),
+        signed[table[START:]],
         byte_class,
         least_distance(table, accepting, boundary)[START:].copy(),
     )

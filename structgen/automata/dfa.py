@@ -104,6 +104,7 @@ class CountedDfa:
     minimum: int
     maximum: int | None
     tail: bytes
+    digest: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         unit = self.unit
@@ -113,12 +114,9 @@ class CountedDfa:
             raise ValueError("the tail of a CountedDfa begins with a byte that no unit begins with")
         if not self.minimum >= 0 or (self.maximum is not None and self.maximum < self.minimum):
             raise ValueError("the bounds of a CountedDfa are 0 <= minimum <= maximum")
-
-    @property
-    def digest(self) -> bytes:
-        content = hashlib.blake2b(self.unit.digest, digest_size=16)
+        content = hashlib.blake2b(unit.digest, digest_size=16)
         content.update(repr((self.head, self.minimum, self.maximum, self.tail)).encode())
-        return content.digest()
+        object.__setattr__(self, "digest", content.digest())
 
     @property
     def nbytes(self) -> int:
@@ -147,6 +145,7 @@ class BoundedDfa:
     content: Dfa
     maximum: int
     tail: bytes
+    digest: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.maximum < 0:
@@ -156,12 +155,9 @@ class BoundedDfa:
             raise ValueError(
                 "the tail of a BoundedDfa begins with a byte that the content does not go on with"
             )
-
-    @property
-    def digest(self) -> bytes:
-        content = hashlib.blake2b(b"bounded" + self.content.digest, digest_size=16)
-        content.update(repr((self.head, self.maximum, self.tail)).encode())
-        return content.digest()
+        digest = hashlib.blake2b(b"bounded" + content.digest, digest_size=16)
+        digest.update(repr((self.head, self.maximum, self.tail)).encode())
+        object.__setattr__(self, "digest", digest.digest())
 
     @property
     def nbytes(self) -> int:

@@ -9,7 +9,7 @@ of code points, which is small, by running it beside the one without the bound.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +40,17 @@ class MarkedDfa:
     byte_class: npt.NDArray[np.uint8]
     distance: npt.NDArray[np.int32]
     maximum: int
+    content_digest: bytes = field(init=False, repr=False)  # of all but the maximum
+    digest: bytes = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        content = hashlib.blake2b(b"marked", digest_size=16)
+        content.update(np.array(self.table.shape, np.int32).tobytes())
+        for array in (self.table, self.byte_class, self.distance):
+            content.update(array.tobytes())
+        object.__setattr__(self, "content_digest", content.digest())
+        digest = hashlib.blake2b(self.content_digest + b"%d" % self.maximum, digest_size=16).digest()
+        object.__setattr__(self, "digest", digest)
 
     @property
     def head(self) -> bytes:
@@ -48,19 +59,6 @@ class MarkedDfa:
     @property
     def tail(self) -> bytes:
         return b'"'
-
-    @property
-    def content_digest(self) -> bytes:
-        """Of all but the maximum."""
-        content = hashlib.blake2b(b"marked", digest_size=16)
-        content.update(np.array(self.table.shape, np.int32).tobytes())
-        for array in (self.table, self.byte_class, self.distance):
-            content.update(array.tobytes())
-        return content.digest()
-
-    @property
-    def digest(self) -> bytes:
-        return hashlib.blake2b(self.content_digest + b"%d" % self.maximum, digest_size=16).digest()
 
     @property
     def nbytes(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import product
 from typing import Any, NamedTuple
@@ -182,11 +182,18 @@ class ArrayLanguage:
             for clause in (facts.clauses[c] for c in spot.pending)
         )
 
-    def steps(self, spot: Spot, alive: Alive) -> Iterator[tuple[Conjunction, Spot]]:
+    def steps(self, spot: Spot, alive: Alive) -> Iterable[tuple[Conjunction, Spot]]:
         """What the next item may satisfy, and the spot behind it, from where the array can be finished.
 
         Where values are remembered, the spot lacks the item yet: see `after_value`.
         """
+        if not self.is_simple:
+            return self._steps(spot, alive)
+        return [
+            step for step in self._choices(spot) if alive(step[0]) and self._has_items(step[1], alive)
+        ]  # as of most: a generator less
+
+    def _steps(self, spot: Spot, alive: Alive) -> Iterator[tuple[Conjunction, Spot]]:
         for inner, after, is_alive in self._possible(spot, alive):
             if not is_alive:
                 continue

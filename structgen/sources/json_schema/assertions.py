@@ -19,6 +19,7 @@ from structgen.sources.json_schema.facts import (
     FREE,
     NOTHING,
     Absent,
+    Alternatives,
     ArrayFacts,
     Conjunction,
     Contains,
@@ -77,18 +78,19 @@ _PLACE_OF_TYPE = {
     "object": OBJECT,
 }
 _TYPE_ALONE = frozenset(("type",))
+_LISTING = frozenset(("enum", "const"))
 _MANY = 64  # members with names of their own
 
 
-def child(document: Document, node: Node, *place: str | int) -> Conjunction:
+def child(document: Document, node: Node, keyword: str, *place: str | int) -> Conjunction:
     """The subschema at a place inside ``node``."""
-    return conjunction_of(document, document.child(node, *place))
+    return conjunction_of(document, document.child(node, keyword, *place))
 
 
-def negated_child(document: Document, node: Node, *place: str | int) -> Conjunction:
+def negated_child(document: Document, node: Node, keyword: str, *place: str | int) -> Conjunction:
     """What the subschema at a place inside ``node`` does not hold of."""
-    inner = child(document, node, *place)
-    return (document.negation(inner[0]) if inner else false_at(document, node.at(*place)),)
+    inner = child(document, node, keyword, *place)
+    return (document.negation(inner[0]) if inner else false_at(document, node.at(keyword, *place)),)
 
 
 def false_at(document: Document, pointer: str) -> Node:
@@ -104,7 +106,7 @@ def conjunction_of(document: Document, node: Node) -> Conjunction:
     known = document.alone.get(node)
     if known is None and "$ref" not in node.keywords and "allOf" not in node.keywords:  # as most are
         says_nothing = ASSERTING.isdisjoint(node.keywords) and node.schema is not False
-        known = document.alone[node] = () if says_nothing and not document.is_made(node) else (node,)
+        known = document.alone[node] = () if says_nothing and not node.is_made else (node,)
     elif known is None:
         target, seen = node, {node}
         while (following := _alias(document, target)) is not None and following not in seen:
@@ -113,7 +115,7 @@ def conjunction_of(document: Document, node: Node) -> Conjunction:
         alone = document.alone.get(target)
         if alone is None:
             says_nothing = ASSERTING.isdisjoint(target.keywords) and target.schema is not False
-            alone = () if says_nothing and not document.is_made(target) else (target,)
+            alone = () if says_nothing and not target.is_made else (target,)
             document.alone[target] = alone
         known = document.alone[node] = alone
     return known
@@ -187,6 +189,8 @@ class Assertions:
             return ANYTHING
         if present == _TYPE_ALONE:
             return _form_of_types(_names(schema["type"]), self._plain_integers or node.draft is Draft.DRAFT4)
+        if schema.get("type") == "object" and _LISTING.isdisjoint(schema):  # as most that are left
+            return _form_of_one(OBJECT, self._objects(schema, node))
         by_type: list[list[Facts]] = [[facts] for facts in FREE]
         if "type" in schema:
             _types(_names(schema["type"]), self._plain_integers or node.draft is Draft.DRAFT4, by_type)
@@ -529,6 +533,15 @@ def _form(by_type: Sequence[list[Facts]]) -> NormalForm:
         free if len(found) == 1 and found[0] is free[0] else tuple(found)
         for found, free in zip(by_type, ANYTHING, strict=True)
     )
+
+
+def _form_of_one(place: int, facts: Facts | None) -> NormalForm:
+    """Of values of one type of which no more is asked."""
+    if facts is None:
+        return NOTHING
+    by_type: list[Alternatives] = [()] * len(FREE)
+    by_type[place] = ANYTHING[place] if facts == FREE[place] else (facts,)
+    return NormalForm(by_type)
 
 
 def _names(given: str | Sequence[str]) -> tuple[str, ...]:

@@ -194,7 +194,7 @@ class Blame:
         if node in above or not refuses(forms.of((node,))):
             return []
         above |= {node}
-        if document.is_made(node) or node.negated or not isinstance(node.schema, Mapping):
+        if node.is_made or node.negated or not isinstance(node.schema, Mapping):
             return [rule_at(node)]
         schema = node.keywords
         if "$ref" in schema and node.draft <= Draft.DRAFT7:

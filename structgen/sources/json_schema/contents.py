@@ -76,6 +76,11 @@ class Contents:
         self.patterned: list[Patterned] = []
         self._regions = {"": self.ROOT}
 
+    @property
+    def is_empty(self) -> bool:
+        """Is there nothing to look at?"""
+        return self.is_plain and not (self.references or self.patterned)
+
     def add_region(self, pointer: str) -> int:
         """The region that begins at a pointer."""
         return self._regions.setdefault(pointer, len(self._regions))

@@ -6,6 +6,8 @@ import time
 
 from structgen.errors import CompileLimitError
 
+_NEVER = float("inf")  # when a deadline that was lifted ends
+
 
 class Deadline:
     """``seconds`` from now, until it is lifted: what is compiled while texts are read has no such limit."""
@@ -17,10 +19,10 @@ class Deadline:
 
     def check(self, pointer: str = "") -> None:
         """Raises `CompileLimitError` (``max_seconds``) when the time is over."""
-        if time.monotonic() > self._end:
+        if self._end != _NEVER and time.monotonic() > self._end:
             raise CompileLimitError(
                 "max_seconds", self._seconds, time.monotonic() - self._begin, pointer[:200]
             )
 
     def lift(self) -> None:
-        self._end = float("inf")
+        self._end = _NEVER

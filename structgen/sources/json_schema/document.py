@@ -119,7 +119,12 @@ class Node:
     @property
     def is_unknown(self) -> bool:
         """True for what `Document.unknown` made."""
-        return self.resource is _MADE and isinstance(self.schema, dict) and UNKNOWN in self.schema
+        return self.is_made and isinstance(self.schema, dict) and UNKNOWN in self.schema
+
+    @property
+    def is_made(self) -> bool:
+        """True for what `Document.made` gave: its pointer is that of a keyword."""
+        return self.resource is _MADE
 
     def at(self, *tokens: str | int) -> str:
         """The JSON Pointer of a place inside this subschema."""
@@ -167,8 +172,9 @@ class Document:
         if isinstance(schema, str):
             parsed = parse_text(schema, options.max_depth)
         elif isinstance(schema, Snapshot):
-            found, parsed = self._surveyed(schema, dialect, options)
-        dialect = self._dialect(parsed, "", dialect)
+            found, parsed, dialect = self._surveyed(schema, dialect, options)
+        if found is None:
+            dialect = self._dialect(parsed, "", dialect)
         uri = _own_id(parsed, dialect.draft) or ""
         self._add_resource(Resource(uri.partition("#")[0], "", parsed, dialect))
         self.contents: Contents | None = Contents() if found is None else found.contents()
@@ -185,17 +191,18 @@ class Document:
 
     def _surveyed(
         self, snapshot: Snapshot, default: Dialect, options: SchemaOptions
-    ) -> tuple[Survey | None, Any]:
-        """What a look at the whole document found, if that suffices, and the document."""
+    ) -> tuple[Survey | None, Any, Dialect]:
+        """What a look at the whole document found, if that suffices, the document, and its dialect then."""
         if not self.lenient:
+            dialect = default
             found: Survey | int | None = dialect_at(snapshot)
             while isinstance(found, int):  # twice where $schema does not come first
                 named = dialect_name(snapshot, found)
                 dialect = default if named is None else self._dialect({"$schema": named}, "", default)
                 found = survey(snapshot, dialect, options, found)
             if found is not None:
-                return found, found.schema(0)
-        return None, snapshot.value()
+                return found, found.schema(0), dialect
+        return None, snapshot.value(), default
 
     def dynamic_targets(self, node: Node) -> list[Node]:
         """What the ``$dynamicRef`` or ``$recursiveRef`` of ``node`` may name, in one scope or another."""
@@ -208,14 +215,14 @@ class Document:
                 targets.append(self.node_at(resource.pointer))
         return targets
 
-    def child(self, node: Node, *place: str | int) -> Node:
+    def child(self, node: Node, keyword: str, *place: str | int) -> Node:
         """The subschema at a place inside ``node`` that is known to hold one; never negated."""
-        pointer = node.pointer
+        pointer = f"{node.pointer}/{keyword}"  # in which there is nothing to escape
         for token in place:  # as `Node.at`, for most of what is made while a text is read comes here
             pointer += f"/{escape(token)}" if isinstance(token, str) else f"/{token}"
         known = self._nodes.get(pointer)
         if known is None:
-            schema = node.schema
+            schema = node.schema[keyword]
             for token in place:
                 schema = schema[token]
             resource = self._resource_at.get(pointer, node.resource)
@@ -257,10 +264,6 @@ class Document:
         """All nodes that were asked for."""
         return [*self._nodes.values(), *self._negations.values(), *self._made.values()]
 
-    def is_made(self, node: Node) -> bool:
-        """True for what `made` gave: its pointer is that of a keyword."""
-        return node.resource is _MADE
-
     def either(self, left: tuple[Node, ...], right: tuple[Node, ...], pointer: str) -> tuple[Node, ...]:
         """The disjunction of two conjunctions of at most one node each, as such a conjunction."""
         if not left or not right:
@@ -280,10 +283,10 @@ class Document:
         known = self._resolved.get(place)
         if known is None:
             known = self._target(node, reference, keyword)
-            if self.is_made(known):
+            if known.is_made:
                 return known
             self._resolved[place] = known
-        return self._in_scope(known, node.scope)
+        return self._in_scope(known, node.scope) if self._is_dynamic else known
 
     def _target(self, node: Node, reference: str, keyword: str) -> Node:
         where = node.at(keyword)
@@ -399,9 +402,10 @@ class Document:
         scanned_in = self._resource_at.get(pointer, resource)
         # has the place been scanned as a schema; else: where are schemas in what is here?
         is_schema, below = True, ""
+        is_one = len(self._resource_at) == 1 and not self._scanned
         for raw in fragment.split("/")[1:]:
-            token = raw.replace("~1", "/").replace("~0", "~")
-            if isinstance(value, Mapping) and token in value:
+            token = raw.replace("~1", "/").replace("~0", "~") if "~" in raw else raw
+            if (type(value) is dict or isinstance(value, Mapping)) and token in value:
                 value = value[token]
             elif isinstance(value, (list, tuple)) and _is_index(token, len(value)):
                 value = value[int(token)]
@@ -415,6 +419,8 @@ class Document:
                 is_schema = below != SCHEMA_VALUES or isinstance(value, (bool, Mapping))
                 below = ""
             pointer = f"{pointer}/{escape(token)}"
+            if is_one:
+                continue
             scanned_in = self._resource_at.get(pointer, scanned_in)
             resource = self._resource_at.get(pointer, resource)
             if pointer in self._scanned:
@@ -439,8 +445,8 @@ class Document:
         """The subschema that the survey gave a number."""
         if record == 0 or self.survey is None:
             return self.root
-        around, place = self.survey.place(record)
-        return self.child(self.node_of(around), *place)
+        around, keyword, place = self.survey.place(record)
+        return self.child(self.node_of(around), keyword, *place)
 
     def inside(self, node: Node) -> Iterator[tuple[str, Node]]:
         """The subschemas in the keywords of ``node``, each with its keyword, in the order of the text."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
+from itertools import chain
 from typing import Protocol, TypeVar
 
 from structgen.automata.build import MAX_STATES
@@ -70,11 +72,11 @@ class Budget:
         return self._judge.is_quickly_empty(facts)
 
     def renew(self) -> None:
-        """What was spent is forgotten: for what is worked out while texts are read."""
-        self._spent = 0
+        """What was spent and tried is forgotten: for what is worked out while texts are read."""
+        self._spent = self._n_searched = 0
 
     def renew_search(self) -> None:
-        """The same for what was tried: for each parser state."""
+        """The same for what was tried alone: for each parser state."""
         self._n_searched = 0
 
     def search(self) -> None:
@@ -121,6 +123,26 @@ def merge_forms(left: NormalForm, right: NormalForm, budget: Budget, pointer: st
             for a, b, free in zip(left, right, ANYTHING, strict=True)
         ]
     )
+
+
+def merge_many(
+    alternatives: Sequence[Alternatives], place: int, budget: Budget, pointer: str
+) -> Alternatives:
+    """What satisfies one of each, of the type at a place. Single objects are merged all at once: one after
+    the other, each would be compared with all before it.
+    """
+    if not all(alternatives):
+        return ()
+    free = ANYTHING.by_type[place]
+    said = [given for given in alternatives if given is not free]
+    single = [given[0] for given in said if len(given) == 1 and isinstance(given[0], ObjectFacts)]
+    if len(single) == len(said) > 2:
+        merged = _merge_all_objects(single)
+        return () if merged is None else (merged,)
+    found = free
+    for given in said:
+        found = given if found is free else _merge_alternatives(found, given, budget, pointer)
+    return found
 
 
 def union_forms(forms: Sequence[NormalForm]) -> NormalForm:
@@ -273,6 +295,22 @@ def _merge_objects(left: ObjectFacts, right: ObjectFacts) -> ObjectFacts | None:
         maximum,
         _both(left.clauses, right.clauses),
     )
+
+
+def _merge_all_objects(given: Sequence[ObjectFacts]) -> ObjectFacts | None:
+    minimum = max(facts.min_members for facts in given)
+    maximum = reduce(_smaller, (facts.max_members for facts in given))
+    required = _all([facts.required for facts in given])
+    if maximum is not None and max(minimum, len(required)) > maximum:
+        return None
+    tables = _all([facts.tables for facts in given])
+    keys = reduce(conjoin, (facts.keys for facts in given))
+    return ObjectFacts(tables, required, keys, minimum, maximum, _all([facts.clauses for facts in given]))
+
+
+def _all(given: Sequence[tuple[_T, ...]]) -> tuple[_T, ...]:
+    """Each once, where it comes first."""
+    return tuple(dict.fromkeys(chain.from_iterable(given)))
 
 
 def _both(left: tuple[_T, ...], right: tuple[_T, ...]) -> tuple[_T, ...]:

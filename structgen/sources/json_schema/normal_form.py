@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 
 from structgen.errors import CompileLimitError, InvalidSchemaError
 from structgen.sources.json_schema.assertions import Assertions, false_at
@@ -25,9 +26,17 @@ from structgen.sources.json_schema.facts import (
     ObjectFacts,
     StringFacts,
 )
-from structgen.sources.json_schema.keyword_sets import OWN
+from structgen.sources.json_schema.keyword_sets import EITHER, OWN
 from structgen.sources.json_schema.keywords import Draft
-from structgen.sources.json_schema.merge import Budget, conjoin, merge_facts, merge_forms, union_forms
+from structgen.sources.json_schema.merge import (
+    Budget,
+    conjoin,
+    merge_facts,
+    merge_forms,
+    merge_many,
+    simplified,
+    union_forms,
+)
 from structgen.sources.json_schema.numbers import is_number_empty
 from structgen.sources.json_schema.options import SchemaOptions
 from structgen.sources.json_schema.string_samples import surely_has_string
@@ -119,6 +128,10 @@ class NormalForms:
             return done[node]
         path = self._open
         bottom = len(path)
+        if not node.negated and _APPLYING.isdisjoint(node.keywords) and bottom < self._options.max_depth:
+            self.deadline.check(node.pointer)
+            form = done[node] = self.assertions.own_form(node)  # as of most: nothing else is looked at
+            return form
         self._enter(node)
         try:
             while len(path) > bottom:
@@ -240,18 +253,28 @@ class NormalForms:
         if len(options) == 1:
             return self.of_node(options[0])
         forms = [self.of_node(option) for option in options]
+        held: list[set[Node]] = []
+        refuted: dict[tuple[int, frozenset[Node]], NormalForm] = {}  # by what of the option holds anyway
         by_type: list[Alternatives] = []
         for place in range(len(FREE)):
-            holders = [i for i, form in enumerate(forms) if form.by_type[place]]
-            found: list[NormalForm] = []
-            for i in holders:
-                chosen = _of_one_type(place, forms[i].by_type[place])
-                for j in holders:
-                    if j != i and not self._exclude(forms[i].by_type[place], forms[j].by_type[place]):
-                        other = self._refuted(options[j], self._held(options[i]))
-                        chosen = merge_forms(chosen, other, self.budget, options[j].pointer)
-                found.append(chosen)
-            by_type.append(union_forms(found).by_type[place] if found else ())
+            given = {i: form.by_type[place] for i, form in enumerate(forms) if form.by_type[place]}
+            beside: dict[int, list[int]] = {i: [] for i in given}  # the options that are not excluded
+            for i, j in combinations(given, 2):
+                if not self._exclude(given[i], given[j]):
+                    beside[i].append(j)
+                    beside[j].append(i)
+            found: list[Facts] = []
+            for i, others in beside.items():
+                chosen = [given[i]]
+                if others and not held:
+                    held = [self._held(option) for option in options]
+                for j in sorted(others):
+                    shared = frozenset(held[i] & held[j])
+                    if (j, shared) not in refuted:
+                        refuted[j, shared] = self._refuted(options[j], held[i])
+                    chosen.append(refuted[j, shared].by_type[place])
+                found += merge_many(chosen, place, self.budget, node.pointer)
+            by_type.append(simplified(found, FREE[place]))
         return NormalForm(tuple(by_type))
 
     def _held(self, node: Node) -> set[Node]:
@@ -438,6 +461,7 @@ _IN_PLACE = frozenset(
         "unevaluatedItems",
     )
 )
+_APPLYING = _IN_PLACE | {"$ref", "allOf", EITHER}
 _MOST_SHARED = 64  # subschemas applied in place; where there are more, none is looked for in other options
 
 

@@ -96,19 +96,8 @@ def number_language(
 
 def _parts(facts: NumberFacts, max_digits: int | None, max_states: int) -> Iterator[Columns]:
     """Languages whose intersection is that of the facts, exclusions apart."""
-    about_value = False
-    if facts.values is not None:
-        yield spellings(tuple(map(exact, allowed_values(facts))))
-        about_value = True
-    else:
-        for part in _about_value(facts, max_digits, max_states):
-            yield part
-            about_value = True
-        if facts.excluded and not about_value:
-            yield all_numbers()
-            about_value = True
-    if about_value:
-        yield common_exponents()
+    about_value = _about_value(facts, max_digits, max_states)
+    yield from about_value
     if facts.integer is Integer.PLAIN:
         yield _plain_integers()
     elif facts.not_integer is Integer.PLAIN:
@@ -119,7 +108,10 @@ def _parts(facts: NumberFacts, max_digits: int | None, max_states: int) -> Itera
         yield short_numbers(max_digits)
 
 
-def _about_value(facts: NumberFacts, max_digits: int | None, max_states: int) -> Iterator[Columns]:
+def _about_value(facts: NumberFacts, max_digits: int | None, max_states: int) -> list[Columns]:
+    """Those that hang on the value, with the exponents that doubles have; none where it does not matter."""
+    if facts.values is not None:
+        return [spellings(tuple(map(exact, allowed_values(facts)))), common_exponents()]
     divisor = divisor_of(facts)
     if facts.integer is Integer.PLAIN and divisor == 1:
         divisor = None  # the text alone tells
@@ -131,20 +123,30 @@ def _about_value(facts: NumberFacts, max_digits: int | None, max_states: int) ->
         if remainders > _FEW_REMAINDERS:
             listed = _few(facts, max_digits, min(remainders // 8, _MOST_ENUMERATED))
         if listed is None:
-            divided += [] if divisor is None else [multiples(divisor, max_states)]
+            divided += [] if divisor is None else [_common_multiples(divisor, max_states)]
             divided += [non_multiples(number, max_states) for number in non_divisors]
     except CompileLimitError:
         listed = _few(facts, max_digits, _MOST_ENUMERATED)
         if listed is None:
             raise
     if listed is not None:
-        yield spellings(listed)
-        return
-    if facts.low is not None:
-        yield at_least(facts.low, facts.low_open)
+        return [spellings(listed), common_exponents()]
+    found = [] if facts.low is None else [at_least(facts.low, facts.low_open)]
     if facts.high is not None:
-        yield at_most(facts.high, facts.high_open)
-    yield from divided
+        found.append(at_most(facts.high, facts.high_open))
+    found += divided
+    if not found and facts.excluded:
+        found.append(all_numbers())
+    if found and divisor is None:
+        found.append(common_exponents())
+    return found
+
+
+@lru_cache(maxsize=256)
+@untracked
+def _common_multiples(divisor: Number, max_states: int) -> Columns:
+    """Multiples with the exponents that doubles have: one product less for each integer within bounds."""
+    return combine(INTERSECTION, multiples(divisor, max_states), common_exponents(), max_states)
 
 
 def _few(facts: NumberFacts, max_digits: int | None, limit: int) -> tuple[Number, ...] | None:

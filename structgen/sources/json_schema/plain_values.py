@@ -91,7 +91,7 @@ def _has_plain_value(conjunction: Conjunction, look: Look) -> bool:
 
 def _simple_types(node: Node) -> frozenset[str]:
     """The types whose simplest value satisfies ``node``."""
-    if node.negated or node.schema_of_either is not None or node.is_unknown:
+    if node.negated or (node.is_made and (node.schema_of_either is not None or node.is_unknown)):
         return _NONE
     if isinstance(node.schema, bool):
         return _EVERY_TYPE if node.schema else _NONE

@@ -40,6 +40,8 @@ def _is_plainly_enforced(document: Document, options: SchemaOptions, deadline: D
     contents = document.contents
     if contents is None or document.lenient:
         return False
+    if contents.is_empty:
+        return True
     try:
         reached = contents.reached(document.region_at)
         if reached is None:

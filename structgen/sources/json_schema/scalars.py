@@ -64,6 +64,7 @@ class Scalars:
         self._forms = forms
         self._options = options
         self._of: dict[Conjunction, tuple[Parts, bool]] = {}
+        self._keys: dict[Conjunction, Hashable | None] = {}
         self.recalls = False  # what other documents have found
         self._meaning = (
             options.format,
@@ -82,7 +83,7 @@ class Scalars:
             if values is not None:
                 known = self._of[conjunction] = tuple(_spelled(values)), False
         if known is None:
-            plain = _plain_key(conjunction)
+            plain = self._key(conjunction)
             known = None if plain is None else _known.get((plain, self._meaning))
             if known is None:
                 known = tuple(self.found(conjunction, whole=False)), self._forms.of(conjunction).has_children
@@ -90,6 +91,12 @@ class Scalars:
                     _keep((plain, self._meaning), known)
             self._of[conjunction] = known
         return known
+
+    def _key(self, conjunction: Conjunction) -> Hashable | None:
+        """`_plain_key`, which is asked for twice of most."""
+        if conjunction not in self._keys:
+            self._keys[conjunction] = _plain_key(conjunction)
+        return self._keys[conjunction]
 
     def typed(self, dialect: Dialect) -> dict[str, tuple[Value, ...]]:
         """By type: what a value is one of, where a subschema says no more than that type. One for all
@@ -114,7 +121,7 @@ class Scalars:
         if type(schema) is not dict:
             return None
         if not _NOT_EASY.isdisjoint(schema):
-            plain = _plain_key(conjunction) if self.recalls else None
+            plain = self._key(conjunction) if self.recalls else None
             return None if plain is None else _known.get((plain, self._meaning))
         values = schema.get("enum", ())
         if type(values) is list and not (len(values) <= _FEW_VALUES and all(type(v) is str for v in values)):
@@ -127,13 +134,10 @@ class Scalars:
     def found(self, conjunction: Conjunction, *, whole: bool) -> Iterator[tuple[Piece, ...]]:
         """The alternatives. ``whole``: strings are one automaton each."""
         form = self._forms.of(conjunction)
-        words = {
-            json.dumps(value)
-            for place in (NULL, BOOLEAN)
-            for facts in form.by_type[place]
-            if isinstance(facts, LiteralFacts)
-            for value in facts.values
-        }
+        words: set[str] = set()
+        for facts in (*form.by_type[NULL], *form.by_type[BOOLEAN]):
+            if isinstance(facts, LiteralFacts):
+                words.update(map(json.dumps, facts.values))
         if words:
             yield (json_text.words(tuple(sorted(words))),)
         for facts in form.by_type[NUMBER]:
@@ -160,8 +164,10 @@ def _listed(facts: StringFacts) -> Sequence[str] | None:
     if not facts.patterns:
         return None
     texts = few_texts(facts.patterns[0], _FEW_TEXTS)
+    if texts is None:
+        return None
     others = replace(facts, patterns=facts.patterns[1:])
-    if texts is None or others == StringFacts():
+    if others == StringFacts():
         return texts
     return [text for text in texts if string_matches(others, text)]
 

@@ -30,8 +30,9 @@ _UNBOUNDED = 1 << 30  # what is left of an automaton is never larger than it was
 def string_automata(facts: StringFacts, options: SchemaOptions, *, whole: bool = False) -> Parts:
     """`string_language` in the spelling that the options ask for; alternatives without a text left out."""
     language = string_language(facts, options.max_states, whole=whole)
-    if options.escapes == "needed":
-        language = tuple(tuple(map(_canonical, parts)) for parts in language)
+    if options.escapes != "needed":
+        return language
+    language = tuple(tuple(map(_canonical, parts)) for parts in language)
     return tuple(
         parts for parts in language if not any(isinstance(part, Dfa) and part.is_empty for part in parts)
     )

@@ -35,7 +35,7 @@ def surely_has_string(facts: StringFacts) -> bool:
 
 def surely_has_strings(facts: StringFacts, count: int) -> bool:
     """True when ``count`` different strings that can be generated are easily found; False says nothing."""
-    if replace(facts, excluded=frozenset(), min_length=0).is_plain and facts.max_length is None:
+    if facts.is_but_for_excluded and facts.max_length is None:
         return True
     if _plainly_without_end(facts):
         return True

@@ -84,10 +84,13 @@ class StringFacts:
     @property
     def is_plain(self) -> bool:
         """True when only the length counts."""
-        return (
-            self.values is None
-            and not (self.patterns or self.missed or self.formats or self.other_formats)
-            and not (self.excluded or self.contents)
+        return not self.excluded and self.is_but_for_excluded
+
+    @property
+    def is_but_for_excluded(self) -> bool:
+        """True when only the length counts, and which texts are excluded."""
+        return self.values is None and not (
+            self.patterns or self.missed or self.formats or self.other_formats or self.contents
         )
 
 
@@ -147,7 +150,7 @@ def string_language(facts: StringFacts, max_states: int, *, whole: bool = False)
         return _alone(json_text.strings(tuple(sorted(values))))
     if facts.is_plain:
         return _alone(json_text.sized_string(facts.min_length, facts.max_length))
-    if (facts.min_length, facts.max_length) == (0, None) and replace(facts, excluded=frozenset()).is_plain:
+    if facts.is_but_for_excluded and facts.min_length == 0 and facts.max_length is None:
         return _alone(json_text.string_except(facts.excluded))
     for pattern in (*facts.patterns, *facts.missed):
         pattern_regex(pattern)  # its errors name the place, which the cached automaton does not know

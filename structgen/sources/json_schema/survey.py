@@ -160,6 +160,9 @@ def dialect_name(snapshot: Snapshot, at: int) -> Any:
     """What a ``$schema`` is that is written at a place; None at 0, or where that is not plain."""
     if not at:
         return None
+    data = snapshot.data
+    if data[at] == SHORT_ASCII:
+        return data[at + 2 : at + 2 + data[at + 1]].decode()
     with room() as work:
         end = int(kernels.end_of(snapshot.array, at, work.stack))
         return snapshot.part(at, end) if end > 0 else None
@@ -200,12 +203,12 @@ class Survey:
     def n_records(self) -> int:
         return len(self._records)
 
-    def place(self, number: int) -> tuple[int, tuple[str | int, ...]]:
-        """The subschema that another one, not the root, stands in, and where."""
+    def place(self, number: int) -> tuple[int, str, tuple[str | int, ...]]:
+        """The subschema that another one, not the root, stands in; in which keyword; and where in that."""
         parent = self._rows[number, layout.PARENT]
         if not self.flags(parent) & layout.HOLDER:
-            return parent, (self.name(number),)
-        return self._rows[parent, layout.PARENT], (self.name(parent), self.name(number))
+            return parent, str(self.name(number)), ()
+        return self._rows[parent, layout.PARENT], str(self.name(parent)), (self.name(number),)
 
     def schema(self, number: int) -> Any:
         """A subschema, or what a keyword has its subschemas in; of large ones what is in them is read when it
@@ -283,6 +286,8 @@ class Survey:
     def contents(self) -> Contents:
         """What a scan, subschema by subschema, would have noted."""
         contents = Contents()
+        if not self.notes:
+            return contents
         references = [note for note in self.notes if note[0] == layout.REFERENCE]
         contents.references += [
             Reference(region, base, self._string(at)) for _, _, region, base, at in references

@@ -35,7 +35,7 @@ from structgen.sources.json_schema.assertions import child, conjunction_of
 from structgen.sources.json_schema.document import Node, Resource
 from structgen.sources.json_schema.emptiness import Emptiness
 from structgen.sources.json_schema.facts import Conjunction, StringFacts
-from structgen.sources.json_schema.keywords import TYPE_NAMES
+from structgen.sources.json_schema.keywords import TYPE_NAMES, Draft
 from structgen.sources.json_schema.normal_form import NormalForms
 from structgen.sources.json_schema.objects import ObjectLanguage
 from structgen.sources.json_schema.options import SchemaOptions
@@ -104,15 +104,21 @@ class ValueStates:
         self._usual_parts: UsualParts | None = None
 
     @property
+    def draft(self) -> Draft:
+        """The dialect of the schema, but where it names one of its own."""
+        return self._root_resource.dialect.draft
+
+    @property
     def _root_resource(self) -> Resource:
         return self._forms.document.root.resource
 
     def _renew(self) -> None:
         """What is worked out next has limits of its own."""
-        self._forms.deadline.check()
-        self._forms.budget.renew_search()
-        if self._is_compiled:
+        if self._is_compiled:  # without a deadline
             self._forms.budget.renew()
+        else:
+            self._forms.deadline.check()
+            self._forms.budget.renew_search()
 
     def lift_deadline(self) -> None:
         """From here on states are made while texts are read: without ``max_seconds``, and with
