@@ -75,7 +75,7 @@ class GrowingArrays:
         self._n_edges = self._n_blocks = self._heap_base = self._heap_used = 0
         self._n_table = 1
         self._next_counted = _FIRST_COUNTED
-        self._room = {"rtn": 256, "edges": 512, "table": 1024, "blocks": 32, "heap": 16384}
+        self._room = {"rtn": 256, "edges": 512, "table": 1280, "blocks": 32, "heap": 14336}
         self._classes = np.zeros(256 * 16, np.uint8)
         self._static = np.zeros(layout.HEADER_SIZE, np.int32)
         self._static[layout.N_STATES] = _FIRST_COUNTED

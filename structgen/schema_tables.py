@@ -100,8 +100,8 @@ def _usual(states: SchemaStates, options: Mapping[str, object], vocabulary: Voca
     known: _Common | None = None if options else _usual_by_default.get(kind)
     if known is None:
         terminals = states.usual_terminals()
-        name = tuple(terminal.digest for terminal in terminals)
-        known = terminals, name, states.usual_parts if states.n_records else None
+        digests = tuple(terminal.digest for terminal in terminals)
+        known = terminals, digests, states.usual_parts if states.n_records else None
         if not options:
             _usual_by_default[kind] = known
     terminals, name, parts = known

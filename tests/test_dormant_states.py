@@ -125,6 +125,7 @@ def test_a_question_that_met_a_limit_is_asked_again() -> None:
         """Each question that fails has taken a number all the same."""
 
         start: Key = ("value", 0)
+        n_records = 0
         warnings = ()
 
         def __init__(self) -> None:

@@ -301,7 +301,7 @@ def test_states_of_one_language_have_one_entry():
 def test_a_grammar_file_refers_to_general_entries(schema, tmp_path):
     """Loaded beside the store nothing is computed; without it the masks are the same."""
     path = tmp_path / "grammar.sgc"
-    with mock.patch("structgen.growing.STORED_NODES", 2):
+    with mock.patch("structgen.growing_arrays.STORED_NODES", 2):
         original = Compiler(VOCABULARY).json_schema(schema)
         original.save(path)
         expected = along(original)

@@ -27,6 +27,7 @@ class Listed:
     texts: dict[tuple[Key, bytes], Key] = field(default_factory=dict)
     start: Key = "start"
     asked: list[Key] = field(default_factory=list)
+    n_records: int = 0
 
     def expand(self, key: Key) -> State:
         self.asked.append(key)

@@ -67,6 +67,7 @@ class OneByOne:
 
     described: Members
     start: Key = "start"
+    n_records: int = 0
 
     def __post_init__(self) -> None:
         self.states: dict[Key, State] = {

@@ -52,7 +52,7 @@ def mask(matcher) -> np.ndarray:
 
 
 def compiled(compiler: Compiler, schema: object, stored: int = 0):
-    with mock.patch("structgen.growing.STORED_NODES", stored):
+    with mock.patch("structgen.growing_arrays.STORED_NODES", stored):
         return compiler.json_schema(schema)
 
 
@@ -246,7 +246,7 @@ def test_eight_threads_share_a_compiler_that_evicts():
             matcher.accept(token)
         expected.append(steps)
     shared = Compiler(VOCABULARY, cache_bytes=300_000)
-    with mock.patch("structgen.growing.STORED_NODES", 0):
+    with mock.patch("structgen.growing_arrays.STORED_NODES", 0):
         wrong = []
 
         def work(seed):

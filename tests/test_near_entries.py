@@ -69,7 +69,7 @@ def test_what_comes_along_is_what_each_state_has_by_itself(name: str) -> None:
         return epoch, entries
 
     with (
-        mock.patch("structgen.growing.STORED_NODES", 0),
+        mock.patch("structgen.growing_arrays.STORED_NODES", 0),
         mock.patch.object(MaskStore, "entries_near", checked),
     ):
         first = [mask for text in texts for mask in read(compiler, schema, [text])]
@@ -91,7 +91,7 @@ def test_a_second_grammar_asks_once_for_an_automaton() -> None:
         return entries_near(self, tables, state, saved)
 
     with (
-        mock.patch("structgen.growing.STORED_NODES", 0),
+        mock.patch("structgen.growing_arrays.STORED_NODES", 0),
         mock.patch.object(MaskStore, "entries_near", noted),
     ):
         read(compiler, schema, texts)

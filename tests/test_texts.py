@@ -16,7 +16,7 @@ import pytest
 from naive_texts import ByKey, Distinct, Either, Kind, Listed, Strings, Words, viable
 from structgen_bench.tokenizers import load_tokenizer
 
-from structgen import growing
+from structgen import growing_arrays
 from structgen.bitmask import allocate_bitmask
 from structgen.compiled import CompiledGrammar
 from structgen.compiler import Compiler
@@ -223,7 +223,7 @@ _compiled: dict[tuple[str, str, int], CompiledGrammar] = {}
 def compiled(case: str, vocabulary: str, stored: int) -> CompiledGrammar:
     key = case, vocabulary, stored
     if key not in _compiled:
-        with mock.patch.object(growing, "STORED_NODES", stored):
+        with mock.patch.object(growing_arrays, "STORED_NODES", stored):
             _compiled[key] = Compiler(VOCABULARIES[vocabulary]).json_schema(
                 CASES[case][0], whitespace="compact", any_order=True
             )
