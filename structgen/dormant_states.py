@@ -89,8 +89,10 @@ class DormantStates:
 
     @property
     def usual_parts(self) -> UsualParts:
-        """Asked with the first containers, when the states are awake; it gives no numbers."""
-        return self._awoken().usual_parts
+        """Asked with the first containers; it gives no numbers, so it is not noted."""
+        states = self._awoken()
+        self._awake.note(self)
+        return states.usual_parts
 
     @property
     def is_awake(self) -> bool:

@@ -177,6 +177,7 @@ class GrowingTables(GrowingArrays):
     def nbytes(self) -> int:
         """Bytes of the arrays, and an estimate of what the source holds for each state (3 kB, measured)."""
         held = 3000 * (len(self._numbers) - self._n_begun) + getattr(self._source, "nbytes", 0)
+        held += 16 * len(self._keys) + self._state_of.nbytes + self._inside_of.nbytes
         return int(self._static.nbytes + self._classes.nbytes) + held
 
     def origin(self, state: int) -> tuple[bytes, int, bool]:
@@ -323,8 +324,7 @@ class GrowingTables(GrowingArrays):
 
     def compact(self) -> None:
         """Give back the room that nothing is in yet, for a file."""
-        self._room = {what: max(1, size) for what, size in self._used().items()}
-        self._lay_out()
+        self._lay_out({what: max(1, size) for what, size in self._used().items()})
         self._static[self._static[layout.ROW]] = 0  # the dead state has no row that could have moved
         n_classes = max(1, len(self._class_offsets))
         self._classes = self._classes[: 256 * n_classes].copy()
@@ -379,10 +379,9 @@ class GrowingTables(GrowingArrays):
 
     def _add_state(self, key: Key) -> int:
         number = len(self._keys)
+        self._room_for("rtn", number + 1)  # first: a limit leaves all as it was
         self._numbers[key] = number
         self._keys.append(key)
-        if number >= self._room["rtn"]:
-            self._make_room("rtn", number + 1)
         words = self._words
         words[self._at_count + number] = layout.UNEXPANDED
         words[layout.N_RTN] = number + 1
@@ -397,8 +396,7 @@ class GrowingTables(GrowingArrays):
             return int(self._inside_of[record]) + at
         number = int(self._state_of[record])
         if not number:
-            number = self._state_of[record] = len(self._keys)
-            self._add_state(key)
+            number = self._state_of[record] = self._add_state(key)
         return number
 
     def _lay_containers(self, record: int) -> None:
@@ -415,13 +413,20 @@ class GrowingTables(GrowingArrays):
             asked = [None if values is None else [*map(self._value, values)] for values in described.values]
             values = _as_arrays([*parts.types, *asked])
         before = len(self._keys)
-        rows = self._write_containers(
-            described, (parts.marks, parts.names), values, (self._state_of, self._inside_of), parts.done
-        )
-        self._wake()
-        end = int(self._words[layout.N_RTN])
-        self._keys += [~len(self._laid)] * (end - before)
-        self._laid.append(LaidContainers(rows, end))
+        try:
+            rows = self._write_containers(
+                described, (parts.marks, parts.names), values, (self._state_of, self._inside_of), parts.done
+            )
+            self._wake()
+            end = int(self._words[layout.N_RTN])
+            laid = LaidContainers(rows, end)
+            self._laid.append(laid)
+            self._keys += [~(len(self._laid) - 1)] * (end - before)
+        except BaseException:  # an interruption: these numbers will be given again
+            del self._keys[before:]
+            for numbers in (self._state_of, self._inside_of):
+                numbers[numbers >= before] = 0
+            raise
         self._n_expanded += len(described.containers)
 
     def _laid_parts(self, usual: UsualParts) -> _Parts:

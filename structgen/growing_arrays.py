@@ -83,7 +83,7 @@ class GrowingArrays:
         self._static[layout.LONGEST_TOKEN] = longest_token
         self._static[layout.STORED_NODES] = STORED_NODES
         self._static[layout.LACKS_BYTES] = self._spelled is not None
-        self._lay_out()
+        self._lay_out(self._room)
 
     @property
     def static(self) -> Int32Array:
@@ -323,18 +323,20 @@ class GrowingArrays:
             self._make_room(what, wanted)
 
     def _make_room(self, what: str, wanted: int) -> None:
-        while self._room[what] < wanted:
-            self._room[what] *= 2
+        room = self._room.copy()
+        while room[what] < wanted:
+            room[what] *= 2
         # what would be full soon grows along: all of it is laid out anew
         for other, count in self._used().items():
-            if 3 * count > 2 * self._room[other]:
-                self._room[other] *= 2
-        self._lay_out()
+            if 3 * count > 2 * room[other]:
+                room[other] *= 2
+        self._lay_out(room)
 
-    def _lay_out(self) -> None:
-        """A new array with the rooms there are now, and all that the old one holds."""
+    def _lay_out(self, room: dict[str, int]) -> None:
+        """A new array with these rooms, and all that the old one holds. A limit leaves all as it was."""
         old = self._static
-        static = laid_out(old, self._room, self._used(), self._eos)
+        static = laid_out(old, room, self._used(), self._eos)
+        self._room = room
         self._heap_base = int(static[layout.HEAP])
         self.n_layouts += 1
         self._static = static

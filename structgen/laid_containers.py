@@ -36,6 +36,7 @@ class LaidContainers:
         size = end - first
         if not is_inside or size == ARRAY_STATES:
             return None
+        # an object has STATES for each of its names, and may have OTHER_STATES, which are no multiple of them
         others = size % STATES != 0
         n = (size - OTHER_STATES if others else size) // STATES
         return LaidMembers(PlainKey(record, 0), first, n, others, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from structgen_kernels import schema_layout as layout
 
 from structgen import Compiler, Matcher, Vocabulary, allocate_bitmask
 from structgen.errors import CompileLimitError, StructgenError
+from structgen.growing import GrowingTables
 from structgen.parser_states import PlainKey
 from structgen.sources.json_schema import value_states
 from structgen.sources.json_schema.dialects import DIALECTS
@@ -346,3 +348,85 @@ def test_states_have_names() -> None:
         assert tables.number(key) == number
         assert tables.key(number)[0] != "plain"
     json.dumps([str(tables.key(number)) for number in plain])
+
+
+def dear(number: int) -> dict[str, Any]:
+    """A string whose form has many alternatives."""
+    parts = [{"anyOf": [{"pattern": f"a{number}{i}"}, {"minLength": i + number}]} for i in range(3)]
+    return {"type": "string", "allOf": parts}
+
+
+def few(most: int) -> dict[str, Any]:
+    return {"type": "object", "patternProperties": {"^a": STRING}, "maxProperties": most}
+
+
+def test_states_made_again_meet_the_limits_that_were_met() -> None:
+    """Or else what was described would be more, and conjunctions would have other numbers."""
+    schema = an_object(
+        {
+            "d0": an_object({"x": dear(0)}),
+            "d1": an_object({"x": dear(1), "z": few(1)}),
+            "e": an_object({"z": few(9)}),
+        }
+    )
+    for most in (4, 8, 12, 20, 60):
+        compiler = Compiler(VOCABULARY)
+        grammar = compiler.json_schema(schema, max_alternatives=most)
+        assert grammar.matcher().accept_bytes(b'{"e":{"z":{"b":1')
+        for i in range(40):
+            other = compiler.json_schema(an_object({f"p{i}": an_object({})}))
+            assert other.matcher().accept_bytes(b'{"p%d":{' % i)
+        assert not grammar.tables.source.is_awake
+        assert grammar.matcher().accept_bytes(b'{"e":{"z":{"b":1,"c":2,"d":3}}}')
+
+
+def test_where_digits_are_few_a_number_may_have_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    number = {"type": "integer", "minimum": 10**10}
+    inner = {
+        "a": an_object({"n": number}, required=["n"]),
+        "b": {"type": "array", "items": number, "minItems": 1},
+    }
+    schema = an_object({"d": {"type": "null"}, **inner}, additionalProperties=False)
+    grammar = Compiler(VOCABULARY).json_schema(schema, max_digits=3, integers="plain")
+    assert grammar.matcher().accept_bytes(b'{"d":null}')
+    for text in (b'{"a', b'{"b', b'{"d":null,'):
+        assert not grammar.matcher().accept_bytes(text)
+
+
+def test_a_limit_while_containers_are_laid_out_leaves_all_as_it_was() -> None:
+    names = range(40)
+    schema = an_object(
+        {f"m{i}": an_object({f"n{i}_{k}": {"type": "null"} for k in range(60)}) for i in names}
+    )
+    grammar = Compiler(VOCABULARY).json_schema(schema)
+    limit = grammar.tables.static.shape[0]
+    with mock.patch("structgen.static_layout.MOST_WORDS", limit), pytest.raises(CompileLimitError):
+        for i in names:
+            assert grammar.matcher().accept_bytes(b'{"m%d":{"n%d_3":' % (i, i))
+    for i in names:
+        assert grammar.matcher().accept_bytes(b'{"m%d":{"n%d_3":null}}' % (i, i))
+        assert not grammar.matcher().accept_bytes(b'{"m%d":{"n%d_3":1' % (i, i))
+
+
+def test_an_interruption_while_containers_are_laid_out_leaves_all_as_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    properties = {
+        f"n{k}": an_object({f"x{k}": {"type": "null"}}, additionalProperties=False) for k in range(60)
+    }
+    schema = an_object({f"m{i}": an_object(properties, additionalProperties=False) for i in range(20)})
+    grammar = Compiler(VOCABULARY).json_schema(schema)
+    write = GrowingTables._write_containers
+
+    def interrupted(*given: Any) -> Any:
+        write(*given)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(GrowingTables, "_write_containers", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            grammar.matcher().accept_bytes(b'{"m7":{"n3":{}}}')
+    for i in (8, 7, 9, 7, 15):
+        for k in (3, 4, 59):
+            assert grammar.matcher().accept_bytes(b'{"m%d":{"n%d":{"x%d":null}}}' % (i, k, k))
+            assert not grammar.matcher().accept_bytes(b'{"m%d":{"n%d":{"x%d"' % (i, k, k - 1))

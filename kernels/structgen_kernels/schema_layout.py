@@ -13,9 +13,9 @@ NAME = 4  # where the keyword or name is written that it stands under; -1 - i of
 FLAGS = 5
 MEMBERS = 6  # of a subschema: the record of its ``properties``; -1: it has none
 TARGET = 7  # of a `REFERRING` one: the record of what it names, -1 where that was not looked for
-INNER = (
-    7  # of a plain container: the record of what its items, or members with other names, are; -1: anything
-)
+# of a plain container, which is no `REFERRING` one: the record of what its items, or members with other
+# names, are; -1: anything
+INNER = 7
 IS_REQUIRED = 8  # of a property: 1 where a member of this name must be there
 
 ALIVE = 1  # a subschema: it plainly has a value; a container: all in it plainly have, and are harmless

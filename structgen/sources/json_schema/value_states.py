@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from structgen_kernels.members import AFTER, NAME, STATES
 
 from structgen.automata.dfa import SpelledText, SpelledTexts
-from structgen.errors import StructgenError
+from structgen.errors import CompileLimitError, StructgenError
 from structgen.parser_states import (
     ENDS,
     Call,
@@ -136,7 +136,9 @@ class ValueStates:
         self._bars_names = True
         survey = self._forms.document.survey
         is_inline = self._options.indent is None and self._are_laid_out(has_names=True)
-        if survey is not None and is_inline and self._emptiness.has_all_bytes:
+        # what the survey says of numbers holds where they may have any number of digits
+        is_usual = is_inline and self._options.max_digits is None
+        if survey is not None and is_usual and self._emptiness.has_all_bytes:
             self._surveyed = SurveyedContainers(survey)
 
     def recall_scalars(self) -> None:
@@ -263,7 +265,10 @@ class ValueStates:
         described = surveyed.describe(record)
         try:
             values = [*map(self._asked_value, described.asked)]
-        except StructgenError:  # who comes to the others is told
+        except StructgenError as error:
+            if isinstance(error, CompileLimitError) and error.limit == "max_seconds":
+                raise
+            # who comes to the others is told; the first alone, which counts as described, is what was asked
             surveyed.forget(described)
             described = surveyed.describe(record, alone=True)
             values = [*map(self._asked_value, described.asked)]
@@ -272,6 +277,8 @@ class ValueStates:
     def _asked_value(self, record: int) -> Sequence[Value] | None:
         """What a value is one of, as `Containers` has it, that a kernel cannot tell."""
         self._renew()
+        # so that whether a limit is met hangs on this question alone, and states made again answer as before
+        self._forms.budget.renew()
         inner = conjunction_of(self._forms.document, self._forms.document.node_of(record))
         found = self._plain_value(inner, 0)
         is_there = found or self._known_survey().is_alive(record) or self._emptiness.is_alive(inner)
