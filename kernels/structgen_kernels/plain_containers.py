@@ -180,8 +180,8 @@ def describe(
     (m + 1, `CONTAINER_SIZE`), members int32 (m + `MOST_MEMBERS` + 1, `MEMBER_SIZE`), asked int32 (m +
     `MOST_MEMBERS` + 1,), where m is ``most_members`` and each container counts as one: are written; asked:
     records of the subschemas of which it is to be asked what values they have. (Where a container begins,
-    there are m rows at most, and it adds `MOST_MEMBERS` + 1.) counts int64 (`COUNTS_SIZE`,): how many of each,
-    and letters of names.
+    there are m rows at most, and it adds `MOST_MEMBERS` + 1.) counts int64 (`COUNTS_SIZE`,): how many of
+    each, and letters of names.
     """
     n_containers = n_members = n_asked = n_letters = 0
     left = _MOST_COMPARED
