@@ -257,7 +257,8 @@ def few(trie: Trie, tables: StateTables, state: int) -> Content | None:
     row = np.empty(trie.n_words, np.int32)
     crossing = np.empty(_FEW_NODES, np.int32)
     count = _walk_table(trie, tables, state, _FEW_NODES, row, crossing)
-    return None if count < 0 else Content(row, trie.in_order(crossing[:count]))
+    # a node that is visited may have many just past it: more than there is room for
+    return Content(row, trie.in_order(crossing[:count])) if 0 <= count <= _FEW_NODES else None
 
 
 def walked(trie: Trie, tables: StateTables, state: int) -> Content:

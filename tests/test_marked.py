@@ -43,6 +43,7 @@ NOT_COUNTED = [
 
 
 class _Reads:
+    n_records = 0
     start: Key = "start"
 
     def __init__(self, terminal: MarkedDfa) -> None:

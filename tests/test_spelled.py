@@ -39,6 +39,7 @@ class _Names:
     """Reads one of the names, and ends."""
 
     start: Key = "start"
+    n_records = 0
 
     def __init__(self, names: list[str]) -> None:
         self._names = names
@@ -102,6 +103,7 @@ class _Sets:
     """Reads one of the texts of a set, then of the next one, and ends."""
 
     start: Key = 0
+    n_records = 0
 
     def __init__(self, sets: list[tuple[str, ...]]) -> None:
         self._sets = sets
