@@ -347,6 +347,7 @@ class Machine:
         words = self._scratch.data  # of single words, quicker than the array
         at = layout.WANTED_SECTION * (len(words) // layout.SECTIONS)
         wanted = words[at + 1 : at + 1 + words[at]].tolist()
+        words[at] = 0  # for who is interrupted here by a handler that reads texts in the same working room
         growing = self._growing()
         for state in wanted if len(wanted) == 1 else dict.fromkeys(wanted):
             growing.expand(state)

@@ -46,6 +46,23 @@ OTHER_AFTER = 5
 
 
 @kernel
+def write_spelled_block(
+    static: Int32Array, block: Int, kind: Int, counts: Int, first: Int, table: Int, quoted: Int
+) -> None:
+    """Write the block of a spelled terminal (`layout`): its kind, how many counts it tells apart, the number
+    of its first state, where its content is, and the state behind its closing quote.
+    """
+    for word in range(BLOCK_SIZE):
+        static[block + word] = 0
+    static[block + BLOCK_KIND] = kind
+    static[block + BLOCK_BASE] = first
+    static[block + BLOCK_COUNTS] = counts
+    static[block + BLOCK_UNITS] = UNITS
+    static[block + BLOCK_TABLE] = table
+    static[block + BLOCK_TAIL_STATE] = quoted
+
+
+@kernel
 def write_spelled(
     static: Int32Array,
     block: Int,
@@ -63,14 +80,7 @@ def write_spelled(
     """
     taken = 0
     for i in range(lengths.shape[0]):
-        for word in range(BLOCK_SIZE):
-            static[block + word] = 0
-        static[block + BLOCK_KIND] = SPELLED
-        static[block + BLOCK_BASE] = first
-        static[block + BLOCK_COUNTS] = lengths[i] + 1
-        static[block + BLOCK_UNITS] = UNITS
-        static[block + BLOCK_TABLE] = offset
-        static[block + BLOCK_TAIL_STATE] = quoted
+        write_spelled_block(static, block, SPELLED, lengths[i] + 1, first, offset, quoted)
         for _ in range(lengths[i]):
             static[offset] = points[taken]
             taken += 1
@@ -130,14 +140,7 @@ def write_spelled_set(
             n_edges += 1
         for edge in range(first_edge, n_edges):
             static[offset + EDGE_SIZE * edge + EDGE_PAST] = n_edges
-    for word in range(BLOCK_SIZE):
-        static[block + word] = 0
-    static[block + BLOCK_KIND] = SPELLED_SET
-    static[block + BLOCK_BASE] = first
-    static[block + BLOCK_COUNTS] = n_edges
-    static[block + BLOCK_UNITS] = UNITS
-    static[block + BLOCK_TABLE] = offset
-    static[block + BLOCK_TAIL_STATE] = quoted
+    write_spelled_block(static, block, SPELLED_SET, n_edges, first, offset, quoted)
     return np.int64(n_edges)
 
 

@@ -12,13 +12,7 @@ import numpy as np
 
 from structgen_kernels.jit import ByteArray, Int, Int32Array, Int64Array, kernel
 from structgen_kernels.layout import (
-    BLOCK_BASE,
-    BLOCK_COUNTS,
-    BLOCK_KIND,
     BLOCK_SIZE,
-    BLOCK_TABLE,
-    BLOCK_TAIL_STATE,
-    BLOCK_UNITS,
     RTN_BEGIN,
     RTN_COUNT,
     RTN_EDGES,
@@ -27,7 +21,7 @@ from structgen_kernels.layout import (
     TEXT_ENDS,
     UNEXPANDED,
 )
-from structgen_kernels.members import OTHER_STATES, STATES, write_members
+from structgen_kernels.members import OTHER_STATES, STATES, write_members, write_spelled_block
 from structgen_kernels.schema_judgements import are_same
 from structgen_kernels.schema_layout import (
     ALIVE,
@@ -290,14 +284,7 @@ def _write_names(
             continue
         slots[slot] = i + 1
         here = block + n_blocks * BLOCK_SIZE
-        for k in range(BLOCK_SIZE):
-            static[here + k] = 0
-        static[here + BLOCK_KIND] = SPELLED
-        static[here + BLOCK_BASE] = first + n_states
-        static[here + BLOCK_COUNTS] = length + 1
-        static[here + BLOCK_UNITS] = UNITS
-        static[here + BLOCK_TABLE] = offset + n_words
-        static[here + BLOCK_TAIL_STATE] = quoted
+        write_spelled_block(static, here, SPELLED, length + 1, first + n_states, offset + n_words, quoted)
         for k in range(length):
             static[offset + n_words + k] = int(data[text + k])
         static[offset + n_words + length] = -1

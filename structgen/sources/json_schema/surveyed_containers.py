@@ -63,8 +63,8 @@ class SurveyedContainers:
             record = int(kernels.record_at(self._survey.data, self._survey.records, text))
         return record if record >= 0 and self._survey.flags(record) & (PLAIN_OBJECT | PLAIN_ARRAY) else -1
 
-    def describe(self, record: int, *, alone: bool = False) -> Described:
-        """A plain container, and, but where it is ``alone``, others in it, nearest first."""
+    def describe(self, record: int) -> Described:
+        """A plain container, and, unless it was described before, others in it, nearest first."""
         containers = np.empty((_ROOM, kernels.CONTAINER_SIZE), np.int32)
         members = np.empty((_ROOM, kernels.MEMBER_SIZE), np.int32)
         asked = np.empty(_ROOM, np.int32)
@@ -74,8 +74,8 @@ class SurveyedContainers:
             self._survey.records,
             self._was_described,
             record,
-            0 if alone else _MOST_MEMBERS,
-            0 if alone else _MOST_ASKED,
+            _MOST_MEMBERS,
+            _MOST_ASKED,
             containers,
             members,
             asked,

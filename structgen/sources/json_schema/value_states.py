@@ -270,7 +270,7 @@ class ValueStates:
                 raise
             # who comes to the others is told; the first alone, which counts as described, is what was asked
             surveyed.forget(described)
-            described = surveyed.describe(record, alone=True)
+            described = surveyed.describe(record)
             values = [*map(self._asked_value, described.asked)]
         return Containers(surveyed.data, described.containers, described.members, described.n_letters, values)
 
